@@ -1,0 +1,5 @@
+//! What the programs of this workspace share.
+
+pub mod error;
+
+pub use error::{Error, Result};
