@@ -1,0 +1,211 @@
+//! One function for each operation, over slices that hold whole rows. The number of rows is that of the output.
+//!
+//! Every function is inlined into the caller, which compiles it for each vector width.
+
+use super::super::State;
+use super::super::memory::Block;
+use crate::math::{bernoulli as bce, exp, sigmoid as logistic, sum2};
+use crate::plan::{Act, Cell, Table};
+
+/// A matrix as it lies in memory: element (i, j) at i·rs + j·cs.
+#[derive(Clone, Copy)]
+struct Mat<'a> {
+    values: &'a [f32],
+    rs: usize,
+    cs: usize,
+}
+
+impl Mat<'_> {
+    fn holds(&self, rows: usize, cols: usize) -> bool {
+        rows == 0 || cols == 0 || (rows - 1) * self.rs + (cols - 1) * self.cs < self.values.len()
+    }
+}
+
+fn mat(values: &[f32], rs: usize, cs: usize) -> Mat<'_> {
+    Mat { values, rs, cs }
+}
+
+/// c[m,n] = a[m,k] b[k,n], added to c if `add`
+fn matmul(c: &mut [f32], [m, n, k]: [usize; 3], a: Mat, b: Mat, add: bool) {
+    assert!(c.len() == m * n && a.holds(m, k) && b.holds(k, n), "matmul {m} x {n} x {k}: operands are too short");
+    let gemm = gemm_f32::gemm::f32::get_gemm_fn();
+    let one_thread = gemm_common::Parallelism::None;
+    let (c_rs, c_cs) = (n as isize, 1);
+    let (a_rs, a_cs) = (a.rs as isize, a.cs as isize);
+    let (b_rs, b_cs) = (b.rs as isize, b.cs as isize);
+    let alpha = if add { 1.0 } else { 0.0 };
+    let (a, b, c) = (a.values.as_ptr(), b.values.as_ptr(), c.as_mut_ptr());
+    // SAFETY: the assertion bounds every element that gemm touches; c is exclusive.
+    #[allow(unsafe_code)]
+    unsafe {
+        gemm(m, n, k, c, c_cs, c_rs, add, a, a_cs, a_rs, b, b_cs, b_rs, alpha, 1.0, false, false, false, one_thread)
+    }
+}
+
+/// y = scale · from[row]
+#[inline(always)]
+pub(super) fn gather(y: &mut [f32], at: &Block, from: Table, row: usize, scale: f32) {
+    let row = row * from.width..(row + 1) * from.width;
+    match from.cell {
+        Cell::Byte => y.iter_mut().zip(&at.bytes(from)[row]).for_each(|(y, v)| *y = *v as f32 * scale),
+        Cell::Float => y.iter_mut().zip(&at.floats(from)[row]).for_each(|(y, v)| *y = *v * scale),
+    }
+}
+
+/// y[r] = act(x[r] W + b), W [inp, out]
+#[inline(always)]
+pub(super) fn linear(y: &mut [f32], x: &[f32], w: &[f32], b: &[f32], [inp, out]: [usize; 2], act: Act) {
+    y.chunks_exact_mut(out).for_each(|row| row.copy_from_slice(b));
+    let rows = y.len() / out;
+    matmul(y, [rows, out, inp], mat(x, inp, 1), mat(w, out, 1), true);
+    match act {
+        Act::Id => {}
+        Act::Relu => y.iter_mut().for_each(|v| *v = v.max(0.0)),
+    }
+}
+
+/// dx[r] = dy[r] W^T, W [inp, out]
+#[inline(always)]
+pub(super) fn linear_back(dx: &mut [f32], dy: &[f32], w: &[f32], [inp, out]: [usize; 2], add: bool) {
+    let rows = dx.len() / inp;
+    matmul(dx, [rows, inp, out], mat(dy, out, 1), mat(w, 1, out), add);
+}
+
+/// dy *= act'(y), told from the output y
+#[inline(always)]
+pub(super) fn act_back(dy: &mut [f32], y: &[f32], act: Act) {
+    match act {
+        Act::Id => {}
+        Act::Relu => dy.iter_mut().zip(y).for_each(|(d, y)| *d = if *y > 0.0 { *d } else { 0.0 }),
+    }
+}
+
+/// z[r] = mu[n] + exp(logvar[n] / 2) eps[r]
+#[inline(always)]
+pub(super) fn sample(z: &mut [f32], eps: &[f32], q: &[f32], width: usize, per: usize) {
+    for (r, z) in z.chunks_exact_mut(width).enumerate() {
+        let (eps, q) = (&eps[r * width..][..width], &q[r / per * 2 * width..][..2 * width]);
+        put(z, false, |j| exp(0.5 * q[width + j]).mul_add(eps[j], q[j]));
+    }
+}
+
+/// dmu[n] = sum of dz[r], dlogvar[n] = sum of dz[r] eps[r] exp(logvar[n] / 2) / 2, over the samples of n
+#[inline(always)]
+pub(super) fn sample_back(dq: &mut [f32], dz: &[f32], eps: &[f32], q: &[f32], width: usize, per: usize, add: bool) {
+    for (n, (dq, q)) in dq.chunks_exact_mut(2 * width).zip(q.chunks_exact(2 * width)).enumerate() {
+        let (dmu, dlogvar) = dq.split_at_mut(width);
+        for r in n * per..(n + 1) * per {
+            let (dz, eps) = (&dz[r * width..][..width], &eps[r * width..][..width]);
+            let add = add || r > n * per;
+            put(dmu, add, |j| dz[j]);
+            put(dlogvar, add, |j| 0.5 * exp(0.5 * q[width + j]) * eps[j] * dz[j]);
+        }
+    }
+}
+
+/// kl[n] = 1/2 sum of exp(logvar) + mu² - 1 - logvar
+#[inline(always)]
+pub(super) fn kl(kl: &mut [f32], q: &[f32], width: usize) {
+    for (kl, q) in kl.iter_mut().zip(q.chunks_exact(2 * width)) {
+        let (mu, logvar) = q.split_at(width);
+        *kl = 0.5 * sum2(mu, logvar, |mu, logvar| mu.mul_add(mu, exp(logvar) - 1.0 - logvar));
+    }
+}
+
+/// dmu = dkl mu, dlogvar = dkl (exp(logvar) - 1) / 2
+#[inline(always)]
+pub(super) fn kl_back(dq: &mut [f32], dkl: &[f32], q: &[f32], width: usize, add: bool) {
+    for ((dq, q), dkl) in dq.chunks_exact_mut(2 * width).zip(q.chunks_exact(2 * width)).zip(dkl) {
+        let (dmu, dlogvar) = dq.split_at_mut(width);
+        put(dmu, add, |j| dkl * q[j]);
+        put(dlogvar, add, |j| dkl * 0.5 * (exp(q[width + j]) - 1.0));
+    }
+}
+
+/// p = 1 / (1 + exp(-logits))
+#[inline(always)]
+pub(super) fn sigmoid(p: &mut [f32], logits: &[f32]) {
+    put(p, false, |i| logistic(logits[i]));
+}
+
+/// loss[r] = sum of max(l, 0) - l t + ln(1 + exp(-|l|))
+#[inline(always)]
+pub(super) fn bernoulli(loss: &mut [f32], logits: &[f32], target: &[f32], width: usize, per: usize) {
+    for (r, (loss, l)) in loss.iter_mut().zip(logits.chunks_exact(width)).enumerate() {
+        *loss = sum2(l, &target[r / per * width..][..width], |l, t| bce(l, t).0);
+    }
+}
+
+/// dlogits[r] = weight[r] (sigmoid(l) - t)
+#[inline(always)]
+pub(super) fn bernoulli_back(d: &mut [f32], weight: &[f32], logits: &[f32], target: &[f32], width: usize, per: usize) {
+    for (r, (d, l)) in d.chunks_exact_mut(width).zip(logits.chunks_exact(width)).enumerate() {
+        let t = &target[r / per * width..][..width];
+        let weight = weight[r];
+        put(d, false, |j| weight * (logistic(l[j]) - t[j]));
+    }
+}
+
+/// weight[r] = scale / (images · per) for the rows of images that exist, 0 for the others
+#[inline(always)]
+pub(super) fn mean_weights(weight: &mut [f32], live: usize, images: usize, per: usize, scale: f32) {
+    let (there, absent) = weight.split_at_mut(live * per);
+    there.fill(scale / (images * per) as f32);
+    absent.fill(0.0);
+}
+
+/// terms[n] = [mean over samples of recon, of kl] for the images that exist
+#[inline(always)]
+pub(super) fn terms(terms: &mut [f32], recon: &[f32], kl: &[f32], recon_per: usize, kl_per: usize) {
+    let mean = |v: &[f32], n: usize, per: usize| v[n * per..][..per].iter().sum::<f32>() / per as f32;
+    for (n, row) in terms.chunks_exact_mut(2).enumerate() {
+        row[0] = mean(recon, n, recon_per);
+        row[1] = mean(kl, n, kl_per);
+    }
+}
+
+/// g[i - rows.start] = sum over r of x[r, i] dy[r], for some rows i of the weight
+#[inline(always)]
+pub(super) fn weight_gradient(
+    g: &mut [f32],
+    x: &[f32],
+    dy: &[f32],
+    rows: std::ops::Range<usize>,
+    [inp, out]: [usize; 2],
+) {
+    let count = dy.len() / out;
+    matmul(g, [rows.len(), out, count], mat(&x[rows.start..], 1, inp), mat(dy, out, 1), false);
+}
+
+/// g = sum over r of dy[r]
+#[inline(always)]
+pub(super) fn bias_gradient(g: &mut [f32], dy: &[f32]) {
+    g.fill(0.0);
+    for row in dy.chunks_exact(g.len()) {
+        g.iter_mut().zip(row).for_each(|(g, d)| *g += d);
+    }
+}
+
+/// Adam (Kingma and Ba 2015, algorithm 1), its bias correction folded into `rate` and `root`.
+#[inline(always)]
+pub(super) fn adam(w: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32], state: &State) {
+    let step = (state.steps + 1).min(i32::MAX as u64) as i32;
+    let [b1, b2] = state.adam.betas;
+    let correction = |beta: f32| 1.0 - (beta as f64).powi(step);
+    let rate = (state.adam.lr as f64 / correction(b1)) as f32;
+    let root = (1.0 / correction(b2).sqrt()) as f32;
+    for (((w, m), v), g) in w.iter_mut().zip(m).zip(v).zip(g) {
+        *m = b1 * *m + (1.0 - b1) * g;
+        *v = b2 * *v + (1.0 - b2) * g * g;
+        *w -= rate * *m / (v.sqrt() * root + state.adam.eps);
+    }
+}
+
+#[inline(always)]
+fn put(d: &mut [f32], add: bool, f: impl Fn(usize) -> f32) {
+    if add {
+        d.iter_mut().enumerate().for_each(|(i, d)| *d += f(i));
+    } else {
+        d.iter_mut().enumerate().for_each(|(i, d)| *d = f(i));
+    }
+}

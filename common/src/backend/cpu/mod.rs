@@ -1,0 +1,195 @@
+//! The CPU: blocks of images, then tiles of parameters, on a team of threads that lives as long as one `run`.
+//!
+//! Blocks and tiles are cut by the plan and never by the threads, each is done by one thread, and every sum has an order
+//! of its own: the same bytes come out for any number of threads.
+
+mod kernels;
+mod team;
+
+use super::memory::{Block, Memory, Tile};
+use super::{Adam, Backend, State, Visit};
+use crate::plan::{Buf, Learn, Op, Plan, Program};
+use crate::rng::{self, Purpose};
+use kernels as k;
+use pulp::{Arch, Simd, WithSimd};
+use std::ops::Range;
+use team::{Barrier, Guard, Jobs};
+
+/// The buffers of a plan in main memory, and the number of threads that work on them.
+pub struct Cpu {
+    memory: Memory,
+    state: State,
+    threads: usize,
+    arch: Arch,
+}
+
+impl Cpu {
+    /// Allocates the buffers of a plan. The state starts empty: no item, no learning rate.
+    pub fn new(plan: &Plan, threads: usize) -> Cpu {
+        let adam = Adam { lr: 0.0, betas: [0.9, 0.999], eps: 1e-8 };
+        let state = State { seed: 0, epoch: 0, at: 0, items: 0, batch: plan.batch, beta: 1.0, adam, steps: 0 };
+        Cpu { memory: Memory::new(plan), state, threads: threads.max(1), arch: Arch::new() }
+    }
+}
+
+impl Backend for Cpu {
+    fn upload(&mut self, to: Buf, values: &[f32]) {
+        self.memory.floats_mut(to, values.len()).copy_from_slice(values);
+    }
+    fn upload_bytes(&mut self, to: Buf, values: Vec<u8>) {
+        self.memory.set_bytes(to, values);
+    }
+    fn upload_order(&mut self, order: &[Visit]) {
+        self.memory.order.clear();
+        self.memory.order.extend_from_slice(order);
+    }
+    fn download(&self, from: Buf, into: &mut [f32]) {
+        into.copy_from_slice(self.memory.floats(from, into.len()));
+    }
+    fn state(&mut self) -> &mut State {
+        &mut self.state
+    }
+    fn run(&mut self, program: &Program, steps: usize) {
+        let (memory, start, arch) = (&self.memory, self.state, self.arch);
+        let tiles = tiles(program.weights());
+        let most = memory.blocks(start.live());
+        let threads = self.threads.min(most.max(tiles.len())).max(1);
+        let barrier = Barrier::new(threads);
+        let (block_jobs, tile_jobs) = (Jobs::new(most), Jobs::new(tiles.len()));
+        let work = |thread: usize| {
+            let _guard = Guard(&barrier);
+            let mut gradient = vec![0.0; tiles.iter().map(Job::values).max().unwrap_or(0)];
+            let mut state = start;
+            let at = [thread, threads];
+            for step in 1..=steps {
+                block_jobs.each(at, step, memory.blocks(state.live()), |b| {
+                    for step in program.rows() {
+                        // SAFETY: `Jobs` gives index b to one thread; the barriers keep blocks and tiles apart.
+                        #[allow(unsafe_code)]
+                        let block = unsafe { Block::new(memory, b, &state, step) };
+                        arch.dispatch(OnRows(&step.op, &block));
+                    }
+                });
+                barrier.wait();
+                tile_jobs.each(at, step, tiles.len(), |t| {
+                    let (Job { learn, rows }, live) = (&tiles[t], state.live());
+                    // SAFETY: as above; the tiles of a parameter are disjoint and a parameter is learnt once.
+                    #[allow(unsafe_code)]
+                    let mut tile = unsafe { Tile::new(memory, learn.param(), rows.clone(), live) };
+                    arch.dispatch(OnWeights(learn, &mut tile, &mut gradient[..tiles[t].values()], &state));
+                });
+                barrier.wait();
+                state.advance();
+            }
+            state
+        };
+        self.state = std::thread::scope(|s| {
+            for thread in 1..threads {
+                let work = &work;
+                s.spawn(move || work(thread));
+            }
+            work(0)
+        });
+    }
+}
+
+/// One operation on the images of a block, compiled for each vector width.
+struct OnRows<'a>(&'a Op, &'a Block<'a>);
+
+impl WithSimd for OnRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let OnRows(op, at) = self;
+        match *op {
+            Op::Gather { y, from, scale } => {
+                for (n, row) in at.write(y).chunks_exact_mut(y.width).enumerate() {
+                    match at.visit(n) {
+                        Some(v) => k::gather(row, at, from, v.row as usize, scale),
+                        None => row.fill(0.0),
+                    }
+                }
+            }
+            Op::Linear { y, x, w, b, act } => {
+                k::linear(at.write(y), at.read(x), at.param(w), at.param(b), [w.inp, w.out], act)
+            }
+            Op::ActBack { dy, y, act } => k::act_back(at.write(dy), at.read(y), act),
+            Op::LinearBack { dx, dy, w, add } => {
+                k::linear_back(at.write(dx), at.read(dy), at.param(w), [w.inp, w.out], add)
+            }
+            Op::Sample { z, eps, q } => {
+                let State { seed, epoch, .. } = *at.state;
+                let eps = at.write(eps);
+                for (r, row) in eps.chunks_exact_mut(z.width).enumerate() {
+                    let id = at.visit(r / z.per).map_or(0, |v| v.id);
+                    rng::normals(row, seed, Purpose::Latent, [(r % z.per) as u32, id, epoch]);
+                }
+                k::sample(at.write(z), eps, at.read(q), z.width, z.per)
+            }
+            Op::SampleBack { dq, dz, eps, q, add } => {
+                k::sample_back(at.write(dq), at.read(dz), at.read(eps), at.read(q), dz.width, dz.per, add)
+            }
+            Op::Kl { kl, q } => k::kl(at.write(kl), at.read(q), q.width / 2),
+            Op::KlBack { dq, dkl, q, add } => k::kl_back(at.write(dq), at.read(dkl), at.read(q), q.width / 2, add),
+            Op::Sigmoid { p, logits } => k::sigmoid(at.write(p), at.read(logits)),
+            Op::Bernoulli { loss, logits, target } => {
+                k::bernoulli(at.write(loss), at.read(logits), at.read(target), logits.width, logits.per)
+            }
+            Op::BernoulliBack { dlogits, weight, logits, target } => {
+                let (width, per) = (logits.width, logits.per);
+                k::bernoulli_back(at.write(dlogits), at.read(weight), at.read(logits), at.read(target), width, per)
+            }
+            Op::Elbo { terms, wr, wk, recon, kl } => {
+                let (live, images, beta) = (at.live(), at.state.live(), at.state.beta);
+                k::mean_weights(at.write(wr), live, images, wr.per, 1.0);
+                k::mean_weights(at.write(wk), live, images, wk.per, beta);
+                k::terms(at.write_table(terms), at.read(recon), at.read(kl), recon.per, kl.per);
+            }
+        }
+    }
+}
+
+/// Learns a tile of a parameter: its gradient, then the optimizer.
+struct OnWeights<'a, 'm>(&'a Learn, &'a mut Tile<'m>, &'a mut [f32], &'a State);
+
+impl WithSimd for OnWeights<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let OnWeights(learn, tile, gradient, state) = self;
+        match *learn {
+            Learn::Weight { w, x, dy } => {
+                k::weight_gradient(gradient, tile.read(x), tile.read(dy), tile.rows(), [w.inp, w.out])
+            }
+            Learn::Bias { dy, .. } => k::bias_gradient(gradient, tile.read(dy)),
+        }
+        let [w, m, v] = tile.parts();
+        k::adam(w, m, v, gradient, state);
+    }
+}
+
+/// Some rows of a parameter: the unit of work of `weights`.
+struct Job {
+    learn: Learn,
+    rows: Range<usize>,
+}
+
+impl Job {
+    fn values(&self) -> usize {
+        self.rows.len() * self.learn.param().out
+    }
+}
+
+/// Cuts every parameter into tiles by its shape alone. A tile with its gradient and moments fits the L2 cache.
+fn tiles(weights: &[Learn]) -> Vec<Job> {
+    const VALUES: usize = 48 * 1024;
+    let mut jobs = vec![];
+    for &learn in weights {
+        let p = learn.param();
+        let rows = (VALUES / p.out).next_multiple_of(16).min(p.inp);
+        jobs.extend((0..p.inp).step_by(rows).map(|i| Job { learn, rows: i..(i + rows).min(p.inp) }));
+    }
+    jobs
+}

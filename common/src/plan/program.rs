@@ -1,0 +1,70 @@
+//! A checked list of operations: one step of training, of evaluation, of encoding or of decoding.
+
+use super::op::{Buf, Learn, Op};
+
+/// An operation with the buffers it may touch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// The operation.
+    pub op: Op,
+    /// What it writes; for an operation that adds to its output, or changes it, also what it reads.
+    pub written: Vec<Buf>,
+    /// What else it reads.
+    pub read: Vec<Buf>,
+}
+
+/// A step: `rows`, which treat each image by itself, in order; then `weights`, each by itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Program {
+    rows: Vec<Step>,
+    weights: Vec<Learn>,
+}
+
+impl Program {
+    /// Panics on what would make two views of one memory: an operation that reads what it writes, or a parameter
+    /// learnt twice.
+    pub fn new(rows: Vec<Op>, weights: Vec<Learn>) -> Program {
+        let rows = rows.into_iter().map(|op| {
+            let (written, read) = op.touches();
+            for (i, w) in written.iter().enumerate() {
+                assert!(!read.contains(w) && !written[..i].contains(w), "{op:?} overlaps itself");
+            }
+            Step { op, written, read }
+        });
+        let rows = rows.collect();
+        let mut learnt: Vec<Buf> = weights.iter().map(|l| l.param().buf).collect();
+        learnt.sort();
+        assert!(learnt.windows(2).all(|p| p[0] != p[1]), "a parameter is learnt twice");
+        Program { rows, weights }
+    }
+    /// What is done to each image.
+    pub fn rows(&self) -> &[Step] {
+        &self.rows
+    }
+    /// What is done to each parameter.
+    pub fn weights(&self) -> &[Learn] {
+        &self.weights
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Act, Plan};
+
+    #[test]
+    #[should_panic(expected = "overlaps itself")]
+    fn an_operation_that_reads_what_it_writes_is_refused() {
+        let mut plan = Plan::new(4);
+        let y = plan.rows(1, 3);
+        Program::new(vec![Op::ActBack { dy: y, y, act: Act::Relu }], vec![]);
+    }
+
+    #[test]
+    #[should_panic(expected = "learnt twice")]
+    fn a_parameter_learnt_twice_is_refused() {
+        let mut plan = Plan::new(4);
+        let (dy, b) = (plan.rows(1, 3), plan.bias(&["b"], 3, 1));
+        Program::new(vec![], vec![Learn::Bias { b, dy }, Learn::Bias { b, dy }]);
+    }
+}
