@@ -1,0 +1,98 @@
+//! Between the state dict of a file, `[out, in]` under PyTorch's names, and the parameters of a plan, `[in, out]`, some of
+//! which hold several tensors side by side.
+
+use super::{StateDict, Weight};
+use crate::backend::Backend;
+use crate::plan::{Buf, Param, Parameter, Plan};
+use crate::rng::{Purpose, draw4};
+use crate::{Error, Result};
+
+/// What is read from, or written to, a state dict: the parameters, or one of their moments.
+#[derive(Clone, Copy)]
+struct View<'a> {
+    prefix: &'a str,
+    buf: fn(Param) -> Buf,
+}
+
+const VIEWS: [View; 3] = [
+    View { prefix: "", buf: |p| p.buf },
+    View { prefix: "adam.m.", buf: Param::first_moment },
+    View { prefix: "adam.v.", buf: Param::second_moment },
+];
+
+fn views(moments: bool) -> &'static [View<'static>] {
+    if moments { &VIEWS } else { &VIEWS[..1] }
+}
+
+/// The shape of each tensor of a parameter in the state dict.
+fn shape(p: &Parameter) -> Vec<usize> {
+    let out = p.param.out / p.names.len();
+    if p.bias { vec![out] } else { vec![out, p.param.inp] }
+}
+
+/// Number of weights and biases in all.
+pub fn parameters(plan: &Plan) -> usize {
+    plan.params().iter().map(|p| p.param.values()).sum()
+}
+
+/// The state dict that training starts from: uniform in ±1/sqrt(fan_in), weights and biases, as PyTorch's `nn.Linear`.
+/// Value k of the t-th tensor is a draw of its own.
+pub fn initial(plan: &Plan, seed: u32) -> StateDict {
+    let mut dict = StateDict::new();
+    for p in plan.params() {
+        let shape = shape(p);
+        let bound = (p.fan_in as f64).powf(-0.5);
+        for name in &p.names {
+            let tensor = dict.len() as u32;
+            let draw = |k: usize| {
+                let unit = draw4(seed, Purpose::Weights, [(k / 4) as u32, tensor, 0, 0])[k % 4] >> 8;
+                ((unit as f64 / (1u32 << 23) as f64 - 1.0) * bound) as f32
+            };
+            let values = (0..shape.iter().product()).map(draw).collect();
+            dict.insert(name.clone(), Weight { shape: shape.clone(), values });
+        }
+    }
+    dict
+}
+
+/// Gives a backend the parameters of a state dict, and with `moments` the optimizer's too.
+///
+/// # Errors
+/// A tensor that is missing or has another shape.
+pub fn upload(backend: &mut dyn Backend, plan: &Plan, dict: &StateDict, moments: bool) -> Result<()> {
+    for (p, view) in plan.params().iter().flat_map(|p| views(moments).iter().map(move |v| (p, v))) {
+        let (Param { inp, out, .. }, part) = (p.param, p.param.out / p.names.len());
+        let mut values = vec![0.0; inp * out];
+        for (i, name) in p.names.iter().enumerate() {
+            let (name, expected) = (format!("{}{name}", view.prefix), shape(p));
+            let weight = dict.get(&name).ok_or_else(|| Error::Data(format!("the model has no tensor {name}")))?;
+            if weight.shape != expected {
+                let got = &weight.shape;
+                return Err(Error::Data(format!(
+                    "tensor {name} of the model: expected shape {expected:?}, got {got:?}"
+                )));
+            }
+            for (unit, row) in weight.values.chunks_exact(inp).enumerate() {
+                row.iter().enumerate().for_each(|(j, v)| values[j * out + i * part + unit] = *v);
+            }
+        }
+        backend.upload((view.buf)(p.param), &values);
+    }
+    Ok(())
+}
+
+/// The state dict of a backend's parameters, and with `moments` of the optimizer's too.
+pub fn download(backend: &dyn Backend, plan: &Plan, moments: bool) -> StateDict {
+    let mut dict = StateDict::new();
+    for (p, view) in plan.params().iter().flat_map(|p| views(moments).iter().map(move |v| (p, v))) {
+        let (Param { inp, out, .. }, part) = (p.param, p.param.out / p.names.len());
+        let mut values = vec![0.0; inp * out];
+        backend.download((view.buf)(p.param), &mut values);
+        for (i, name) in p.names.iter().enumerate() {
+            let unit = |u: usize| values[i * part + u..].iter().step_by(out).copied();
+            let weight = Weight { shape: shape(p), values: (0..part).flat_map(unit).collect() };
+            dict.insert(format!("{}{name}", view.prefix), weight);
+        }
+    }
+    dict
+}

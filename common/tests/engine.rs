@@ -1,0 +1,192 @@
+//! What the engine promises: the same bytes for any number of threads and any batching, and runs that go on to the bit.
+
+use common::backend::{Backend, Cpu};
+use common::dataset::Dataset;
+use common::images::Pixels;
+use common::infer::{Decoder, Encoder};
+use common::model::{DataSpec, Likelihood, Model, Network, Objective, Spec, Training};
+use common::plan::{Cell, Plan};
+use common::train::Trainer;
+use common::{Error, Result};
+use ndarray::Array3;
+
+/// Images that differ from each other and have dark and bright parts.
+fn images(n: usize, [h, w]: [usize; 2]) -> Dataset {
+    let pixel = |(n, y, x): (usize, usize, usize)| {
+        let inside = (y + n) % h < h / 2 && (x + n / 7) % w < w / 3;
+        if inside { (40 + (n * 31 + y * x) % 216) as u8 } else { 0 }
+    };
+    Dataset::new(Pixels::U8(Array3::from_shape_fn((n, h, w), pixel)), (0..n as u32).collect())
+}
+
+fn spec(data: &Dataset, hidden: &[usize], latent: usize) -> Spec {
+    Spec {
+        vae_model: Spec::VERSION,
+        network: Network::Mlp { image: data.image(), hidden: hidden.to_vec(), latent },
+        objective: Objective { likelihood: Likelihood::Bernoulli, beta: 1.0, samples: 1 },
+        data: DataSpec { range: [0.0, 1.0], images: data.items(), sha256: data.sha256() },
+        training: Training { lr: 1e-3, batch: 130, seed: 1, epochs: 3, steps: 0 },
+        tool: "test".into(),
+        checkpoint: None,
+    }
+}
+
+fn cpu(threads: usize) -> impl FnOnce(&Plan) -> Box<dyn Backend> {
+    move |plan| Box::new(Cpu::new(plan, threads))
+}
+
+/// Trains to the end, so many steps at a time.
+fn finish(mut trainer: Trainer, most: usize) -> Model {
+    while !trainer.complete() {
+        if trainer.steps(most).unwrap() {
+            trainer.end_epoch();
+        }
+    }
+    trainer.model()
+}
+
+fn trained(threads: usize) -> Model {
+    let data = images(300, [12, 10]);
+    finish(Trainer::new(spec(&data, &[33], 5), data, None, None, cpu(threads)).unwrap(), 100)
+}
+
+#[test]
+fn a_model_has_the_same_bytes_for_any_number_of_threads() {
+    let expected = trained(1).to_bytes();
+    for threads in [2, 3, 8] {
+        assert!(trained(threads).to_bytes() == expected, "{threads} threads");
+    }
+}
+
+#[test]
+fn a_run_resumed_at_any_step_ends_in_the_same_bytes_and_losses() {
+    let data = images(300, [12, 10]);
+    let spec = spec(&data, &[33], 5);
+    let begin = |from| Trainer::new(spec.clone(), data.clone(), Some(data.slice(0..70)), from, cpu(2)).unwrap();
+    let expected = finish(begin(None), 2).to_bytes();
+    for stop in 1..9 {
+        let mut trainer = begin(None);
+        for _ in 0..stop {
+            if trainer.steps(1).unwrap() {
+                trainer.end_epoch();
+            }
+        }
+        let bytes = trainer.checkpoint().unwrap().to_bytes();
+        let mut resumed = begin(Some(Model::from_bytes(&bytes, "checkpoint").unwrap()));
+        assert_eq!(resumed.progress(), trainer.progress());
+        if resumed.progress().at > 0 {
+            while !trainer.steps(1).unwrap() {}
+            resumed.steps(100).unwrap();
+            assert_eq!(resumed.losses(), trainer.losses(), "the losses of the epoch under way at step {stop}");
+            assert_eq!(resumed.end_epoch(), trainer.end_epoch());
+        }
+        assert!(finish(resumed, 100).to_bytes() == expected, "stopped at step {stop}");
+    }
+}
+
+#[test]
+fn a_checkpoint_of_another_run_is_refused_with_both_values() {
+    let data = images(300, [12, 10]);
+    let spec = spec(&data, &[33], 5);
+    let mut trainer = Trainer::new(spec.clone(), data.clone(), None, None, cpu(1)).unwrap();
+    trainer.steps(1).unwrap();
+    let checkpoint = trainer.checkpoint().unwrap();
+    let resume = |change: fn(&mut Spec)| {
+        let mut spec = spec.clone();
+        change(&mut spec);
+        Trainer::new(spec, data.clone(), None, Some(checkpoint.clone()), cpu(1)).map(|_| ())
+    };
+    let message = |r: Result<()>| match r {
+        Err(Error::Usage(message)) => message,
+        other => panic!("expected a usage error, got {other:?}"),
+    };
+    assert!(resume(|s| s.training.epochs = 9).is_ok(), "epochs may grow");
+    let lr = message(resume(|s| s.training.lr = 0.5));
+    assert!(lr.contains("--lr") && lr.contains("0.001") && lr.contains("0.5"), "{lr}");
+    let hidden = message(resume(|s| s.network = Network::Mlp { image: [12, 10], hidden: vec![34], latent: 5 }));
+    assert!(hidden.contains("--hidden") && hidden.contains("[33]") && hidden.contains("[34]"), "{hidden}");
+    let other = message(resume(|s| s.data.sha256 = "0".repeat(64)));
+    assert!(other.contains("the images differ"), "{other}");
+}
+
+#[test]
+fn a_loss_that_is_not_finite_names_step_and_lr() {
+    let data = images(300, [12, 10]);
+    let mut spec = spec(&data, &[33], 5);
+    spec.training.lr = 1e30;
+    let mut trainer = Trainer::new(spec, data, None, None, cpu(2)).unwrap();
+    match trainer.steps(100) {
+        Err(Error::Failed(message)) => assert!(message.contains("step 2") && message.contains("lr 1e30"), "{message}"),
+        other => panic!("expected the run to fail, got {other:?}"),
+    }
+    assert!(matches!(trainer.checkpoint(), Err(Error::Failed(_))), "weights that are not finite are no checkpoint");
+}
+
+/// A model of the classic shape, as it starts: what matters is the shape of its products.
+fn classic() -> Model {
+    let data = images(300, [28, 28]);
+    Trainer::new(spec(&data, &[400], 20), data, None, None, cpu(1)).unwrap().model()
+}
+
+#[test]
+fn an_image_is_encoded_and_decoded_the_same_in_any_batch_by_any_number_of_threads() {
+    let (model, data) = (classic(), images(300, [28, 28]));
+    let all = Encoder::new(&model, Cell::Byte, Some(7), 1).unwrap().encode(&data).unwrap();
+    let expected = Decoder::new(&model, 1).unwrap().decode(all.mu.view()).unwrap();
+    for (batch, threads) in [(1, 1), (7, 2), (64, 8), (256, 3)] {
+        let mut encoder = Encoder::new(&model, Cell::Byte, Some(7), threads).unwrap();
+        let mut decoder = Decoder::new(&model, threads).unwrap();
+        for first in (0..300).step_by(batch) {
+            let rows = ndarray::s![first..(first + batch).min(300), ..];
+            let part = data.slice(first..(first + batch).min(300));
+            let latents = encoder.encode(&part).unwrap();
+            assert!(latents.mu == all.mu.slice(rows), "mu in batches of {batch}");
+            assert!(latents.logvar == all.logvar.slice(rows), "logvar in batches of {batch}");
+            assert!(latents.z.unwrap() == all.z.as_ref().unwrap().slice(rows), "z in batches of {batch}");
+            let x_hat = decoder.decode(latents.mu.view()).unwrap();
+            assert!(x_hat == expected.slice(rows), "x_hat in batches of {batch}");
+        }
+    }
+}
+
+#[test]
+fn bytes_and_the_same_images_as_floats_are_encoded_alike() {
+    let (model, data) = (classic(), images(20, [28, 28]));
+    let Pixels::U8(bytes) = data.pixels() else { unreachable!() };
+    let floats = Dataset::new(Pixels::F32(bytes.mapv(|b| b as f32 / 255.0)), data.ids().to_vec());
+    let a = Encoder::new(&model, Cell::Byte, None, 1).unwrap().encode(&data).unwrap();
+    let b = Encoder::new(&model, Cell::Float, None, 1).unwrap().encode(&floats).unwrap();
+    let worst = (&a.mu - &b.mu).iter().fold(0.0f32, |m, v| m.max(v.abs()));
+    assert!(worst < 1e-6, "{worst}"); // b / 255 and b · (1 / 255) differ in the last bit
+}
+
+#[test]
+fn images_that_do_not_fit_are_refused() {
+    let model = classic();
+    let message = |data: Dataset| {
+        let mut encoder = Encoder::new(&model, data.cell(), None, 1).unwrap();
+        encoder.encode(&data).err().expect("refused").to_string()
+    };
+    assert!(message(images(2, [14, 14])).contains("14 x 14 pixels: expected 28 x 28"));
+    for bad in [-0.5, 1.5, f32::NAN, f32::INFINITY] {
+        let mut pixels = Array3::zeros((3, 28, 28));
+        pixels[[2, 1, 5]] = bad;
+        let got = message(Dataset::new(Pixels::F32(pixels), vec![0, 1, 2]));
+        assert!(got.contains("pixel [1, 5] of image 2") && got.contains("expected [0, 1]"), "{got}");
+    }
+}
+
+#[test]
+fn a_model_file_that_is_damaged_is_refused() {
+    let data = images(3, [4, 4]);
+    let bytes = Trainer::new(spec(&data, &[3], 2), data, None, None, cpu(1)).unwrap().model().to_bytes();
+    assert!(Model::from_bytes(&bytes, "m").is_ok());
+    for cut in 0..bytes.len() {
+        assert!(Model::from_bytes(&bytes[..cut], "m").is_err(), "cut to {cut} bytes");
+    }
+    for bit in 0..bytes.len() * 8 {
+        let mut bytes = bytes.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        assert!(Model::from_bytes(&bytes, "m").is_err(), "bit {bit} flipped");
+    }
+}
