@@ -5,8 +5,9 @@
 
 use crate::backend::{Adam, Backend, Cpu, State, Visit};
 use crate::dataset::{Dataset, Part};
-use crate::model::{self, Model};
+use crate::model::Model;
 use crate::network;
+use crate::parameters;
 use crate::plan::{Cell, Plan, Program, Rows, Table};
 use crate::{Error, Result};
 use ndarray::{Array2, ArrayView2, Axis, s};
@@ -33,7 +34,7 @@ struct Engine {
 impl Engine {
     fn new(model: &Model, plan: &Plan, program: Program, seed: u32, threads: usize) -> Result<Engine> {
         let mut backend: Box<dyn Backend> = Box::new(Cpu::new(plan, threads));
-        model::upload(&mut *backend, plan, &model.weights, false)?;
+        parameters::upload(&mut *backend, plan, &model.weights, false)?;
         let adam = Adam { lr: 0.0, betas: [0.0; 2], eps: 0.0 };
         *backend.state() = State { seed, epoch: 0, at: 0, items: 0, batch: BATCH, beta: 1.0, adam, steps: 0 };
         Ok(Engine { backend, program })

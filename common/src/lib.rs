@@ -8,6 +8,7 @@ pub mod infer;
 pub mod math;
 pub mod model;
 pub mod network;
+pub mod parameters;
 pub mod plan;
 pub mod rng;
 pub mod train;

@@ -3,8 +3,9 @@
 use crate::backend::{Adam, Backend, State, Visit};
 use crate::dataset::Dataset;
 use crate::math::tree_sum;
-use crate::model::{self, Model, Progress, Spec, StateDict, Weight};
+use crate::model::{Model, Progress, Spec, StateDict, Weight};
 use crate::network::{Judged, judged};
+use crate::parameters;
 use crate::plan::{Plan, Program};
 use crate::rng::{Purpose, permutation};
 use crate::{Error, Result};
@@ -93,9 +94,9 @@ impl Trainer {
                 spec.training.steps = model.spec.training.steps;
                 model.weights
             }),
-            None => (Progress { epoch: 1, at: 0 }, with_moments(model::initial(&plan, spec.training.seed))),
+            None => (Progress { epoch: 1, at: 0 }, with_moments(parameters::initial(&plan, spec.training.seed))),
         };
-        model::upload(&mut *backend, &plan, &weights, true)?;
+        parameters::upload(&mut *backend, &plan, &weights, true)?;
         let mut place = |judged: Judged, program: Program, data: Dataset| {
             let ids = data.upload(&mut *backend, judged.images);
             Part { judged, program, ids }
@@ -206,7 +207,7 @@ impl Trainer {
 
     /// The model as it is now.
     pub fn model(&self) -> Model {
-        Model { spec: self.spec.clone(), weights: model::download(&*self.backend, &self.plan, false) }
+        Model { spec: self.spec.clone(), weights: parameters::download(&*self.backend, &self.plan, false) }
     }
 
     /// Everything that going on needs.
@@ -215,7 +216,7 @@ impl Trainer {
     /// [`Error::Failed`] where a weight is not finite: such a checkpoint would take the place of a good one.
     pub fn checkpoint(&self) -> Result<Model> {
         let spec = Spec { checkpoint: Some(self.progress), ..self.spec.clone() };
-        let mut weights = model::download(&*self.backend, &self.plan, true);
+        let mut weights = parameters::download(&*self.backend, &self.plan, true);
         if let Some((name, _)) = weights.iter().find(|(_, w)| w.values.iter().any(|v| !v.is_finite())) {
             return Err(self.diverged(name, self.spec.training.steps));
         }

@@ -1,8 +1,9 @@
 //! The gradient of a model against finite differences of its loss, written again, plainly, in f64.
 
 use common::backend::{Backend, Cpu, Visit};
-use common::model::{self, Likelihood, Network, Objective, StateDict};
+use common::model::{Likelihood, Network, Objective, StateDict};
 use common::network::judged;
+use common::parameters;
 use common::plan::{Cell, Plan};
 
 const ITEMS: usize = 6;
@@ -50,8 +51,8 @@ fn check(at: usize, samples: usize, beta: f64, cell: Cell) {
     let model = judged(&mut plan, &network, &objective, ITEMS, cell);
     let step = model.training(&mut plan);
     let mut cpu = Cpu::new(&plan, 2);
-    let mut net = model::initial(&plan, 5);
-    model::upload(&mut cpu, &plan, &net, false).unwrap();
+    let mut net = parameters::initial(&plan, 5);
+    parameters::upload(&mut cpu, &plan, &net, false).unwrap();
     let pixels: Vec<u8> = (0..ITEMS * PIXELS).map(|i| (i * 7919 % 256) as u8).collect();
     let images: Vec<f32> = pixels.iter().map(|b| *b as f32 / 255.0).collect();
     match cell {
@@ -82,7 +83,7 @@ fn check(at: usize, samples: usize, beta: f64, cell: Cell) {
     let theirs = mean(&net);
     assert!((ours - theirs).abs() < 1e-5 * theirs, "loss: expected {theirs}, got {ours}");
 
-    let moments = model::download(&cpu, &plan, true);
+    let moments = parameters::download(&cpu, &plan, true);
     for name in net.keys().cloned().collect::<Vec<_>>() {
         let gradient: Row = moments[&format!("adam.m.{name}")].values.iter().map(|m| *m as f64 / 0.1).collect();
         let size = gradient.iter().fold(1e-3, |a: f64, b| a.max(b.abs()));

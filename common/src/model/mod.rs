@@ -1,12 +1,10 @@
 //! A model: what it is, and its weights.
 
 mod file;
-mod parameters;
 mod preset;
 mod spec;
 
 pub use file::{hex, sha256};
-pub use parameters::{download, initial, parameters, upload};
 pub use preset::{PRESETS, Preset, preset};
 pub use spec::{DataSpec, Likelihood, Network, Objective, Progress, Spec, Training};
 

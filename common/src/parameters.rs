@@ -1,8 +1,8 @@
 //! Between the state dict of a file, `[out, in]` under PyTorch's names, and the parameters of a plan, `[in, out]`, some of
 //! which hold several tensors side by side.
 
-use super::{StateDict, Weight};
 use crate::backend::Backend;
+use crate::model::{StateDict, Weight};
 use crate::plan::{Buf, Param, Parameter, Plan};
 use crate::rng::{Purpose, draw4};
 use crate::{Error, Result};
