@@ -67,6 +67,14 @@ impl Error {
         }
     }
 
+    /// The same error with the place named before it, say a file or a tensor. Only [`Error::Data`] has a place.
+    pub fn within(self, place: impl std::fmt::Display) -> Error {
+        match self {
+            Error::Data(message) => Error::Data(format!("{place}: {message}")),
+            other => other,
+        }
+    }
+
     /// The exit code, after `sysexits.h`.
     pub fn exit_code(&self) -> u8 {
         match self {

@@ -1,10 +1,77 @@
-//! placeholder
-use ndarray::Array3;
-/// Images.
-#[derive(Clone, PartialEq, Debug)]
+//! What programs see of a tensor of images.
+
+use ndarray::{Array3, ArrayD, Ix3};
+
+use crate::stream::{Dtype, Tensor};
+use crate::{Error, Result};
+
+/// Images as an array [N, H, W]: N images, H rows, W columns.
+#[derive(Clone, Debug, PartialEq)]
 pub enum Pixels {
-    /// bytes
+    /// 0 is black, 255 white.
     U8(Array3<u8>),
-    /// floats
+    /// 0 is black, 1 white; values outside are possible, NaN is not.
     F32(Array3<f32>),
+}
+
+impl Pixels {
+    /// The images of a tensor shaped [N,H,W], [N,1,H,W], or [N,D] with D = H·W.
+    ///
+    /// Whole numbers become u8, which they must fit; f2, f4 and f8 become f32; bool is 0 or 1. `size` is the expected
+    /// (H, W), if there is one; without it [N,D] images are taken to be square.
+    pub fn from_tensor(tensor: &Tensor, size: Option<(usize, usize)>) -> Result<Pixels> {
+        let (h, w) = size_of(tensor.shape(), size)?;
+        let shape = (tensor.items(), h, w);
+        match tensor.dtype() {
+            Dtype::Bool | Dtype::F16 | Dtype::F32 | Dtype::F64 => {
+                let values = tensor.to_f32()?;
+                if values.iter().any(|v| v.is_nan()) {
+                    return Err(Error::Data("bad images: expected numbers, got NaN".to_owned()));
+                }
+                reshape(values, shape).map(Pixels::F32)
+            }
+            _ => reshape(tensor.to_u8()?, shape).map(Pixels::U8),
+        }
+    }
+
+    /// (N, H, W).
+    pub fn dim(&self) -> (usize, usize, usize) {
+        match self {
+            Pixels::U8(a) => a.dim(),
+            Pixels::F32(a) => a.dim(),
+        }
+    }
+
+    /// The images as f32 from 0 to 1; u8 is divided by 255, and f32 outside the range is [`Error::Data`].
+    pub fn into_unit(self) -> Result<Array3<f32>> {
+        match self {
+            Pixels::U8(a) => Ok(a.mapv(|v| f32::from(v) / 255.0)),
+            Pixels::F32(a) => match a.iter().find(|v| !(0.0..=1.0).contains(*v)) {
+                None => Ok(a),
+                Some(v) => Err(Error::Data(format!(
+                    "bad images: expected f32 from 0 to 1 or u8, got {v}; scale them, or save whole numbers as uint8"
+                ))),
+            },
+        }
+    }
+}
+
+fn size_of(shape: &[usize], size: Option<(usize, usize)>) -> Result<(usize, usize)> {
+    let found = match (shape, size) {
+        (&[_, h, w] | &[_, 1, h, w], _) => Some((h, w)),
+        (&[_, d], Some((h, w))) if h.checked_mul(w) == Some(d) => Some((h, w)),
+        (&[_, d], None) if d.isqrt().pow(2) == d => Some((d.isqrt(), d.isqrt())),
+        _ => None,
+    };
+    match (found, size) {
+        (Some(found), None) => Ok(found),
+        (Some(found), Some(size)) if found == size => Ok(found),
+        (_, Some((h, w))) => Err(Error::Data(format!("bad images: expected [N,{h},{w}], got {shape:?}"))),
+        (None, None) => Err(Error::Data(format!("bad images: expected [N,H,W], got {shape:?}"))),
+    }
+}
+
+fn reshape<T: Clone>(array: ArrayD<T>, shape: (usize, usize, usize)) -> Result<Array3<T>> {
+    let array = array.into_shape_with_order(shape).and_then(|a| a.into_dimensionality::<Ix3>());
+    array.map_err(|e| Error::Data(format!("bad images: {e}")))
 }

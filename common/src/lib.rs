@@ -1,16 +1,20 @@
 //! What the programs of this workspace share.
 
 pub mod backend;
+pub mod cli;
 pub mod dataset;
 pub mod error;
+mod fd;
 pub mod images;
 pub mod infer;
 pub mod math;
 pub mod model;
 pub mod network;
+pub mod output;
 pub mod parameters;
 pub mod plan;
 pub mod rng;
+pub mod stream;
 pub mod train;
 
 pub use error::{Error, Result};

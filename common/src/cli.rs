@@ -1,0 +1,97 @@
+//! What every program does around its story: parse, run, say once what went wrong, and tell the shell.
+
+use std::io::{Write, stderr};
+use std::panic::{self, AssertUnwindSafe};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::OnceLock;
+
+use crate::{Error, Result};
+
+/// The exit code of a bug, after `sysexits.h`.
+const BUG: u8 = 70;
+
+static TOOL: OnceLock<String> = OnceLock::new();
+
+/// Parses the command line, runs the program, prints `tool: message` once if it failed, and gives the exit code.
+///
+/// A reader that has closed the pipe is success; a failure that the stream passes on is silent. A panic is a bug of
+/// ours: one line and exit 70.
+pub fn main<A: clap::Parser>(run: impl FnOnce(A) -> Result<()>) -> ExitCode {
+    let tool = TOOL.get_or_init(|| A::command().get_name().to_owned());
+    let args = match A::try_parse() {
+        Ok(args) => args,
+        Err(e) if !e.use_stderr() => {
+            let _ = e.print(); // help or version
+            return ExitCode::SUCCESS;
+        }
+        Err(e) => {
+            let text = e.render().to_string();
+            say(tool, text.strip_prefix("error: ").unwrap_or(&text).trim_end());
+            return ExitCode::from(Error::Usage(String::new()).exit_code());
+        }
+    };
+    panic::set_hook(Box::new(|panic| {
+        say(tool_name(), &one_line(&format!("this is a bug, please report it: {panic}")));
+    }));
+    match panic::catch_unwind(AssertUnwindSafe(|| run(args))) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(e)) => {
+            if !matches!(e, Error::Closed | Error::Relayed) {
+                say(tool, &one_line(&e.to_string()));
+            }
+            ExitCode::from(e.exit_code())
+        }
+        Err(_) => ExitCode::from(BUG),
+    }
+}
+
+/// The name of the running program, for messages, the history of a stream and its error frames.
+pub fn tool_name() -> &'static str {
+    TOOL.get_or_init(|| {
+        let program = std::env::args_os().next().unwrap_or_default();
+        Path::new(&program).file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    })
+}
+
+/// Text that may come from a stream of anyone, as one line that does nothing to a terminal.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' | '\t' => line.push(' '),
+            c if c.is_control() => line.extend(c.escape_default()),
+            c => line.push(c),
+        }
+    }
+    line
+}
+
+fn say(tool: &str, message: &str) {
+    let _ = writeln!(stderr(), "{tool}: {message}"); // where it fails, nobody can be told
+}
+
+/// The input of a filter.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct InputArgs {
+    /// What to read: a stream, .npy or newline JSON; standard input if absent or -
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// What to call the tensor of a bare .npy, which has no name of its own
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+/// The output of a filter, in one of three forms.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct OutputArgs {
+    /// Write to FILE, which appears only when all went well; standard output if absent or -
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Write one tensor of the stream as a single .npy, once the whole stream has proved good
+    #[arg(long, value_name = "NAME", conflicts_with = "jsonl")]
+    pub npy: Option<String>,
+    /// Write newline JSON, one item per line
+    #[arg(long)]
+    pub jsonl: bool,
+}

@@ -1,0 +1,152 @@
+//! Where bytes go: standard output, or a file that appears whole or not at all.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, IoSlice, IsTerminal, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use atomic_write_file::AtomicWriteFile;
+
+use crate::{Error, Result, fd};
+
+/// Larger writes go to the system directly.
+const BUFFER: usize = 64 << 10;
+
+/// What a terminal would make of the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Refused on a terminal.
+    Binary,
+    /// Welcome there.
+    Text,
+}
+
+/// A buffered writer to standard output or to a file.
+///
+/// A regular file is written under a temporary name and renamed by [`commit`](Output::commit), so that a failure leaves
+/// what was there before. What is no regular file (`/dev/full`, a FIFO, `/dev/stdout`) is written directly.
+pub struct Output {
+    to: Box<dyn Sink>,
+    name: String,
+    replaces: Option<AtomicWriteFile>,
+}
+
+/// Something to write to, buffered, that can be given several slices at once.
+trait Sink: Write + Send {}
+impl<W: Write + Send> Sink for W {}
+
+impl Output {
+    /// Opens the file at `path`, or standard output for none or `-`.
+    ///
+    /// Standard output that was closed before the program began is [`Error::Io`], and binary for a terminal is
+    /// [`Error::Usage`], both before any work is done.
+    pub fn open(path: Option<&Path>, kind: Kind) -> Result<Output> {
+        let (file, name, replaces) = match path.filter(|p| p.as_os_str() != "-") {
+            None => (fd::stdout().map_err(|e| Error::io("standard output", e))?, "standard output".to_owned(), None),
+            Some(path) => {
+                let name = path.display().to_string();
+                let (file, replaces) = open_file(path).map_err(|e| Error::io(format!("cannot write {name}"), e))?;
+                (file, name, replaces)
+            }
+        };
+        if kind == Kind::Binary && file.is_terminal() {
+            return Err(Error::Usage(format!(
+                "{name} is a terminal: expected a pipe or a file for binary data; add -o FILE or | and a tool that reads it"
+            )));
+        }
+        Ok(Output { to: Box::new(BufWriter::with_capacity(BUFFER, file)), name, replaces })
+    }
+
+    /// Writes to anything else, such as [`Memory`].
+    pub fn to(writer: impl Write + Send + 'static) -> Output {
+        Output { to: Box::new(writer), name: "output".to_owned(), replaces: None }
+    }
+
+    /// Whether someone may read the bytes before [`commit`](Output::commit).
+    pub fn is_live(&self) -> bool {
+        self.replaces.is_none()
+    }
+
+    /// Writes all slices, in one system call where the target can.
+    pub fn write_slices(&mut self, mut slices: &mut [IoSlice<'_>]) -> Result<()> {
+        while slices.iter().any(|s| !s.is_empty()) {
+            match self.to.write_vectored(slices) {
+                Ok(0) => return Err(self.error(io::ErrorKind::WriteZero.into())),
+                Ok(n) => IoSlice::advance_slices(&mut slices, n),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(self.error(e)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands what is buffered to the system, so that a live reader sees it.
+    pub fn push(&mut self) -> Result<()> {
+        self.to.flush().map_err(|e| self.error(e))
+    }
+
+    /// Writes what is buffered and lets the file appear under its name. Without it, a file is left as it was.
+    pub fn commit(mut self) -> Result<()> {
+        self.push()?;
+        match self.replaces.take() {
+            Some(file) => file.commit().map_err(|e| self.error(e)),
+            None => Ok(()),
+        }
+    }
+
+    /// The error of a failed write, naming the target.
+    pub fn error(&self, source: io::Error) -> Error {
+        Error::io(format!("cannot write {}", self.name), source)
+    }
+}
+
+fn open_file(path: &Path) -> io::Result<(File, Option<AtomicWriteFile>)> {
+    // Through symbolic links, so that the file they lead to is replaced and not the link.
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    match fs::metadata(&target) {
+        Ok(meta) if !meta.is_file() => Ok((File::options().write(true).open(path)?, None)),
+        _ => {
+            let file = AtomicWriteFile::open(target)?;
+            Ok((file.try_clone()?, Some(file)))
+        }
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.to.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Output({})", self.name)
+    }
+}
+
+/// Bytes kept in memory; every clone sees the same ones.
+#[derive(Clone, Debug, Default)]
+pub struct Memory(Arc<Mutex<Vec<u8>>>);
+
+impl Memory {
+    /// What was written so far.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Write for Memory {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

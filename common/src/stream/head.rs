@@ -1,0 +1,235 @@
+//! The first line of a stream: what its items are, which model made them, and how they came about.
+
+use serde_json::{Map, Value, json};
+
+use super::tensor::describe;
+use super::{Dtype, Tensor, VERSION, check_name};
+use crate::{Error, Result, cli};
+
+/// The description of a stream. Keys it does not know are kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Head(Map<String, Value>);
+
+/// What one item of a tensor is: the kind of its numbers and its shape, without the dimension of the items.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spec {
+    /// The kind of its numbers.
+    pub dtype: Dtype,
+    /// The shape of one item: `[28, 28]` for images, `[]` for labels.
+    pub shape: Vec<usize>,
+}
+
+impl Spec {
+    /// A tensor whose items have this kind and shape.
+    pub fn new(dtype: Dtype, shape: &[usize]) -> Spec {
+        Spec { dtype, shape: shape.to_vec() }
+    }
+
+    /// What the items of `tensor` are.
+    pub fn of(tensor: &Tensor) -> Spec {
+        Spec::new(tensor.dtype(), &tensor.shape()[1..])
+    }
+}
+
+impl std::fmt::Display for Spec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&describe(self.dtype, &self.shape))
+    }
+}
+
+/// Where the model is that the latents of a stream belong to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Model {
+    /// A file.
+    File {
+        /// Its absolute path when it was read.
+        path: String,
+        /// The SHA-256 of the whole file, as 64 lower-case hexadecimal digits.
+        sha256: String,
+    },
+    /// A frame of group `model` right after the head; see [`Data::model`](super::Data::model).
+    Embedded {
+        /// The SHA-256 of the embedded bytes.
+        sha256: String,
+    },
+}
+
+impl Model {
+    /// The SHA-256 of the model's bytes.
+    pub fn sha256(&self) -> &str {
+        match self {
+            Model::File { sha256, .. } | Model::Embedded { sha256 } => sha256,
+        }
+    }
+}
+
+impl Head {
+    /// A head that describes nothing yet. A filter clones its input's head instead.
+    #[allow(clippy::new_without_default)] // no one needs it
+    pub fn new() -> Head {
+        let mut map = Map::new();
+        map.insert("vae".into(), VERSION.into());
+        map.insert("type".into(), "head".into());
+        map.insert("tensors".into(), json!({}));
+        Head(map)
+    }
+
+    /// A head for the main frames that look like `tensors`.
+    pub fn of<'a>(tensors: impl IntoIterator<Item = &'a (String, Tensor)>) -> Head {
+        let mut head = Head::new();
+        for (name, tensor) in tensors {
+            head.set_tensor(name, Spec::of(tensor));
+        }
+        head
+    }
+
+    /// The tensors of every main frame.
+    pub fn tensors(&self) -> Vec<(String, Spec)> {
+        let tensors = self.0.get("tensors").and_then(Value::as_object).into_iter().flatten();
+        tensors.filter_map(|(name, spec)| Some((name.clone(), spec_of(spec)?))).collect()
+    }
+
+    /// What the items of one tensor are, if the stream has it.
+    pub fn tensor(&self, name: &str) -> Option<Spec> {
+        spec_of(self.0.get("tensors")?.get(name)?)
+    }
+
+    /// Adds a tensor, or replaces the one of this name in its place.
+    pub fn set_tensor(&mut self, name: &str, spec: Spec) {
+        if let Some(Value::Object(tensors)) = self.0.get_mut("tensors") {
+            tensors.insert(name.to_owned(), json!({"dtype": spec.dtype.name(), "shape": spec.shape}));
+        }
+    }
+
+    /// Removes a tensor, if the stream has it.
+    pub fn remove_tensor(&mut self, name: &str) {
+        if let Some(Value::Object(tensors)) = self.0.get_mut("tensors") {
+            tensors.shift_remove(name);
+        }
+    }
+
+    /// The model that the stream names.
+    pub fn model(&self) -> Option<Model> {
+        model_of(self.0.get("model")?)
+    }
+
+    /// Names the model, or none.
+    pub fn set_model(&mut self, model: Option<&Model>) {
+        match model {
+            Some(Model::File { path, sha256 }) => {
+                self.0.insert("model".into(), json!({"path": path, "sha256": sha256}));
+            }
+            Some(Model::Embedded { sha256 }) => {
+                self.0.insert("model".into(), json!({"sha256": sha256, "embedded": true}));
+            }
+            None => {
+                self.0.shift_remove("model");
+            }
+        }
+    }
+
+    /// Adds the running program and its arguments to the history. [`Writer::create`](super::Writer::create) does it.
+    pub fn sign(&mut self) {
+        let args: Vec<String> = std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();
+        let entry = json!({"tool": format!("{} {}", cli::tool_name(), env!("CARGO_PKG_VERSION")), "args": args});
+        match self.0.get_mut("history") {
+            Some(Value::Array(history)) => history.push(entry),
+            _ => {
+                self.0.insert("history".into(), json!([entry]));
+            }
+        }
+    }
+
+    /// Any other key.
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.0.get(key)
+    }
+
+    /// Sets any other key.
+    pub fn set(&mut self, key: &str, value: Value) {
+        self.0.insert(key.to_owned(), value);
+    }
+
+    /// The head as JSON.
+    pub fn as_json(&self) -> &Map<String, Value> {
+        &self.0
+    }
+
+    /// Checks the line that a head is.
+    pub(crate) fn parse(map: Map<String, Value>) -> Result<Head> {
+        let version = map.get("vae").and_then(Value::as_u64);
+        match version {
+            Some(VERSION) => {}
+            Some(v) if v > VERSION => {
+                return Err(Error::Data(format!(
+                    "a stream of version {v}: expected version {VERSION}; it needs programs of a later release"
+                )));
+            }
+            _ => return Err(bad(&format!("version {VERSION}"), map.get("vae"))),
+        }
+        if map.get("type").and_then(Value::as_str) != Some("head") {
+            return Err(bad(r#""type":"head""#, map.get("type")));
+        }
+        let Some(Value::Object(tensors)) = map.get("tensors") else {
+            return Err(bad(r#""tensors":{name:{"dtype":..,"shape":[..]}}"#, map.get("tensors")));
+        };
+        for (name, spec) in tensors {
+            check_name(name)?;
+            spec_of(spec).ok_or_else(|| bad(r#"{"dtype":"<f4","shape":[..]}"#, Some(spec)))?;
+        }
+        if let Some(model) = map.get("model") {
+            model_of(model).ok_or_else(|| bad(r#"{"path":..,"sha256":..}"#, Some(model)))?;
+        }
+        match map.get("history") {
+            None | Some(Value::Array(_)) => Ok(Head(map)),
+            other => Err(bad("a list as history", other)),
+        }
+    }
+
+    /// Checks that another stream may follow in the same pipe.
+    pub(crate) fn check_same(&self, next: &Head) -> Result<()> {
+        let (a, b) = (self.tensors(), next.tensors());
+        if a.len() != b.len() || a.iter().any(|t| !b.contains(t)) {
+            let list = |tensors: &[(String, Spec)]| {
+                let list: Vec<String> = tensors.iter().map(|(name, spec)| format!("{name} {spec}")).collect();
+                if list.is_empty() { "no tensors".to_owned() } else { list.join(", ") }
+            };
+            let (a, b) = (list(&a), list(&b));
+            return Err(Error::Data(format!("joined streams differ: expected {a}, got {b}; join like with like")));
+        }
+        let hash = |head: &Head| head.model().map_or("none".to_owned(), |m| m.sha256().to_owned());
+        let (a, b) = (hash(self), hash(next));
+        if a != b {
+            return Err(Error::Data(format!("joined streams have different models: expected {a}, got {b}")));
+        }
+        Ok(())
+    }
+}
+
+fn spec_of(spec: &Value) -> Option<Spec> {
+    let dtype = Dtype::from_name(spec.get("dtype")?.as_str()?)?;
+    Some(Spec { dtype, shape: shape_of(spec.get("shape")?)? })
+}
+
+/// A shape whose dimensions are all at least 1.
+pub(crate) fn shape_of(shape: &Value) -> Option<Vec<usize>> {
+    let dimension = |d: &Value| d.as_u64().and_then(|d| usize::try_from(d).ok()).filter(|d| *d > 0);
+    shape.as_array()?.iter().map(dimension).collect()
+}
+
+fn model_of(model: &Value) -> Option<Model> {
+    let sha256 = model.get("sha256")?.as_str()?.to_owned();
+    if sha256.len() != 64 || !sha256.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+        return None;
+    }
+    match model.get("embedded") {
+        Some(Value::Bool(true)) => Some(Model::Embedded { sha256 }),
+        None => Some(Model::File { path: model.get("path")?.as_str()?.to_owned(), sha256 }),
+        Some(_) => None,
+    }
+}
+
+fn bad(expected: &str, got: Option<&Value>) -> Error {
+    let got = got.map_or("nothing".to_owned(), Value::to_string);
+    Error::Data(format!("bad head: expected {expected}, got {got}"))
+}
