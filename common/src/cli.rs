@@ -1,6 +1,7 @@
 //! What every program does around its story: parse, run, say once what went wrong, and tell the shell.
 
 use std::io::{Write, stderr};
+use std::num::NonZeroUsize;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -80,6 +81,27 @@ pub struct InputArgs {
     /// What to call the tensor of a bare .npy, which has no name of its own
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
+}
+
+/// How many threads compute.
+#[derive(clap::Args, Clone, Copy, Debug, Default)]
+pub struct ThreadArgs {
+    /// Threads to compute with; the result is the same for any number [default: all cores]
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+}
+
+impl ThreadArgs {
+    /// The number asked for, or one for each core.
+    pub fn count(self) -> usize {
+        let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        self.threads.unwrap_or_else(cores).get()
+    }
+}
+
+/// Parses a number of items in a frame, from 1 to 65536.
+pub fn batch(text: &str) -> std::result::Result<usize, String> {
+    text.parse().ok().filter(|n| (1..=1 << 16).contains(n)).ok_or_else(|| "expected 1 to 65536".to_owned())
 }
 
 /// The output of a filter, in one of three forms.

@@ -3,7 +3,9 @@
 use crate::backend::Backend;
 use crate::images::Pixels;
 use crate::plan::{Cell, Table};
+use crate::stream::{Data, Frame, Reader};
 use crate::{Error, Result};
+use ndarray::Array3;
 use sha2::{Digest, Sha256};
 
 /// N images of `[H, W]`.
@@ -20,6 +22,47 @@ impl Dataset {
         assert_eq!(data.shape()[0], data.ids.len(), "an index for each image");
         data
     }
+
+    /// The images `tensor` of a frame; `first` is the index of its first item where the frame has no `i`.
+    ///
+    /// # Errors
+    /// A frame without images, or an index that is no u32.
+    pub fn of_frame(data: &Data, tensor: &str, size: Option<[usize; 2]>, first: usize) -> Result<Dataset> {
+        let images = data.need(tensor)?;
+        let pixels = Pixels::from_tensor(images, size.map(|[h, w]| (h, w)))?;
+        Ok(Dataset::new(pixels, ids(data, first)?))
+    }
+
+    /// All images of the main group of a stream.
+    ///
+    /// # Errors
+    /// No image at all, or images that differ in size.
+    pub fn read(reader: &mut Reader, tensor: &str) -> Result<Dataset> {
+        let (mut bytes, mut floats, mut all, mut size) = (vec![], vec![], vec![], None);
+        while let Some(frame) = reader.next_frame()? {
+            let Frame::Data(data) = frame else { continue };
+            if !data.is_main() {
+                continue;
+            }
+            let part = Dataset::of_frame(&data, tensor, size, all.len())?;
+            size = Some(part.image());
+            match part.part(0, part.items()) {
+                Part::Bytes(values) => bytes.extend_from_slice(values),
+                Part::Floats(values) => floats.extend_from_slice(values),
+            }
+            all.extend_from_slice(&part.ids);
+        }
+        let [h, w] = size.ok_or_else(|| Error::Data("the stream holds no images: expected at least one".into()))?;
+        let shape = (all.len(), h, w);
+        const FIT: &str = "a stream has one dtype, and every part fits its shape";
+        let pixels = if floats.is_empty() {
+            Pixels::U8(Array3::from_shape_vec(shape, bytes).expect(FIT))
+        } else {
+            Pixels::F32(Array3::from_shape_vec(shape, floats).expect(FIT))
+        };
+        Ok(Dataset::new(pixels, all))
+    }
+
     fn shape(&self) -> &[usize] {
         match &self.pixels {
             Pixels::U8(a) => a.shape(),
@@ -99,7 +142,9 @@ impl Dataset {
         match pixels.indexed_iter().find(|(_, v)| !(0.0..=1.0).contains(*v)) {
             None => Ok(()),
             Some(((n, y, x), value)) => Err(Error::Data(format!(
-                "pixel [{y}, {x}] of image {n} is {value}: expected [0, 1], since a Bernoulli decoder has no other; scale the images"
+                "pixel [{y}, {x}] of image {} is {value}: expected [0, 1], since a Bernoulli decoder has no other; scale the \
+                 images, or save whole numbers as uint8",
+                self.ids[n]
             ))),
         }
     }
@@ -111,6 +156,21 @@ impl Dataset {
             Pixels::F32(a) => backend.upload(to.buf, &a.into_raw_vec_and_offset().0),
         }
         self.ids
+    }
+}
+
+/// The index of each item of a frame in its source, which keys its noise: `i`, or else its place in the stream.
+///
+/// # Errors
+/// An index below 0 or above 2^32 - 1.
+pub fn ids(data: &Data, first: usize) -> Result<Vec<u32>> {
+    let index = |i: i64| {
+        u32::try_from(i)
+            .map_err(|_| Error::Data(format!("tensor i holds {i}: expected an index from 0 to {}", u32::MAX)))
+    };
+    match data.get("i") {
+        Some(_) => data.i64("i")?.into_iter().map(index).collect(),
+        None => (first..first + data.items()).map(|i| index(i as i64)).collect(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use ndarray::{Array3, ArrayD, Ix3};
 
-use crate::stream::{Dtype, Tensor};
+use crate::stream::Tensor;
 use crate::{Error, Result};
 
 /// Images as an array [N, H, W]: N images, H rows, W columns.
@@ -22,16 +22,14 @@ impl Pixels {
     pub fn from_tensor(tensor: &Tensor, size: Option<(usize, usize)>) -> Result<Pixels> {
         let (h, w) = size_of(tensor.shape(), size)?;
         let shape = (tensor.items(), h, w);
-        match tensor.dtype() {
-            Dtype::Bool | Dtype::F16 | Dtype::F32 | Dtype::F64 => {
-                let values = tensor.to_f32()?;
-                if values.iter().any(|v| v.is_nan()) {
-                    return Err(Error::Data("bad images: expected numbers, got NaN".to_owned()));
-                }
-                reshape(values, shape).map(Pixels::F32)
-            }
-            _ => reshape(tensor.to_u8()?, shape).map(Pixels::U8),
+        if tensor.dtype().is_whole() {
+            return reshape(tensor.to_u8()?, shape).map(Pixels::U8);
         }
+        let values = tensor.to_f32()?;
+        if values.iter().any(|v| v.is_nan()) {
+            return Err(Error::Data("bad images: expected numbers, got NaN".to_owned()));
+        }
+        reshape(values, shape).map(Pixels::F32)
     }
 
     /// (N, H, W).

@@ -30,9 +30,9 @@ fn shape(p: &Parameter) -> Vec<usize> {
     if p.bias { vec![out] } else { vec![out, p.param.inp] }
 }
 
-/// Number of weights and biases in all.
-pub fn parameters(plan: &Plan) -> usize {
-    plan.params().iter().map(|p| p.param.values()).sum()
+/// The tensors of the state dict, in the order of the network: name and shape.
+pub fn shapes(plan: &Plan) -> Vec<(String, Vec<usize>)> {
+    plan.params().iter().flat_map(|p| p.names.iter().map(move |name| (name.clone(), shape(p)))).collect()
 }
 
 /// The state dict that training starts from: uniform in ±1/sqrt(fan_in), weights and biases, as PyTorch's `nn.Linear`.

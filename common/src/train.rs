@@ -135,6 +135,10 @@ impl Trainer {
     pub fn spec(&self) -> &Spec {
         &self.spec
     }
+    /// Steps taken since the start.
+    pub fn taken(&self) -> u64 {
+        self.spec.training.steps
+    }
     /// Whether every epoch is done.
     pub fn complete(&self) -> bool {
         self.progress.epoch > self.spec.training.epochs

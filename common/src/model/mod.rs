@@ -3,10 +3,12 @@
 mod file;
 mod preset;
 mod spec;
+mod store;
 
 pub use file::{hex, sha256};
 pub use preset::{PRESETS, Preset, preset};
 pub use spec::{DataSpec, Likelihood, Network, Objective, Progress, Spec, Training};
+pub use store::{Stored, writable};
 
 use std::collections::BTreeMap;
 

@@ -46,6 +46,11 @@ impl Dtype {
         NAMES.iter().find(|(_, n)| *n == name).map(|(dtype, _)| *dtype)
     }
 
+    /// Whether its numbers are whole, of any width; false for bool and floating point.
+    pub fn is_whole(self) -> bool {
+        !matches!(self, Dtype::Bool | Dtype::F16 | Dtype::F32 | Dtype::F64)
+    }
+
     /// Bytes per element.
     pub fn size(self) -> usize {
         match self {

@@ -94,6 +94,15 @@ impl Head {
         spec_of(self.0.get("tensors")?.get(name)?)
     }
 
+    /// [`tensor`](Head::tensor), or [`Error::Data`] with the names there are.
+    pub fn need(&self, name: &str) -> Result<Spec> {
+        self.tensor(name).ok_or_else(|| {
+            let names: Vec<String> = self.tensors().into_iter().map(|(name, _)| name).collect();
+            let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            Error::Data(format!("no tensor {name} in the stream: expected it among {names}"))
+        })
+    }
+
     /// Adds a tensor, or replaces the one of this name in its place.
     pub fn set_tensor(&mut self, name: &str, spec: Spec) {
         if let Some(Value::Object(tensors)) = self.0.get_mut("tensors") {

@@ -1,2 +1,100 @@
-//! Not written yet.
-fn main() {}
+//! Latents in, images out.
+
+use clap::Parser;
+use common::cli::{InputArgs, OutputArgs};
+use common::dataset::ids;
+use common::infer::Decoder;
+use common::model::Stored;
+use common::rng::{Purpose, uniform4};
+use common::stream::{Dtype, Reader, Spec, Tensor, Writer};
+use common::{Error, Result, cli};
+use ndarray::{Array2, Ix2};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Decode latents: the means of the pixels, or draws from them
+///
+/// Reads a stream of latents `z` [N, Z] (or .npy, or newline JSON such as {"z":[0.5,-1]}) and writes the images `x_hat`
+/// [N, H, W], f32 from 0 to 1. The model is found through the stream, or given with -m. Labels and all else pass through.
+/// Memory is one frame, however long the stream.
+///
+/// Example: vae-sample -m model.bin -n 64 | vae-decode | grid-png > samples.png
+#[derive(Parser)]
+#[command(version, verbatim_doc_comment)]
+struct Args {
+    #[command(flatten)]
+    input: InputArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+    /// The model; needed for latents that name none, such as .npy
+    #[arg(short, long, value_name = "FILE")]
+    model: Option<PathBuf>,
+    /// Draw each pixel, black or white, from its mean
+    #[arg(long)]
+    bernoulli: bool,
+    /// Key of the draws; item i draws the same in any batch and shard
+    #[arg(long, default_value_t = 0)]
+    seed: u32,
+    /// Write bytes from 0 to 255 instead of f32
+    #[arg(long)]
+    u8: bool,
+    /// The latents to decode
+    #[arg(long, value_name = "NAME", default_value = "z")]
+    tensor: String,
+    /// Pass on tensors that would be used up, say z
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    keep: Vec<String>,
+    #[command(flatten)]
+    threads: cli::ThreadArgs,
+}
+
+fn main() -> ExitCode {
+    cli::main(run)
+}
+
+fn run(args: Args) -> Result<()> {
+    let mut reader = Reader::open(&args.input, &args.tensor)?;
+    let mut head = reader.head().clone();
+    head.need(&args.tensor)?;
+    let model = Stored::find(&mut reader, args.model.as_deref())?;
+    let [h, w] = model.spec.network.image();
+    if !args.keep.contains(&args.tensor) {
+        head.remove_tensor(&args.tensor);
+    }
+    head.set_tensor("x_hat", Spec::new(if args.u8 { Dtype::U8 } else { Dtype::F32 }, &[h, w]));
+
+    let mut decoder = Decoder::new(&model, args.threads.count())?;
+    let mut seen = 0;
+    Writer::create(&args.output, head)?.filter(reader, |mut data| {
+        let z = data.f32(&args.tensor)?.into_dimensionality::<Ix2>().map_err(|_| {
+            let shape = data.get(&args.tensor).map(Tensor::shape).unwrap_or_default();
+            Error::Data(format!("tensor {} has shape {shape:?}: expected latents [N, Z]", args.tensor))
+        })?;
+        let mut x_hat = decoder.decode(z.view())?;
+        if args.bernoulli {
+            draw(&mut x_hat, &ids(&data, seen)?, args.seed);
+        }
+        seen += x_hat.nrows();
+        let x_hat = x_hat.into_shape_with_order((z.nrows(), h, w)).expect("a row holds H times W pixels");
+        if !args.keep.contains(&args.tensor) {
+            data.take(&args.tensor);
+        }
+        let pixels = match args.u8 {
+            true => Tensor::from_array(&x_hat.mapv(|p| (p * 255.0).round() as u8)),
+            false => Tensor::from_array(&x_hat),
+        };
+        data.set("x_hat", pixels);
+        Ok(data)
+    })
+}
+
+/// Each pixel is 1 with the probability that it holds, else 0.
+fn draw(x_hat: &mut Array2<f32>, ids: &[u32], seed: u32) {
+    for (mut row, id) in x_hat.rows_mut().into_iter().zip(ids) {
+        let row = row.as_slice_mut().expect("a row of a new array is contiguous");
+        for (quad, pixels) in row.chunks_mut(4).enumerate() {
+            let draws = uniform4(seed, Purpose::Pixel, [quad as u32, 0, *id, 0]);
+            pixels.iter_mut().zip(draws).for_each(|(p, u)| *p = if u < *p { 1.0 } else { 0.0 });
+        }
+    }
+}

@@ -1,2 +1,113 @@
-//! Not written yet.
-fn main() {}
+//! Images in, latents out.
+
+use clap::Parser;
+use common::cli::{InputArgs, OutputArgs};
+use common::dataset::Dataset;
+use common::infer::Encoder;
+use common::model::Stored;
+use common::plan::Cell;
+use common::stream::{Dtype, Frame, Reader, Spec, Tensor, Writer};
+use common::{Result, cli};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Encode images: the mean of q(z given x), or a draw from it
+///
+/// Reads a stream of images `x` (or .npy, or newline JSON) and writes the latents `z` [N, Z]; labels and all else pass
+/// through. Memory is one frame, however long the stream.
+///
+/// Example: mnist-dump --split test | vae-encode -m model.bin --npy z > z.npy
+#[derive(Parser)]
+#[command(version, verbatim_doc_comment)]
+struct Args {
+    #[command(flatten)]
+    input: InputArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+    /// The model, made by vae-train
+    #[arg(short, long, value_name = "FILE")]
+    model: PathBuf,
+    /// Draw z from q(z given x) instead of giving its mean
+    #[arg(long)]
+    sample: bool,
+    /// Key of the draws; item i draws the same in any batch and shard
+    #[arg(long, default_value_t = 0)]
+    seed: u32,
+    /// What to write of each image
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "z")]
+    emit: Vec<Latent>,
+    /// The images to encode
+    #[arg(long, value_name = "NAME", default_value = "x")]
+    tensor: String,
+    /// Pass on tensors that would be used up, say x
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    keep: Vec<String>,
+    /// Send the model inside the stream, for a vae-decode on another machine
+    #[arg(long)]
+    embed_model: bool,
+    #[command(flatten)]
+    threads: cli::ThreadArgs,
+}
+
+#[derive(clap::ValueEnum, Clone, Copy, PartialEq)]
+enum Latent {
+    Z,
+    Mu,
+    Logvar,
+}
+
+impl Latent {
+    fn name(self) -> &'static str {
+        match self {
+            Latent::Z => "z",
+            Latent::Mu => "mu",
+            Latent::Logvar => "logvar",
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    cli::main(run)
+}
+
+fn run(args: Args) -> Result<()> {
+    let stored = Stored::open(&args.model)?;
+    let network = &stored.model.spec.network;
+    let reader = Reader::open(&args.input, &args.tensor)?;
+    let mut head = reader.head().clone();
+    let images = head.need(&args.tensor)?;
+    let kept = args.keep.contains(&args.tensor);
+    if !kept {
+        head.remove_tensor(&args.tensor);
+    }
+    for latent in &args.emit {
+        head.set_tensor(latent.name(), Spec::new(Dtype::F32, &[network.latent()]));
+    }
+    let model_frame = stored.describe(&mut head, args.embed_model);
+
+    let cell = if images.dtype.is_whole() { Cell::Byte } else { Cell::Float };
+    let sample = args.sample.then_some(args.seed);
+    let mut encoder = Encoder::new(&stored.model, cell, sample, args.threads.count())?;
+    let mut writer = Writer::create(&args.output, head)?;
+    if let Some(model) = model_frame {
+        writer.write(&Frame::Data(model))?;
+    }
+    let mut seen = 0;
+    writer.filter(reader, |mut data| {
+        let images = Dataset::of_frame(&data, &args.tensor, Some(network.image()), seen)?;
+        seen += images.items();
+        let latents = encoder.encode(&images)?;
+        if !kept {
+            data.take(&args.tensor);
+        }
+        for latent in &args.emit {
+            let values = match latent {
+                Latent::Z => latents.z.as_ref().unwrap_or(&latents.mu),
+                Latent::Mu => &latents.mu,
+                Latent::Logvar => &latents.logvar,
+            };
+            data.set(latent.name(), Tensor::from_array(values));
+        }
+        Ok(data)
+    })
+}

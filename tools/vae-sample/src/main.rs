@@ -1,2 +1,70 @@
-//! Not written yet.
-fn main() {}
+//! Latents out, drawn from the prior.
+
+use clap::Parser;
+use common::cli::OutputArgs;
+use common::model::Stored;
+use common::rng::{Purpose, normals};
+use common::stream::{Data, Dtype, Frame, Head, Spec, Tensor, Writer};
+use common::{Result, cli};
+use ndarray::{Array1, Array2};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Draw latents from the prior of a model, N(0, I)
+///
+/// Reads nothing. Writes a stream of latents `z` [N, Z] and their numbers `i` [N]; vae-decode makes images of them.
+/// Memory is one frame, however many draws.
+///
+/// Example: vae-sample -m model.bin -n 64 | vae-decode | grid-png > samples.png
+#[derive(Parser)]
+#[command(version, verbatim_doc_comment)]
+struct Args {
+    #[command(flatten)]
+    output: OutputArgs,
+    /// The model, made by vae-train
+    #[arg(short, long, value_name = "FILE")]
+    model: PathBuf,
+    /// How many draws
+    #[arg(short = 'n', long = "number", value_name = "N", default_value_t = 64)]
+    number: u32,
+    /// Key of the draws; draw i is the same for any N
+    #[arg(long, default_value_t = 0)]
+    seed: u32,
+    /// Draws in a frame
+    #[arg(long, value_name = "N", default_value_t = common::stream::BATCH, value_parser = cli::batch)]
+    batch: usize,
+    /// Send the model inside the stream, for a vae-decode on another machine
+    #[arg(long)]
+    embed_model: bool,
+}
+
+fn main() -> ExitCode {
+    cli::main(run)
+}
+
+fn run(args: Args) -> Result<()> {
+    let stored = Stored::open(&args.model)?;
+    let latent = stored.model.spec.network.latent();
+    let mut head = Head::new();
+    head.set_tensor("z", Spec::new(Dtype::F32, &[latent]));
+    head.set_tensor("i", Spec::new(Dtype::I64, &[]));
+    let model_frame = stored.describe(&mut head, args.embed_model);
+    Writer::create(&args.output, head)?.run(|writer| {
+        if let Some(model) = model_frame {
+            writer.write(&Frame::Data(model))?;
+        }
+        let number = args.number as usize;
+        for first in (0..number).step_by(args.batch) {
+            let count = args.batch.min(number - first);
+            let mut z = Array2::zeros([count, latent]);
+            for (k, mut row) in z.rows_mut().into_iter().enumerate() {
+                let row = row.as_slice_mut().expect("a row of a new array is contiguous");
+                normals(row, args.seed, Purpose::Prior, [0, (first + k) as u32, 0]);
+            }
+            let i: Array1<i64> = (first..first + count).map(|i| i as i64).collect();
+            let data = Data::new([("z", Tensor::from_array(&z)), ("i", Tensor::from_array(&i))]);
+            writer.write(&Frame::Data(data))?;
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,159 @@
+//! Models on disk and in streams: opened, saved, and found again by the program that decodes.
+
+use super::{Model, sha256};
+use crate::output::{Kind, Output};
+use crate::stream::{self, Data, Head, Reader};
+use crate::{Error, Result};
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+
+/// Bytes of a model file at most: what a frame of a stream can carry.
+const MOST: u64 = 1 << 30;
+
+/// A model with the bytes that it was read from.
+pub struct Stored {
+    /// The model.
+    pub model: Model,
+    bytes: Vec<u8>,
+    /// The absolute path of a regular file, which another program can open too.
+    path: Option<PathBuf>,
+}
+
+impl Stored {
+    /// Reads a model from a file, or from a pipe such as `<(...)`.
+    ///
+    /// # Errors
+    /// No such file; a file that is no model.
+    pub fn open(path: &Path) -> Result<Stored> {
+        let name = path.display().to_string();
+        let (bytes, regular) = read(path)?;
+        let model = Model::from_bytes(&bytes, &name)?;
+        let path = if regular { fs::canonicalize(path).ok() } else { None };
+        Ok(Stored { model, bytes, path })
+    }
+
+    /// Names this model in the head of a stream. A model that only this program can read, or with `embed` any, is sent
+    /// along: the frame to write first.
+    pub fn describe(&self, head: &mut Head, embed: bool) -> Option<Data> {
+        let sha256 = sha256(&self.bytes);
+        let path = self.path.as_ref().and_then(|p| p.to_str()).filter(|_| !embed);
+        match path {
+            Some(path) => {
+                head.set_model(Some(&stream::Model::File { path: path.into(), sha256 }));
+                None
+            }
+            None => {
+                head.set_model(Some(&stream::Model::Embedded { sha256 }));
+                Some(Data::model(&self.bytes))
+            }
+        }
+    }
+
+    /// The model that made the latents of a stream: `given` on the command line, embedded, at the recorded path, or under
+    /// its base name in the current folder. Its hash must be the recorded one.
+    ///
+    /// # Errors
+    /// None that agrees, naming what was tried.
+    pub fn find(reader: &mut Reader, given: Option<&Path>) -> Result<Model> {
+        let recorded = reader.head().model();
+        if let Some(path) = given {
+            let stored = Stored::open(path)?;
+            return match recorded {
+                Some(r) if r.sha256() != sha256(&stored.bytes) => Err(Error::Data(format!(
+                    "{} is not the model that made these latents: expected sha256 {}, got {}; leave out -m, or send bare \
+                     latents: vae-cat --npy z",
+                    path.display(),
+                    r.sha256(),
+                    sha256(&stored.bytes)
+                ))),
+                _ => Ok(stored.model),
+            };
+        }
+        match recorded {
+            None => Err(Error::Usage(
+                "the input names no model: expected a stream from vae-encode or vae-sample; give -m MODEL".into(),
+            )),
+            Some(stream::Model::Embedded { .. }) => {
+                let bytes = reader.embedded_model()?.unwrap_or_default();
+                Model::from_bytes(bytes, "the embedded model")
+            }
+            Some(stream::Model::File { path, sha256 }) => find_file(Path::new(&path), &sha256),
+        }
+    }
+}
+
+fn find_file(recorded: &Path, expected: &str) -> Result<Model> {
+    let here = recorded.file_name().map(PathBuf::from);
+    let mut tried = vec![];
+    for path in [Some(recorded.to_path_buf()), here].into_iter().flatten() {
+        // A pipe or device would be used up by looking at it.
+        let found = if path.is_file() { read(&path).ok() } else { None };
+        match found {
+            Some((bytes, _)) if sha256(&bytes) == expected => {
+                return Model::from_bytes(&bytes, &path.display().to_string());
+            }
+            Some(_) => tried.push(format!("{} has changed since the latents were made", path.display())),
+            None => tried.push(format!("{} is not there", path.display())),
+        }
+    }
+    Err(Error::NoInput(format!(
+        "the model of this stream was not found: {}; give -m MODEL, or use --embed-model",
+        tried.join(", ")
+    )))
+}
+
+/// The bytes of a file, and whether it is a regular one.
+fn read(path: &Path) -> Result<(Vec<u8>, bool)> {
+    let name = path.display();
+    let file = File::open(path).map_err(|e| match e.kind() {
+        ErrorKind::NotFound => {
+            Error::NoInput(format!("{name}: no such model; make one: mnist-dump | vae-train -o {name}"))
+        }
+        _ => Error::io(format!("cannot open {name}"), e),
+    })?;
+    let failed = |e| Error::io(format!("cannot read {name}"), e);
+    let regular = file.metadata().map_err(failed)?.is_file();
+    let mut bytes = vec![];
+    file.take(MOST + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > MOST {
+        return Err(Error::Data(format!("{name} is not a model: expected at most {MOST} bytes")));
+    }
+    Ok((bytes, regular))
+}
+
+/// Refuses a place where no model can be written, before any work is done for it.
+///
+/// # Errors
+/// A folder that is not there; what is no regular file, such as a device.
+pub fn writable(path: &Path) -> Result<()> {
+    let name = path.display();
+    if fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
+        return Err(Error::Usage(format!("{name} is no regular file: expected a place for a new file")));
+    }
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if folder.is_dir() {
+        Ok(())
+    } else {
+        Err(Error::NoInput(format!("{}: no such folder; make it first", folder.display())))
+    }
+}
+
+impl Model {
+    /// Writes the file whole or not at all, and waits until the disk has it. Gives the SHA-256 of the file.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn save(&self, path: &Path) -> Result<String> {
+        writable(path)?;
+        let bytes = self.to_bytes();
+        let mut output = Output::open(Some(path), Kind::Binary)?;
+        output.write_all(&bytes).map_err(|e| output.error(e))?;
+        output.commit()?;
+        let folder = fs::canonicalize(path).ok().and_then(|p| File::open(p.parent()?).ok());
+        if let Some(folder) = folder {
+            let _ = folder.sync_all(); // some file systems cannot; the file itself is safe
+        }
+        Ok(sha256(&bytes))
+    }
+}

@@ -1,0 +1,63 @@
+//! Standard error: a bar where it is a terminal, plain lines with -v where it is not.
+
+use common::model::Spec;
+use common::train::{Losses, Trainer};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::{IsTerminal, stderr};
+use std::time::{Duration, Instant};
+
+/// How often the run comes back from the device, to show itself and to hear signals.
+const BEAT: Duration = Duration::from_millis(200);
+
+pub struct Progress {
+    bar: ProgressBar,
+    lines: bool,
+    epochs: usize,
+    /// Steps between two beats, from the time that the last ones took.
+    pace: usize,
+    since: Instant,
+}
+
+impl Progress {
+    pub fn new(verbose: bool, spec: &Spec, images: usize) -> Progress {
+        let terminal = stderr().is_terminal();
+        let epochs = spec.training.epochs;
+        let steps = epochs * images.div_ceil(spec.training.batch);
+        let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let style =
+            ProgressStyle::with_template("{wide_bar} {pos}/{len} steps, {eta} left{msg}").expect("a valid template");
+        let bar = ProgressBar::with_draw_target(Some(steps as u64), target).with_style(style);
+        Progress { bar, lines: terminal || verbose, epochs, pace: 1, since: Instant::now() }
+    }
+    /// How many steps to take now: a beat's worth, and not past the next checkpoint.
+    pub fn steps(&mut self, to_checkpoint: Option<u64>) -> usize {
+        self.since = Instant::now();
+        to_checkpoint.map_or(self.pace, |n| self.pace.min(n as usize))
+    }
+    /// After `taken` steps.
+    pub fn show(&mut self, trainer: &Trainer, taken: u64) {
+        let pace = BEAT.as_secs_f64() / (self.since.elapsed().as_secs_f64() / taken.max(1) as f64);
+        self.pace = (pace as usize).clamp(1, 2 * self.pace);
+        self.bar.set_position(trainer.spec().training.steps);
+    }
+    pub fn epoch(&self, number: usize, [train, test]: [Option<&Losses>; 2], seconds: f64) {
+        let show = |name: &str, losses: Option<&Losses>| {
+            let part = |l: &Losses| format!("  {name} {:.2} = {:.2} + {:.2}", l.loss(), l.recon, l.beta * l.kl);
+            losses.map(part).unwrap_or_default()
+        };
+        self.say(&format!(
+            "epoch {number}/{}{}{}  {seconds:.2} s",
+            self.epochs,
+            show("train", train),
+            show("test", test)
+        ));
+    }
+    pub fn say(&self, line: &str) {
+        if self.lines {
+            self.bar.suspend(|| eprintln!("{line}"));
+        }
+    }
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
