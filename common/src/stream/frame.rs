@@ -21,6 +21,18 @@ pub enum Frame {
     Json(Map<String, Value>),
 }
 
+impl From<Data> for Frame {
+    fn from(data: Data) -> Frame {
+        Frame::Data(data)
+    }
+}
+
+impl From<Map<String, Value>> for Frame {
+    fn from(record: Map<String, Value>) -> Frame {
+        Frame::Json(record)
+    }
+}
+
 /// Tensors that hold the same number of items, at least one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Data {
@@ -151,7 +163,10 @@ impl Data {
     /// Checks a frame that a program made, against the head under which it will be written.
     pub(crate) fn check(&self, schema: &[(String, Spec)]) -> Result<()> {
         check_items(self.tensors.iter().map(|(name, t)| (name.as_str(), t.items())))?;
-        if self.is_main() { check_schema(schema, self.tensors.iter().map(|(n, t)| (n, Spec::of(t)))) } else { Ok(()) }
+        match &self.group {
+            None => check_schema(schema, self.tensors.iter().map(|(n, t)| (n, Spec::of(t)))),
+            Some(group) => self.tensors.iter().map(|(name, _)| name).chain([group]).try_for_each(|n| check_name(n)),
+        }
     }
 }
 

@@ -120,12 +120,11 @@ impl Framed {
 fn line(source: &mut Source, seal: &mut Seal) -> Result<Map<String, Value>> {
     let offset = source.offset();
     match source.line()? {
-        Some(line) => seal.open(&line).map_err(|e| e.within(format!("byte {offset}"))),
-        None => Err(Error::Data(
-            "the input stops too early: expected a frame or the end of the stream, got nothing; see the message of the \
-             stage before"
-                .to_owned(),
-        )),
+        Some(line) if line.ends_with(b"\n") => seal.open(&line).map_err(|e| e.within(format!("byte {offset}"))),
+        _ => Err(Error::Data(format!(
+            "the input stops at byte {}: expected frames up to the end of the stream; see the message of the stage before",
+            source.offset()
+        ))),
     }
 }
 
