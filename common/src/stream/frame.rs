@@ -1,5 +1,7 @@
 //! What lies between the head and the end of a stream.
 
+use std::ops::Range;
+
 use ndarray::ArrayD;
 use serde_json::{Map, Value, json};
 
@@ -58,6 +60,11 @@ impl Data {
         Data { group: Some(MODEL.to_owned()), ..Data::new([(MODEL, tensor)]) }
     }
 
+    /// Whether the frame holds an embedded model.
+    pub fn is_model(&self) -> bool {
+        self.group.as_deref() == Some(MODEL)
+    }
+
     /// Whether the frame is of the main group.
     pub fn is_main(&self) -> bool {
         self.group.is_none()
@@ -66,6 +73,26 @@ impl Data {
     /// How many items each of its tensors holds.
     pub fn items(&self) -> usize {
         self.tensors.first().map_or(0, |(_, t)| t.items())
+    }
+
+    /// Some of its items, in order.
+    ///
+    /// # Panics
+    /// If there are not as many.
+    pub fn slice(&self, items: Range<usize>) -> Data {
+        let tensors = self.tensors.iter().map(|(name, t)| (name.clone(), t.slice(items.clone()))).collect();
+        Data { tensors, group: self.group.clone(), epoch: self.epoch, extra: self.extra.clone() }
+    }
+
+    /// The items of all `parts`, in order, with the other keys of the first; their tensors must agree in all but number.
+    pub fn concat(parts: Vec<Data>) -> Result<Data> {
+        let Some(first) = parts.first() else { return Ok(Data::default()) };
+        let tensors = first.tensors.iter().map(|(name, _)| {
+            let same: Vec<Tensor> = parts.iter().map(|part| part.need(name).cloned()).collect::<Result<_>>()?;
+            Ok((name.clone(), Tensor::concat(&same)?))
+        });
+        let tensors = tensors.collect::<Result<_>>()?;
+        Ok(Data { tensors, group: first.group.clone(), epoch: first.epoch, extra: first.extra.clone() })
     }
 
     /// The tensor of this name.

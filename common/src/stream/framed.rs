@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::frame::{MODEL, check_schema};
+use super::frame::check_schema;
 use super::seal::Seal;
 use super::source::Source;
 use super::{Data, Frame, Head, Spec, Tensor};
@@ -34,6 +34,10 @@ impl Framed {
         &self.head
     }
 
+    pub(crate) fn bytes(&self) -> u64 {
+        self.source.offset()
+    }
+
     pub(crate) fn next(&mut self) -> Result<Option<Frame>> {
         loop {
             let mut map = match self.ahead.take() {
@@ -48,8 +52,8 @@ impl Framed {
                     if data.is_main() {
                         self.items += data.items() as u64;
                     }
-                    let is_known_model = self.joined && data.group.as_deref() == Some(MODEL);
-                    if !is_known_model {
+                    // The model of the first stream is the model of all.
+                    if !(self.joined && data.is_model()) {
                         return Ok(Some(Frame::Data(data)));
                     }
                 }

@@ -40,6 +40,10 @@ impl JsonLines {
         &self.head
     }
 
+    pub(crate) fn bytes(&self) -> u64 {
+        self.source.offset()
+    }
+
     /// The items that are here already as one frame, waiting only for the first of them.
     pub(crate) fn next(&mut self) -> Result<Option<Frame>> {
         let mut data = vec![Vec::new(); self.schema.len()];
@@ -143,8 +147,8 @@ fn real(value: &Value) -> Option<f32> {
             _ => None,
         },
         number => {
-            let (wide, near) = (number.as_f64()?, number.as_f64()? as f32);
-            let kept = number.is_f64() || f64::from(near) == wide;
+            let near = number.as_f64()? as f32;
+            let kept = number.is_f64() || number.as_i64() == Some(near as i64);
             (near.is_finite() && kept).then_some(near)
         }
     }
