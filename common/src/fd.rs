@@ -30,7 +30,7 @@ static RECORD_STDOUT: extern "C" fn() = record_stdout;
 /// Standard output without the lock and the line buffer of [`std::io::stdout`]; an error if it was closed at start.
 pub(crate) fn stdout() -> io::Result<File> {
     if !STDOUT_WAS_OPEN.load(Ordering::Relaxed) {
-        return Err(rustix::io::Errno::BADF.into());
+        return Err(io::Error::other("it was closed at the start; give the program a pipe or a file to write to"));
     }
     own(io::stdout().as_fd())
 }

@@ -39,6 +39,10 @@ impl Bare {
         &self.head
     }
 
+    pub(crate) fn bytes(&self) -> u64 {
+        self.source.offset()
+    }
+
     pub(crate) fn next(&mut self) -> Result<Option<Frame>> {
         loop {
             if let Some(tensor) = self.pending.next(&mut self.source)? {

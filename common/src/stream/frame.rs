@@ -1,5 +1,7 @@
 //! What lies between the head and the end of a stream.
 
+use std::ops::Range;
+
 use ndarray::ArrayD;
 use serde_json::{Map, Value, json};
 
@@ -19,6 +21,18 @@ pub enum Frame {
     Data(Data),
     /// A record, say the losses of an epoch. The keys `type` and `crc32` belong to the stream.
     Json(Map<String, Value>),
+}
+
+impl From<Data> for Frame {
+    fn from(data: Data) -> Frame {
+        Frame::Data(data)
+    }
+}
+
+impl From<Map<String, Value>> for Frame {
+    fn from(record: Map<String, Value>) -> Frame {
+        Frame::Json(record)
+    }
 }
 
 /// Tensors that hold the same number of items, at least one.
@@ -46,6 +60,11 @@ impl Data {
         Data { group: Some(MODEL.to_owned()), ..Data::new([(MODEL, tensor)]) }
     }
 
+    /// Whether the frame holds an embedded model.
+    pub fn is_model(&self) -> bool {
+        self.group.as_deref() == Some(MODEL)
+    }
+
     /// Whether the frame is of the main group.
     pub fn is_main(&self) -> bool {
         self.group.is_none()
@@ -54,6 +73,26 @@ impl Data {
     /// How many items each of its tensors holds.
     pub fn items(&self) -> usize {
         self.tensors.first().map_or(0, |(_, t)| t.items())
+    }
+
+    /// Some of its items, in order.
+    ///
+    /// # Panics
+    /// If there are not as many.
+    pub fn slice(&self, items: Range<usize>) -> Data {
+        let tensors = self.tensors.iter().map(|(name, t)| (name.clone(), t.slice(items.clone()))).collect();
+        Data { tensors, group: self.group.clone(), epoch: self.epoch, extra: self.extra.clone() }
+    }
+
+    /// The items of all `parts`, in order, with the other keys of the first; their tensors must agree in all but number.
+    pub fn concat(parts: Vec<Data>) -> Result<Data> {
+        let Some(first) = parts.first() else { return Ok(Data::default()) };
+        let tensors = first.tensors.iter().map(|(name, _)| {
+            let same: Vec<Tensor> = parts.iter().map(|part| part.need(name).cloned()).collect::<Result<_>>()?;
+            Ok((name.clone(), Tensor::concat(&same)?))
+        });
+        let tensors = tensors.collect::<Result<_>>()?;
+        Ok(Data { tensors, group: first.group.clone(), epoch: first.epoch, extra: first.extra.clone() })
     }
 
     /// The tensor of this name.
@@ -151,7 +190,10 @@ impl Data {
     /// Checks a frame that a program made, against the head under which it will be written.
     pub(crate) fn check(&self, schema: &[(String, Spec)]) -> Result<()> {
         check_items(self.tensors.iter().map(|(name, t)| (name.as_str(), t.items())))?;
-        if self.is_main() { check_schema(schema, self.tensors.iter().map(|(n, t)| (n, Spec::of(t)))) } else { Ok(()) }
+        match &self.group {
+            None => check_schema(schema, self.tensors.iter().map(|(n, t)| (n, Spec::of(t)))),
+            Some(group) => self.tensors.iter().map(|(name, _)| name).chain([group]).try_for_each(|n| check_name(n)),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::frame::{MODEL, check_schema};
+use super::frame::check_schema;
 use super::seal::Seal;
 use super::source::Source;
 use super::{Data, Frame, Head, Spec, Tensor};
@@ -34,6 +34,10 @@ impl Framed {
         &self.head
     }
 
+    pub(crate) fn bytes(&self) -> u64 {
+        self.source.offset()
+    }
+
     pub(crate) fn next(&mut self) -> Result<Option<Frame>> {
         loop {
             let mut map = match self.ahead.take() {
@@ -48,8 +52,8 @@ impl Framed {
                     if data.is_main() {
                         self.items += data.items() as u64;
                     }
-                    let is_known_model = self.joined && data.group.as_deref() == Some(MODEL);
-                    if !is_known_model {
+                    // The model of the first stream is the model of all.
+                    if !(self.joined && data.is_model()) {
                         return Ok(Some(Frame::Data(data)));
                     }
                 }
@@ -120,12 +124,11 @@ impl Framed {
 fn line(source: &mut Source, seal: &mut Seal) -> Result<Map<String, Value>> {
     let offset = source.offset();
     match source.line()? {
-        Some(line) => seal.open(&line).map_err(|e| e.within(format!("byte {offset}"))),
-        None => Err(Error::Data(
-            "the input stops too early: expected a frame or the end of the stream, got nothing; see the message of the \
-             stage before"
-                .to_owned(),
-        )),
+        Some(line) if line.ends_with(b"\n") => seal.open(&line).map_err(|e| e.within(format!("byte {offset}"))),
+        _ => Err(Error::Data(format!(
+            "the input stops at byte {}: expected frames up to the end of the stream; see the message of the stage before",
+            source.offset()
+        ))),
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::tensor::describe;
-use super::{Dtype, Tensor, VERSION, check_name};
+use super::{Data, Dtype, Tensor, VERSION, check_name};
 use crate::{Error, Result, cli};
 
 /// The description of a stream. Keys it does not know are kept.
@@ -74,13 +74,19 @@ impl Head {
         Head(map)
     }
 
-    /// A head for the main frames that look like `tensors`.
-    pub fn of<'a>(tensors: impl IntoIterator<Item = &'a (String, Tensor)>) -> Head {
+    /// A head for main frames that look like `data`.
+    pub fn of(data: &Data) -> Head {
         let mut head = Head::new();
-        for (name, tensor) in tensors {
-            head.set_tensor(name, Spec::of(tensor));
-        }
+        head.describe(data);
         head
+    }
+
+    /// Lets the tensors of the main frames be those of `data`, and no others.
+    pub fn describe(&mut self, data: &Data) {
+        self.set("tensors", json!({}));
+        for (name, tensor) in &data.tensors {
+            self.set_tensor(name, Spec::of(tensor));
+        }
     }
 
     /// The tensors of every main frame.
@@ -195,8 +201,8 @@ impl Head {
         }
     }
 
-    /// Checks that another stream may follow in the same pipe.
-    pub(crate) fn check_same(&self, next: &Head) -> Result<()> {
+    /// Checks that the stream of `next` may be joined to this one: same tensors, same model.
+    pub fn check_same(&self, next: &Head) -> Result<()> {
         let (a, b) = (self.tensors(), next.tensors());
         if a.len() != b.len() || a.iter().any(|t| !b.contains(t)) {
             let list = |tensors: &[(String, Spec)]| {

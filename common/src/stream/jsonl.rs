@@ -29,13 +29,19 @@ impl JsonLines {
                 shape.push(list.len());
                 innermost = list.first().ok_or_else(|| bad(name, "numbers", value).within("line 1"))?;
             }
-            head.set_tensor(name, Spec { dtype: dtype(name, value), shape });
+            let dtype = dtype(name, value);
+            push(value, &shape, dtype, &mut Vec::new()).ok_or_else(|| bad(name, "numbers", value).within("line 1"))?;
+            head.set_tensor(name, Spec { dtype, shape });
         }
         Ok(JsonLines { source, schema: head.tensors(), head, first: Some(first), line: 0 })
     }
 
     pub(crate) fn head(&self) -> &Head {
         &self.head
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.source.offset()
     }
 
     /// The items that are here already as one frame, waiting only for the first of them.
@@ -115,8 +121,8 @@ fn push(value: &Value, shape: &[usize], dtype: Dtype, bytes: &mut Vec<u8>) -> Op
         }
         (number, []) => {
             match dtype {
-                Dtype::U8 => bytes.push(u8::try_from(number.as_u64()?).ok()?),
-                Dtype::I64 => bytes.extend(number.as_i64()?.to_le_bytes()),
+                Dtype::U8 => bytes.push(u8::try_from(whole(number)?).ok()?),
+                Dtype::I64 => bytes.extend(whole(number)?.to_le_bytes()),
                 _ => bytes.extend(real(number)?.to_le_bytes()),
             }
             Some(())
@@ -125,6 +131,13 @@ fn push(value: &Value, shape: &[usize], dtype: Dtype, bytes: &mut Vec<u8>) -> Op
     }
 }
 
+/// A whole number, however it is written: 3 or 3.0.
+fn whole(value: &Value) -> Option<i64> {
+    let real = || value.as_f64().filter(|x| x.fract() == 0.0 && x.abs() < 2f64.powi(53)).map(|x| x as i64);
+    value.as_i64().or_else(real)
+}
+
+/// A number as f32; whole numbers that would change, such as 16777217, are refused.
 fn real(value: &Value) -> Option<f32> {
     match value {
         Value::String(text) => match text.as_str() {
@@ -133,7 +146,11 @@ fn real(value: &Value) -> Option<f32> {
             "-inf" => Some(f32::NEG_INFINITY),
             _ => None,
         },
-        number => Some(number.as_f64()? as f32).filter(|x| x.is_finite()),
+        number => {
+            let near = number.as_f64()? as f32;
+            let kept = number.is_f64() || number.as_i64() == Some(near as i64);
+            (near.is_finite() && kept).then_some(near)
+        }
     }
 }
 

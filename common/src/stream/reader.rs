@@ -78,6 +78,15 @@ impl Reader {
         }
     }
 
+    /// Bytes read so far, up to the end of the last line or payload.
+    pub fn bytes(&self) -> u64 {
+        match &self.frames {
+            Frames::Framed(frames) => frames.bytes(),
+            Frames::Bare(frames) => frames.bytes(),
+            Frames::JsonLines(frames) => frames.bytes(),
+        }
+    }
+
     /// The next frame; none after a verified end and the end of the input. It waits for nothing after the line that
     /// verifies the frame.
     ///
@@ -103,7 +112,7 @@ impl Reader {
         self.ahead = self.next_frame()?;
         let bad = |message: &str| Error::Data(format!("{}: bad embedded model: {message}", self.name));
         match &self.ahead {
-            Some(Frame::Data(data)) if data.group.as_deref() == Some(MODEL) => {
+            Some(Frame::Data(data)) if data.is_model() => {
                 let bytes = data.need(MODEL)?.data();
                 let hash: String = Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
                 if hash != sha256 {

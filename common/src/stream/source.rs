@@ -7,7 +7,7 @@ use crate::{Error, Result};
 
 const BUFFER: usize = 64 << 10;
 /// How much is allocated before any of it has arrived.
-const STEP: usize = 1 << 20;
+const RESERVE: usize = 1 << 20;
 
 /// A buffered reader that can look ahead.
 pub(crate) struct Source {
@@ -77,37 +77,32 @@ impl Source {
     /// header claims.
     pub(crate) fn read_into(&mut self, bytes: &mut Vec<u8>, n: usize) -> Result<()> {
         let here = n.min(self.filled - self.at);
+        bytes.reserve_exact(n.min(RESERVE));
         bytes.extend_from_slice(&self.buffer[self.at..self.at + here]);
         self.at += here;
-        let (mut missing, mut step) = (n - here, STEP);
-        while missing > 0 {
-            let (start, more) = (bytes.len(), missing.min(step));
-            bytes.resize(start + more, 0);
-            let mut got = 0;
-            while got < more {
-                match read(&mut self.input, &mut bytes[start + got..])? {
-                    0 => {
-                        let arrived = n - missing + got;
-                        return Err(Error::Data(format!(
-                            "the input stops too early: expected {n} bytes here, got {arrived}; see the message of the stage \
-                             before"
-                        )));
-                    }
-                    n => got += n,
-                }
-            }
-            (missing, step) = (missing - more, step * 2);
+        let missing = n - here;
+        let got = (&mut self.input).take(missing as u64).read_to_end(bytes).map_err(failed)?;
+        self.offset += (here + got) as u64;
+        if got == missing {
+            return Ok(());
         }
-        self.offset += n as u64;
-        Ok(())
+        Err(Error::Data(format!(
+            "the input stops at byte {}: expected {} bytes more; see the message of the stage before",
+            self.offset,
+            missing - got
+        )))
     }
+}
+
+fn failed(source: io::Error) -> Error {
+    Error::Io { what: "cannot read".to_owned(), source }
 }
 
 fn read(input: &mut impl Read, buffer: &mut [u8]) -> Result<usize> {
     loop {
         match input.read(buffer) {
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            result => return result.map_err(|e| Error::Io { what: "cannot read".to_owned(), source: e }),
+            result => return result.map_err(failed),
         }
     }
 }

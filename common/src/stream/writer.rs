@@ -73,23 +73,19 @@ impl Writer {
     /// Writes a frame, and hands it to the system, so that a live reader sees it.
     ///
     /// A main frame must be what the head says. The forms that are no stream leave out other groups and records.
-    pub fn write(&mut self, frame: &Frame) -> Result<()> {
-        match frame {
-            Frame::Data(data) => self.write_data(data),
-            Frame::Json(record) => {
-                let mut line = Map::new();
-                line.insert("type".into(), "json".into());
-                for (key, value) in record {
-                    line.entry(key.as_str()).or_insert_with(|| value.clone());
-                }
-                line.shift_remove("crc32");
-                if let Form::Framed { frames, .. } = &mut self.form {
-                    *frames += 1;
-                    self.line(&line, &[])?;
-                }
-                Ok(())
-            }
+    pub fn write(&mut self, frame: impl Into<Frame>) -> Result<()> {
+        match frame.into() {
+            Frame::Data(data) => self.write_data(&data),
+            Frame::Json(record) => self.write_json(record),
         }
+    }
+
+    fn write_json(&mut self, record: Map<String, Value>) -> Result<()> {
+        let Form::Framed { frames, .. } = &mut self.form else { return Ok(()) };
+        *frames += 1;
+        let mut line = object([("type", "json".into())]);
+        line.extend(record.into_iter().filter(|(key, _)| key != "type" && key != "crc32"));
+        self.line(&line, &[])
     }
 
     fn write_data(&mut self, data: &Data) -> Result<()> {
@@ -169,7 +165,7 @@ impl Writer {
                     Frame::Data(data) if data.is_main() => Frame::Data(each(data)?),
                     other => other,
                 };
-                output.write(&frame)?;
+                output.write(frame)?;
             }
             Ok(())
         })

@@ -1,18 +1,51 @@
 //! Joins, cuts, checks and converts streams.
 
+mod check;
+mod cut;
+mod input;
+
 use std::process::ExitCode;
 
 use clap::Parser;
-use common::Result;
-use common::cli::{self, InputArgs, OutputArgs};
-use common::stream::{Reader, Writer};
+use common::cli::{self, OutputArgs};
+use common::stream::Writer;
+use common::{Error, Result};
+
+use cut::Cut;
+use input::Input;
 
 /// Joins, cuts, checks and converts streams
+///
+/// Reads streams, .npy and newline JSON, one after the other; or makes one stream of several .npy with equal numbers of
+/// items, say images with their labels: vae-cat x=images.npy y=labels.npy. Writes a stream, one .npy, or newline JSON.
+/// Memory is one frame.
 #[derive(Parser)]
 #[command(name = "vae-cat", version)]
 struct Args {
-    #[command(flatten)]
-    input: InputArgs,
+    /// What to read: streams, .npy or newline JSON to join, or NAME=FILE for each tensor; standard input if absent or -
+    #[arg(value_name = "FILE|NAME=FILE")]
+    files: Vec<String>,
+    /// What to call the tensor of a bare .npy, which has no name of its own
+    #[arg(long, value_name = "NAME", default_value = "x")]
+    name: String,
+    /// Leave out the first N items
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    skip: usize,
+    /// Stop after N items
+    #[arg(long, value_name = "N")]
+    take: Option<usize>,
+    /// Put N items into each frame
+    #[arg(long, value_name = "N", value_parser = positive)]
+    batch: Option<usize>,
+    /// Take the frames of this group, and nothing else, as the stream's own
+    #[arg(long, value_name = "NAME")]
+    group: Option<String>,
+    /// Only print the head, as JSON
+    #[arg(long, conflicts_with_all = ["check", "npy", "jsonl"])]
+    head: bool,
+    /// Only verify everything, and print counts as one line of JSON
+    #[arg(long, conflicts_with_all = ["npy", "jsonl"])]
+    check: bool,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -22,7 +55,29 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Result<()> {
-    let input = Reader::open(&args.input, "x")?;
+    let mut input = Input::open(args.files, &args.name)?;
+    if let Some(group) = &args.group {
+        input.select(group)?;
+    }
+    if args.head {
+        let head = serde_json::to_string_pretty(input.head().as_json());
+        return check::print(&args.output, &head.map_err(|e| Error::Failed(e.to_string()))?);
+    }
+    if args.check {
+        return check::print(&args.output, &check::counts(&mut input)?.to_string());
+    }
     let output = Writer::create(&args.output, input.head().clone())?;
-    output.filter(input, Ok)
+    let mut cut = Cut::new(args.skip, args.take, args.batch);
+    output.run(|output| {
+        while !cut.is_done()
+            && let Some(frame) = input.next_frame()?
+        {
+            cut.write(frame, output)?;
+        }
+        cut.finish(output)
+    })
+}
+
+fn positive(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "expected a whole number from 1".to_owned())
 }

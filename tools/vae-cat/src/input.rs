@@ -1,0 +1,113 @@
+//! What the command line names, as one sequence of frames.
+
+use std::path::PathBuf;
+
+use common::cli::InputArgs;
+use common::stream::{Data, Frame, Head, Reader};
+use common::{Error, Result};
+
+use self::columns::Columns;
+use self::joined::Joined;
+
+mod columns;
+mod joined;
+
+/// Inputs one after the other, or side by side.
+pub(crate) struct Input {
+    head: Head,
+    frames: Frames,
+    /// The only group wanted, and its first frame.
+    group: Option<(String, Option<Data>)>,
+}
+
+enum Frames {
+    Joined(Box<Joined>),
+    Columns(Columns),
+}
+
+impl Input {
+    /// Opens the files, all plain or all `NAME=FILE`. A bare .npy among plain ones is called `name`.
+    pub(crate) fn open(files: Vec<String>, name: &str) -> Result<Input> {
+        let named: Vec<(&str, &str)> = files.iter().filter_map(|f| split(f)).collect();
+        let (head, frames) = if named.is_empty() {
+            let joined = Joined::open(files, name)?;
+            (joined.head().clone(), Frames::Joined(Box::new(joined)))
+        } else if named.len() == files.len() {
+            let columns = Columns::open(&named)?;
+            (columns.head(), Frames::Columns(columns))
+        } else {
+            let odd = files.iter().find(|f| split(f).is_none()).map_or("", |f| f.as_str());
+            return Err(Error::Usage(format!(
+                "expected every input as NAME=FILE, or none, got {odd} too; join streams in a second vae-cat"
+            )));
+        };
+        Ok(Input { head, frames, group: None })
+    }
+
+    /// The head of what follows.
+    pub(crate) fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// Bytes read so far.
+    pub(crate) fn bytes(&self) -> u64 {
+        match &self.frames {
+            Frames::Joined(joined) => joined.bytes(),
+            Frames::Columns(columns) => columns.bytes(),
+        }
+    }
+
+    /// Reads up to the first frame of `group`. From now on only its frames come, and the head describes them.
+    pub(crate) fn select(&mut self, group: &str) -> Result<()> {
+        let mut others = Vec::new();
+        while let Some(frame) = self.next_frame()? {
+            let Frame::Data(data) = frame else { continue };
+            let name = data.group.as_deref().unwrap_or("the main one");
+            if name == group {
+                self.head.describe(&data);
+                self.group = Some((group.to_owned(), Some(data)));
+                return Ok(());
+            }
+            if !others.iter().any(|o| o == name) {
+                others.push(name.to_owned());
+            }
+        }
+        let others = if others.is_empty() { "none".to_owned() } else { others.join(", ") };
+        Err(Error::Data(format!("expected group {group} in the stream, got only {others}")))
+    }
+
+    /// The next frame.
+    pub(crate) fn next_frame(&mut self) -> Result<Option<Frame>> {
+        let Some((group, first)) = &mut self.group else { return self.frames.next() };
+        let found = match first.take() {
+            Some(data) => Some(data),
+            None => loop {
+                match self.frames.next()? {
+                    Some(Frame::Data(data)) if data.group.as_ref() == Some(group) => break Some(data),
+                    Some(_) => {}
+                    None => break None,
+                }
+            },
+        };
+        Ok(found.map(|data| Frame::Data(Data { group: None, ..data })))
+    }
+}
+
+impl Frames {
+    fn next(&mut self) -> Result<Option<Frame>> {
+        match self {
+            Frames::Joined(joined) => joined.next(),
+            Frames::Columns(columns) => columns.next(),
+        }
+    }
+}
+
+/// A reader of the file at `path`, or of standard input for `-`.
+fn open(path: &str, name: &str) -> Result<Reader> {
+    Reader::open(&InputArgs { file: Some(PathBuf::from(path)), name: None }, name)
+}
+
+/// `NAME=FILE`, unless a folder comes before the `=`.
+fn split(file: &str) -> Option<(&str, &str)> {
+    file.split_once('=').filter(|(name, _)| !name.contains('/'))
+}
