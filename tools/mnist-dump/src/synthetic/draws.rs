@@ -1,47 +1,47 @@
-//! Random numbers of one item: all that is drawn for it comes from its own counter, in the order it is asked for.
+//! The random numbers of one item, which depend on the seed, the split and the item's number alone.
 
-use crate::philox::philox;
+use common::rng::{Purpose, draw4, uniform};
 
-/// An endless row of random numbers that depends on the seed, the split and the item alone.
+/// An endless row of random numbers.
 pub(super) struct Draws {
-    key: [u32; 2],
-    counter: [u32; 4],
-    block: [u32; 4],
+    seed: u32,
+    split: u32,
+    item: u32,
+    quad: u32,
+    lanes: [u32; 4],
     used: usize,
 }
 
 impl Draws {
-    /// The numbers of item `i`.
-    pub(super) fn new(seed: u64, purpose: u32, i: u64) -> Draws {
-        let key = [seed as u32, (seed >> 32) as u32];
-        Draws { key, counter: [0, purpose, i as u32, (i >> 32) as u32], block: [0; 4], used: 4 }
+    /// The numbers of one item, from the first on.
+    pub(super) fn new(seed: u32, split: u32, item: u32) -> Draws {
+        Draws { seed, split, item, quad: 0, lanes: [0; 4], used: 4 }
     }
 
-    /// 32 random bits.
-    pub(super) fn bits(&mut self) -> u32 {
+    fn bits(&mut self) -> u32 {
         if self.used == 4 {
-            self.block = philox(self.key, self.counter);
-            self.counter[0] += 1;
+            self.lanes = draw4(self.seed, Purpose::Synthetic, [self.quad, 0, self.item, self.split]);
+            self.quad += 1;
             self.used = 0;
         }
         self.used += 1;
-        self.block[self.used - 1]
+        self.lanes[self.used - 1]
     }
 
     /// An integer below `n`.
     pub(super) fn below(&mut self, n: u32) -> u32 {
-        (u64::from(self.bits()) * u64::from(n) >> 32) as u32
+        ((u64::from(self.bits()) * u64::from(n)) >> 32) as u32
     }
 
-    /// Uniform between `low` and `high`.
-    pub(super) fn uniform(&mut self, low: f32, high: f32) -> f32 {
-        low + (high - low) * (self.bits() >> 8) as f32 / (1 << 24) as f32
+    /// Evenly between `low` and `high`.
+    pub(super) fn between(&mut self, low: f32, high: f32) -> f32 {
+        low + (high - low) * uniform(self.bits())
     }
 
-    /// Bell-shaped with mean 0 and standard deviation `sigma`, never beyond 3 of them: the sum of four uniforms, which
-    /// needs no logarithm and so is the same to the bit on every machine.
+    /// Bell-shaped around 0, with a standard deviation of `sigma` and never beyond 3.5 of it: the sum of four uniform
+    /// draws, which outliers cannot spoil and which every machine computes to the same bit.
     pub(super) fn bell(&mut self, sigma: f32) -> f32 {
-        let sum = (0..4).fold(0, |sum, _| sum + (self.bits() >> 10));
-        (sum as f32 / (1 << 22) as f32 - 2.0) * 1.732_050_8 * sigma
+        let sum: f32 = (0..4).map(|_| self.between(-0.5, 0.5)).sum();
+        sum * 1.732_050_8 * sigma
     }
 }
