@@ -3,15 +3,16 @@
 //! A file is fetched under a name that ends in `.part`, continued where an earlier try or another mirror stopped, and
 //! gets its own name when its SHA-256 is right. So a file under its own name is whole.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
+use common::model::sha256;
 use common::{Error, Result};
 use indicatif::{ProgressBar, ProgressStyle};
-use sha2::{Digest, Sha256};
-use ureq::{Agent, http::Response};
+use ureq::Agent;
+use ureq::http::Response;
 
 /// Folders on the network that have MNIST's files.
 pub(crate) const MIRRORS: [&str; 3] = [
@@ -131,25 +132,57 @@ fn complete(agent: &Agent, url: &str, part: &Path, file: &Remote) -> Result<(), 
 fn transfer(agent: &Agent, url: &str, part: &Path, had: u64, size: u64) -> Result<(), Fault> {
     let request = agent.get(url).header("range", format!("bytes={had}-"));
     let mut response = request.call().map_err(|e| Fault::Theirs(e.to_string()))?;
-    let start = start_of(&response, had)?;
-    let mut out = OpenOptions::new().create(true).write(true).truncate(false).open(part).map_err(|e| ours("open", part, e))?;
-    out.set_len(start).and_then(|()| io::Seek::seek(&mut out, io::SeekFrom::End(0))).map_err(|e| ours("write", part, e))?;
+    let start = first_byte(&response, had)?;
+    let mut out = File::options().append(true).create(true).open(part).map_err(|e| ours("write", part, e))?;
+    out.set_len(start).map_err(|e| ours("write", part, e))?;
 
-    let bar = progress(part, start, size);
+    let bar = progress_bar(url, start, size);
     let mut body = response.body_mut().as_reader();
-    let (mut have, mut buffer) = (start, [0; 1 << 16]);
+    let (mut have, mut buffer) = (start, vec![0; 1 << 16]);
     loop {
-        let count = body.read(&mut buffer).map_err(|e| Fault::Theirs(format!("{e} after {have} of {size} bytes")))?;
-        if count == 0 {
-            break;
+        let cut = |why: String| Err(Fault::Theirs(format!("expected {size} bytes, got {have}{why}")));
+        match body.read(&mut buffer) {
+            Ok(0) if have < size => return cut(String::new()),
+            Ok(0) => return Ok(()),
+            Ok(count) if have + count as u64 > size => return cut(" and more".into()),
+            Ok(count) => {
+                out.write_all(&buffer[..count]).map_err(|e| ours("write", part, e))?;
+                have += count as u64;
+                bar.set_position(have);
+            }
+            Err(e) => return cut(format!(" ({e})")),
         }
-        have += count as u64;
-        if have > size {
-            let _ = fs::remove_file(part);
-            return Err(Fault::Theirs(format!("expected {size} bytes, got more")));
-        }
-        out.write_all(&buffer[..count]).map_err(|e| ours("write", part, e))?;
-        bar.set_position(have);
     }
-    if have < size { Err(Fault::Theirs(format!("expected {size} bytes, got {have}"))) } else { Ok(()) }
+}
+
+/// Where the body that the mirror sends begins: at `had` if it goes on, at 0 if it starts anew.
+fn first_byte(response: &Response<ureq::Body>, had: u64) -> Result<u64, Fault> {
+    let range = response.headers().get("content-range").and_then(|range| range.to_str().ok()).unwrap_or("nothing");
+    match response.status().as_u16() {
+        200 => Ok(0),
+        206 if range.starts_with(&format!("bytes {had}-")) => Ok(had),
+        206 => Err(Fault::Theirs(format!("expected bytes {had}- of the file, got {range}"))),
+        _ => Err(Fault::Theirs(format!("answered {}", response.status()))),
+    }
+}
+
+fn ours(what: &str, path: &Path, error: io::Error) -> Fault {
+    Fault::Ours(Error::io(format!("cannot {what} {}", path.display()), error))
+}
+
+fn is_intact(path: &Path, file: &Remote) -> Result<bool> {
+    let cannot = |e| Error::io(format!("cannot read {}", path.display()), e);
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.len() != file.size => Ok(false),
+        Ok(_) => Ok(sha256(&fs::read(path).map_err(cannot)?) == file.sha256),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(cannot(e)),
+    }
+}
+
+/// Shown on stderr if that is a terminal.
+fn progress_bar(url: &str, start: u64, size: u64) -> ProgressBar {
+    let template = "{msg} [{bar:30}] {bytes}/{total_bytes}, {eta} left";
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(size).with_style(style).with_message(url.to_owned()).with_position(start)
 }

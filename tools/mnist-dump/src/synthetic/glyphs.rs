@@ -18,6 +18,19 @@ const fn glyph(share: u32, strokes: &'static [Stroke]) -> Glyph {
     Glyph { share, strokes }
 }
 
+/// The way that a person writes, who is number `pick` of a hundred.
+pub(super) fn choose(ways: &'static [Glyph], mut pick: u32) -> &'static Glyph {
+    let mut left = ways;
+    while let [way, rest @ ..] = left
+        && pick >= way.share
+        && !rest.is_empty()
+    {
+        pick -= way.share;
+        left = rest;
+    }
+    &left[0]
+}
+
 /// The ways to write each digit; the shares of each add up to 100.
 pub(super) const GLYPHS: [&[Glyph]; 10] = [ZERO, ONE, TWO, THREE, FOUR, FIVE, SIX, SEVEN, EIGHT, NINE];
 

@@ -21,7 +21,7 @@ pub(super) fn write(glyph: &Glyph, draws: &mut Draws) -> Vec<Vec<Dot>> {
     let width = 1.0 + draws.bell(0.16);
     let turn = draws.bell(0.06);
     let bend: [f32; 6] = std::array::from_fn(|_| draws.bell(0.12));
-    let size = 20.0 + draws.uniform(-1.5, 0.6);
+    let size = 20.0 + draws.between(-1.5, 0.6);
     let radius = (1.22 + draws.bell(0.32)).max(0.5);
     let place = [draws.bell(0.4), draws.bell(0.4)];
 
