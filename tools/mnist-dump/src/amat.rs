@@ -19,7 +19,8 @@ pub(crate) fn read(path: &Path) -> Result<Memory> {
     for number in 1.. {
         let fault = |message: String| Err(Error::Data(format!("{}: line {number}: {message}", path.display())));
         line.clear();
-        if lines.read_until(b'\n', &mut line).map_err(|e| Error::io(format!("cannot read {}", path.display()), e))? == 0 {
+        if lines.read_until(b'\n', &mut line).map_err(|e| Error::io(format!("cannot read {}", path.display()), e))? == 0
+        {
             break;
         }
         let before = pixels.len();

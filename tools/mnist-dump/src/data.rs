@@ -64,7 +64,10 @@ impl Data {
         };
         if path.is_dir() || !path.exists() {
             if self.labels.is_some() {
-                return Err(Error::Usage(format!("--labels goes with one file as --data, and {} is none", path.display())));
+                return Err(Error::Usage(format!(
+                    "--labels goes with one file as --data, and {} is none",
+                    path.display()
+                )));
             }
             return self.parts(|split| {
                 let images = folder::images(&path, ["train", "t10k"][split])?;

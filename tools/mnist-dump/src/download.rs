@@ -99,7 +99,8 @@ fn fetch_one(agent: &Agent, folder: &Path, file: &Remote, mirrors: &[String]) ->
         match complete(agent, &url, &part, file) {
             Ok(()) => {
                 let target = folder.join(file.name);
-                return fs::rename(&part, &target).map_err(|e| Error::io(format!("cannot write {}", target.display()), e));
+                return fs::rename(&part, &target)
+                    .map_err(|e| Error::io(format!("cannot write {}", target.display()), e));
             }
             Err(Fault::Ours(error)) => return Err(error),
             Err(Fault::Theirs(fault)) => faults.push(format!("{url}: {fault}")),

@@ -12,9 +12,9 @@ mod synthetic;
 use std::io::{IsTerminal, stdout};
 use std::process::ExitCode;
 
+use common::Result;
 use common::cli::{self, OutputArgs};
 use common::stream::{Data, Dtype, Frame, Head, Spec, Tensor, Writer};
-use common::Result;
 
 use crate::order::Order;
 use crate::source::Source;

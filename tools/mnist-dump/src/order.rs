@@ -44,7 +44,8 @@ impl FromStr for Shard {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Shard, String> {
-        let parse = |(block, blocks): (&str, &str)| Some(Shard { block: block.parse().ok()?, blocks: blocks.parse().ok()? });
+        let parse =
+            |(block, blocks): (&str, &str)| Some(Shard { block: block.parse().ok()?, blocks: blocks.parse().ok()? });
         match text.split_once('/').and_then(parse) {
             Some(shard) if (1..=shard.blocks).contains(&shard.block) => Ok(shard),
             _ => Err("expected I/N with I from 1 to N, as in 1/4".into()),

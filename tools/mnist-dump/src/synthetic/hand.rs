@@ -14,43 +14,54 @@ pub(super) struct Dot {
 /// Points between two neighbours of a stroke.
 const FINE: usize = 6;
 
+/// How somebody writes this time. The means and spreads make digits as various as MNIST's.
+struct Hand {
+    slant: f32,
+    width: f32,
+    turn: f32,
+    bend: [f32; 6],
+}
+
+impl Hand {
+    fn new(draws: &mut Draws) -> Hand {
+        Hand {
+            slant: 0.15 + draws.bell(0.275),
+            width: 1.02 + draws.bell(0.2),
+            turn: draws.bell(0.075),
+            bend: std::array::from_fn(|_| draws.bell(0.14)),
+        }
+    }
+
+    /// Where a point of the glyph comes to lie: it misses a little, and then the whole digit is bent, widened, slanted
+    /// and turned.
+    fn knot(&self, (x, y): (i8, i8), draws: &mut Draws) -> [f32; 2] {
+        let x = f32::from(x) / 100.0 - 0.3 + draws.bell(0.022);
+        let y = f32::from(y) / 100.0 - 0.5 + draws.bell(0.022);
+        let [a, b, c, d, e, f] = self.bend;
+        let (x, y) = (x + a * y * y + b * x * y + c * x * x, y + d * x * x + e * x * y + f * y * y);
+        [self.width * x - (self.slant + self.turn) * y, y + self.turn * x]
+    }
+}
+
 /// Writes `glyph` once: the paths of the pen on a 28 x 28 picture.
 pub(super) fn write(glyph: &Glyph, draws: &mut Draws) -> Vec<Vec<Dot>> {
-    let jitter = 0.035;
-    let slant = 0.15 + draws.bell(0.26);
-    let width = 1.0 + draws.bell(0.16);
-    let turn = draws.bell(0.06);
-    let bend: [f32; 6] = std::array::from_fn(|_| draws.bell(0.12));
-    let size = 20.0 + draws.between(-1.5, 0.6);
-    let radius = (1.22 + draws.bell(0.32)).max(0.5);
-    let place = [draws.bell(0.4), draws.bell(0.4)];
+    let hand = Hand::new(draws);
+    let size = draws.between(18.5, 20.6);
+    let radius = (1.22 + draws.bell(0.28)).max(0.5);
+    let place = [draws.bell(0.55), draws.bell(0.55)];
 
-    let mut seen: Vec<([f32; 2], [f32; 2])> = Vec::new();
-    let mut paths: Vec<Vec<Dot>> = glyph
-        .strokes
-        .iter()
-        .map(|stroke| {
-            let knots: Vec<[f32; 2]> = stroke
-                .iter()
-                .map(|&p| {
-                    if let Some((_, moved)) = seen.iter().find(|(from, _)| *from == p) {
-                        return *moved;
-                    }
-                    let moved = [p[0] + draws.bell(jitter), p[1] + draws.bell(jitter)];
-                    seen.push((p, moved));
-                    moved
-                })
-                .collect();
-            let press = [draws.bell(0.1), draws.bell(0.1)];
-            curve(&knots, |at| radius * (1.0 + press[0] + (press[1] - press[0]) * at))
-        })
-        .collect();
-    for dot in paths.iter_mut().flatten() {
-        let (x, y) = (dot.x - 0.3, dot.y - 0.5);
-        let x1 = x + bend[0] * y * y + bend[1] * x * y + bend[2] * x * x;
-        let y1 = y + bend[3] * x * x + bend[4] * x * y + bend[5] * y * y;
-        dot.x = width * x1 - slant * y1 - turn * y1;
-        dot.y = y1 + turn * x1;
+    let mut joints: Vec<((i8, i8), [f32; 2])> = Vec::new();
+    let mut paths: Vec<Vec<Dot>> = Vec::new();
+    for stroke in glyph.strokes {
+        let mut knots = Vec::with_capacity(stroke.len());
+        for point in *stroke {
+            let known = joints.iter().find(|(joint, _)| joint == point).map(|(_, knot)| *knot);
+            let knot = known.unwrap_or_else(|| hand.knot(*point, draws));
+            joints.push((*point, knot));
+            knots.push(knot);
+        }
+        let (from, to) = (radius * (1.0 + draws.bell(0.1)), radius * (1.0 + draws.bell(0.1)));
+        paths.push(curve(&knots, |way| from + (to - from) * way));
     }
     fit(&mut paths, size, radius, place);
     paths

@@ -6,7 +6,7 @@ use super::hand::Dot;
 pub(super) const SIDE: usize = 28;
 
 /// Over how many pixels the edge of a line fades from white to black.
-const FADE: f32 = 1.2;
+const FADE: f32 = 1.4;
 
 /// Draws `paths` and appends the picture, row by row, to `pixels`.
 pub(super) fn draw(paths: &[Vec<Dot>], pixels: &mut Vec<u8>) {
