@@ -1,0 +1,56 @@
+//! Where MNIST lies: which folder, and which of its files.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use common::{Error, Result};
+
+/// The ways to come by data, for messages that say there is none.
+pub(crate) const THREE_WAYS: &str = "name a folder with --data DIR or in MNIST_DIR, or fetch MNIST with --download, \
+                                     or take the built-in digits with --synthetic";
+
+/// `mnist` in the user's data folder: `$XDG_DATA_HOME`, or `~/.local/share`.
+pub(crate) fn of_user() -> Result<PathBuf> {
+    let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let data = absolute("XDG_DATA_HOME").or_else(|| Some(absolute("HOME")?.join(".local/share")));
+    let message = "no folder for the user's data: neither XDG_DATA_HOME nor HOME is an absolute path; set one of them";
+    Ok(data.ok_or_else(|| Error::NoInput(message.into()))?.join("mnist"))
+}
+
+/// The folder to read if none is named: `$MNIST_DIR`, or the user's.
+pub(crate) fn usual() -> Result<PathBuf> {
+    match env::var_os("MNIST_DIR") {
+        Some(folder) if !folder.is_empty() => Ok(folder.into()),
+        _ => of_user(),
+    }
+}
+
+/// The file of images of a split (`train` or `t10k`) under one of its usual names.
+pub(crate) fn images(folder: &Path, split: &str) -> Result<PathBuf> {
+    let (hyphen, dot) = (format!("{split}-images-idx3-ubyte"), format!("{split}-images.idx3-ubyte"));
+    let found = first_there([&hyphen, &dot].into_iter().flat_map(|name| raw_or_gzip(&folder.join(name))));
+    found.ok_or_else(|| {
+        Error::NoInput(format!("{}: expected {hyphen}[.gz] or {dot}[.gz], got neither; {THREE_WAYS}", folder.display()))
+    })
+}
+
+/// The file of labels that belongs to a file of images, if it is there: it bears the same name, but for its kind.
+pub(crate) fn labels(images: &Path) -> Option<PathBuf> {
+    let name = images.file_name()?.to_str()?;
+    let labels = name.replace("images", "labels").replace("idx3", "idx1");
+    if labels == name {
+        return None;
+    }
+    let labels = labels.strip_suffix(".gz").unwrap_or(&labels);
+    first_there(raw_or_gzip(&images.with_file_name(labels)))
+}
+
+fn raw_or_gzip(raw: &Path) -> [PathBuf; 2] {
+    let mut gzip = raw.as_os_str().to_owned();
+    gzip.push(".gz");
+    [raw.into(), gzip.into()]
+}
+
+fn first_there(paths: impl IntoIterator<Item = PathBuf>) -> Option<PathBuf> {
+    paths.into_iter().find(|path| path.exists())
+}

@@ -1,0 +1,184 @@
+//! Where images come from, whatever they are kept in.
+
+use std::path::Path;
+
+use common::{Error, Result};
+
+use crate::idx::Idx;
+
+/// Images with a number each, and labels where there are any.
+pub(crate) trait Source {
+    /// How many there are.
+    fn count(&self) -> u64;
+
+    /// Height and width of each.
+    fn size(&self) -> [usize; 2];
+
+    /// Whether they have labels.
+    fn labelled(&self) -> bool;
+
+    /// The label of image `i`; 0 where there are none.
+    fn label(&self, i: u64) -> u8;
+
+    /// The same images, ready to be asked for in any order. Without this they are asked for in rising order.
+    fn hold(self: Box<Self>) -> Result<Box<dyn Source>>;
+
+    /// Appends the pixels of image `i`.
+    fn image(&mut self, i: u64, pixels: &mut Vec<u8>) -> Result<()>;
+}
+
+/// Images of an IDX file, with the labels of another.
+pub(crate) struct Files {
+    images: Idx,
+    labels: Option<Vec<u8>>,
+    next: u64,
+}
+
+impl Files {
+    /// Opens both files, and reads the labels.
+    pub(crate) fn open(images: &Path, labels: Option<&Path>) -> Result<Files> {
+        let file = Idx::images(images)?;
+        let labels = labels.map(|path| read_labels(path, file.shape[0], images)).transpose()?;
+        Ok(Files { images: file, labels, next: 0 })
+    }
+
+    fn pixels(&self) -> u64 {
+        self.images.shape[1] * self.images.shape[2]
+    }
+}
+
+fn read_labels(path: &Path, expected: u64, images: &Path) -> Result<Vec<u8>> {
+    let mut idx = Idx::labels(path)?;
+    let count = idx.shape[0];
+    if count != expected {
+        let (path, images) = (path.display(), images.display());
+        let message = format!("{path}: expected {expected} labels, one for each image of {images}, got {count}");
+        return Err(Error::Data(message + "; take both from one set"));
+    }
+    let mut labels = Vec::new();
+    idx.read(count, &mut labels)?;
+    idx.finish()?;
+    Ok(labels)
+}
+
+impl Source for Files {
+    fn count(&self) -> u64 {
+        self.images.shape[0]
+    }
+
+    fn size(&self) -> [usize; 2] {
+        [self.images.shape[1] as usize, self.images.shape[2] as usize]
+    }
+
+    fn labelled(&self) -> bool {
+        self.labels.is_some()
+    }
+
+    fn label(&self, i: u64) -> u8 {
+        self.labels.as_ref().map_or(0, |labels| labels[i as usize])
+    }
+
+    fn hold(mut self: Box<Self>) -> Result<Box<dyn Source>> {
+        let mut pixels = Vec::new();
+        self.images.read(self.count() * self.pixels(), &mut pixels)?;
+        self.images.finish()?;
+        Ok(Box::new(Memory { size: self.size(), pixels, labels: self.labels }))
+    }
+
+    fn image(&mut self, i: u64, pixels: &mut Vec<u8>) -> Result<()> {
+        let size = self.pixels();
+        self.images.skip((i - self.next) * size)?;
+        self.images.read(size, pixels)?;
+        self.next = i + 1;
+        if self.next == self.count() { self.images.finish() } else { Ok(()) }
+    }
+}
+
+/// Images that are held in memory.
+pub(crate) struct Memory {
+    /// Height and width of each.
+    pub size: [usize; 2],
+    /// The pixels of all.
+    pub pixels: Vec<u8>,
+    /// The label of each, if there are labels.
+    pub labels: Option<Vec<u8>>,
+}
+
+impl Source for Memory {
+    fn count(&self) -> u64 {
+        (self.pixels.len() / (self.size[0] * self.size[1])) as u64
+    }
+
+    fn size(&self) -> [usize; 2] {
+        self.size
+    }
+
+    fn labelled(&self) -> bool {
+        self.labels.is_some()
+    }
+
+    fn label(&self, i: u64) -> u8 {
+        self.labels.as_ref().map_or(0, |labels| labels[i as usize])
+    }
+
+    fn hold(self: Box<Self>) -> Result<Box<dyn Source>> {
+        Ok(self)
+    }
+
+    fn image(&mut self, i: u64, pixels: &mut Vec<u8>) -> Result<()> {
+        let size = self.size[0] * self.size[1];
+        let start = i as usize * size;
+        pixels.extend_from_slice(&self.pixels[start..start + size]);
+        Ok(())
+    }
+}
+
+/// One source after another: the numbers count on.
+pub(crate) struct Joined {
+    first: Box<dyn Source>,
+    second: Box<dyn Source>,
+}
+
+impl Joined {
+    /// Joins two sources of images of one size.
+    pub(crate) fn new(first: Box<dyn Source>, second: Box<dyn Source>) -> Result<Joined> {
+        let ([h, w], [height, width]) = (first.size(), second.size());
+        if (h, w) != (height, width) {
+            let message = format!("expected test images of {h} x {w} as the training images, got {height} x {width}");
+            return Err(Error::Data(message + "; take one --split at a time"));
+        }
+        Ok(Joined { first, second })
+    }
+}
+
+impl Source for Joined {
+    fn count(&self) -> u64 {
+        self.first.count() + self.second.count()
+    }
+
+    fn size(&self) -> [usize; 2] {
+        self.first.size()
+    }
+
+    fn labelled(&self) -> bool {
+        self.first.labelled() && self.second.labelled()
+    }
+
+    fn label(&self, i: u64) -> u8 {
+        match i.checked_sub(self.first.count()) {
+            None => self.first.label(i),
+            Some(i) => self.second.label(i),
+        }
+    }
+
+    fn hold(self: Box<Self>) -> Result<Box<dyn Source>> {
+        Ok(Box::new(Joined { first: self.first.hold()?, second: self.second.hold()? }))
+    }
+
+    fn image(&mut self, i: u64, pixels: &mut Vec<u8>) -> Result<()> {
+        match i.checked_sub(self.first.count()) {
+            None => self.first.image(i, pixels),
+            Some(i) => self.second.image(i, pixels),
+        }
+    }
+}
