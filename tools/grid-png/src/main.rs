@@ -1,2 +1,4 @@
-//! Not written yet.
+mod grid;
+mod pattern;
+mod terminal;
 fn main() {}
