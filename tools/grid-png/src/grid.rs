@@ -75,8 +75,8 @@ impl Plan {
         let (wide, high, scale) = (side(columns, width), side(rows, height), look.scale as f64);
         if wide * high * scale * scale > MOST_PIXELS {
             return Err(Error::Usage(format!(
-                "the picture is too large: expected at most {MOST_PIXELS} pixels, got {} x {}; show fewer images \
-                 (--max), or lower --scale or --padding",
+                "the picture is too large: expected at most {MOST_PIXELS} pixels, got {} x {}; show fewer or \
+                 smaller images (--max), or lower --scale or --padding",
                 wide * scale,
                 high * scale,
             )));
