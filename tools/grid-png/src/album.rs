@@ -75,13 +75,20 @@ impl Album {
         self.group.get_or_insert_with(|| group.to_owned());
         let page = self.pages.iter().position(|page| page.group == group && page.epoch == data.epoch);
         let page = page.unwrap_or_else(|| {
-            self.pages.push(Page { group: group.to_owned(), epoch: data.epoch, names: names.clone(), images: Vec::new() });
+            self.pages.push(Page {
+                group: group.to_owned(),
+                epoch: data.epoch,
+                names: names.clone(),
+                images: Vec::new(),
+            });
             self.pages.len() - 1
         });
         let page = &mut self.pages[page];
         if page.names != names {
             let (expected, got) = (page.names.join(" "), names.join(" "));
-            return Err(Error::Data(format!("group {group} changes: expected tensors {expected} as before, got {got}; choose with --tensor")));
+            return Err(Error::Data(format!(
+                "group {group} changes: expected tensors {expected} as before, got {got}; choose with --tensor"
+            )));
         }
         page.add(data, self.choice.most(), &self.look)
     }
@@ -104,7 +111,10 @@ impl Album {
             [] => ("no items at all".to_owned(), "see what the stage before selects"),
             passed => {
                 let list: Vec<String> = passed.iter().map(|(group, names)| format!("{group} with {names}")).collect();
-                (list.join(", "), "choose with --tensor and --group, or put vae-decode before to make images of latents")
+                (
+                    list.join(", "),
+                    "choose with --tensor and --group, or put vae-decode before to make images of latents",
+                )
             }
         };
         Err(Error::Data(format!("no images to show: expected {tensors}{group}, got {got}; {remedy}")))
@@ -148,7 +158,8 @@ impl Page {
             let within = |e: Error| e.within(format_args!("tensor {name}"));
             let pixels = Pixels::from_tensor(&data.need(name)?.slice(0..items), None).map_err(within)?;
             let (_, height, width) = pixels.dim();
-            if let Some((_, h, w)) = self.images.first().map(Array3::dim).filter(|&(_, h, w)| (h, w) != (height, width)) {
+            if let Some((_, h, w)) = self.images.first().map(Array3::dim).filter(|&(_, h, w)| (h, w) != (height, width))
+            {
                 return Err(within(Error::Data(format!(
                     "images of another size: expected {h} x {w} as before, got {height} x {width}; draw them apart, with \
                      one --tensor"
