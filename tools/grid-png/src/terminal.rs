@@ -1,0 +1,102 @@
+//! A picture drawn with characters, so that it is seen where there is only a terminal.
+
+use image::{GrayImage, imageops};
+use std::io;
+
+/// From dark to bright, for terminals without colour.
+const SHADES: &[u8; 10] = b" .:-=+*#%@";
+
+/// What the terminal at standard output can show.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terminal {
+    /// Characters in a line.
+    pub(crate) columns: u32,
+    /// Whether 24-bit colours are wanted; else shades of ASCII.
+    pub(crate) colour: bool,
+}
+
+impl Terminal {
+    /// Asks the terminal for its width, and the environment for the rest.
+    pub(crate) fn at_stdout() -> Terminal {
+        let columns = match rustix::termios::tcgetwinsize(io::stdout()) {
+            Ok(size) if size.ws_col > 0 => size.ws_col.into(),
+            _ => 80,
+        };
+        let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        let colour = set("NO_COLOR").is_none() && set("TERM").is_some_and(|term| term != "dumb");
+        Terminal { columns, colour }
+    }
+
+    /// The picture as lines of text, two rows of pixels in each, made smaller if it is wider than the terminal.
+    pub(crate) fn draw(self, picture: &GrayImage) -> String {
+        let picture = self.fit(picture);
+        let mut text = String::new();
+        for y in (0..picture.height()).step_by(2) {
+            let mut last = None;
+            for x in 0..picture.width() {
+                let upper = picture.get_pixel(x, y).0[0];
+                let lower = picture.get_pixel_checked(x, y + 1).map(|pixel| pixel.0[0]);
+                if !self.colour {
+                    let shade = (usize::from(upper) + usize::from(lower.unwrap_or(0))) * SHADES.len() / 511;
+                    text.push(SHADES[shade].into());
+                    continue;
+                }
+                // A half block has two colours: its own is the upper pixel, its background the lower.
+                if last != Some((upper, lower)) {
+                    text += &format!("\x1b[38;2;{upper};{upper};{upper}m");
+                    text += &lower.map_or("\x1b[49m".into(), |v| format!("\x1b[48;2;{v};{v};{v}m"));
+                    last = Some((upper, lower));
+                }
+                text.push('▀');
+            }
+            text += if self.colour { "\x1b[0m\n" } else { "\n" };
+        }
+        text
+    }
+
+    fn fit(self, picture: &GrayImage) -> GrayImage {
+        let (width, height) = picture.dimensions();
+        if width <= self.columns {
+            return picture.clone();
+        }
+        let height = (u64::from(height) * u64::from(self.columns)).div_ceil(width.into()) as u32;
+        imageops::resize(picture, self.columns, height, imageops::FilterType::Triangle)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::Luma;
+
+    const COLOUR: Terminal = Terminal { columns: 80, colour: true };
+    const PLAIN: Terminal = Terminal { columns: 80, colour: false };
+
+    fn picture(width: u32, height: u32, bytes: &[u8]) -> GrayImage {
+        GrayImage::from_raw(width, height, bytes.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn two_rows_of_pixels_are_one_line_of_half_blocks() {
+        let text = COLOUR.draw(&picture(3, 2, &[1, 1, 2, 3, 3, 4]));
+        assert_eq!(text, "\x1b[38;2;1;1;1m\x1b[48;2;3;3;3m▀▀\x1b[38;2;2;2;2m\x1b[48;2;4;4;4m▀\x1b[0m\n");
+    }
+
+    #[test]
+    fn a_last_odd_row_leaves_the_background_as_it_is() {
+        assert_eq!(COLOUR.draw(&picture(1, 1, &[9])), "\x1b[38;2;9;9;9m\x1b[49m▀\x1b[0m\n");
+    }
+
+    #[test]
+    fn without_colour_shades_of_ascii_are_drawn() {
+        assert_eq!(PLAIN.draw(&picture(3, 2, &[0, 128, 255, 0, 128, 255])), " +@\n");
+        assert_eq!(PLAIN.draw(&picture(2, 3, &[255; 6])), "@@\n==\n");
+    }
+
+    #[test]
+    fn a_wide_picture_is_made_to_fit() {
+        let wide = GrayImage::from_pixel(242, 122, Luma([255]));
+        let text = PLAIN.draw(&wide);
+        assert_eq!(text.lines().map(str::len).collect::<Vec<_>>(), [80; 21]);
+    }
+}

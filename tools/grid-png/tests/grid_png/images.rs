@@ -1,0 +1,128 @@
+//! What is shown of a stream without epochs.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use common::stream::{Frame, Tensor};
+use ndarray::{Array, Array3};
+
+use super::{dots, dots_f32, main_frame, picture, preview, program, rows, run_in, stream};
+
+#[test]
+fn x_hat_is_shown_rather_than_x() {
+    let input = stream(&[main_frame(&[("x", dots(&[1, 2])), ("x_hat", dots_f32(&[3, 4]))])]);
+    assert_eq!(rows(&picture("--padding 0", input.clone())), [[3, 4]]);
+    assert_eq!(rows(&picture("--padding 0 --tensor x", input)), [[1, 2]]);
+}
+
+#[test]
+fn rows_of_several_tensors_alternate() {
+    let input = stream(&[
+        main_frame(&[("x", dots(&[1, 2])), ("x_hat", dots_f32(&[11, 12]))]),
+        main_frame(&[("x", dots(&[3, 4, 5])), ("x_hat", dots_f32(&[13, 14, 15]))]),
+    ]);
+    let picture = picture("--tensor x --tensor x_hat --nrow 3 --padding 0 --pad-value 1", input.clone());
+    assert_eq!(rows(&picture), [[1, 2, 3], [11, 12, 13], [4, 5, 255], [14, 15, 255]]);
+    let picture = super::picture("--tensor x --tensor x_hat --nrow 3 --padding 0 --max 3", input);
+    assert_eq!(rows(&picture), [[1, 2, 3], [11, 12, 13]]);
+}
+
+#[test]
+fn one_item_of_two_tensors_is_padded_like_two_images() {
+    let input = stream(&[main_frame(&[("x", dots(&[7])), ("x_hat", dots(&[8]))])]);
+    let picture = picture("--tensor x --tensor x_hat --padding 1", input);
+    assert_eq!(rows(&picture), [[0, 0, 0], [0, 7, 0], [0, 0, 0], [0, 8, 0], [0, 0, 0]]);
+}
+
+#[test]
+fn the_most_items_are_64_unless_told_and_0_shows_all() {
+    let levels: Vec<u8> = (0..100).collect();
+    let input = stream(&[main_frame(&[("x", dots(&levels))]), main_frame(&[("x", dots(&levels))])]);
+    assert_eq!(picture("--padding 0", input.clone()).dimensions(), (8, 8));
+    assert_eq!(picture("--padding 0 --max 120 --nrow 10", input.clone()).dimensions(), (10, 12));
+    assert_eq!(picture("--padding 0 --max 0 --nrow 10", input).dimensions(), (10, 20));
+}
+
+#[test]
+fn the_finished_picture_is_enlarged() {
+    let input = stream(&[main_frame(&[("x", dots(&[1, 2]))])]);
+    let enlarged = picture("--padding 1 --pad-value 1 --scale 2", input);
+    let row = [255, 255, 1, 1, 255, 255, 2, 2, 255, 255];
+    assert_eq!(rows(&enlarged), [[255; 10], [255; 10], row, row, [255; 10], [255; 10]]);
+}
+
+#[test]
+fn what_lies_outside_0_to_1_is_clamped_and_so_is_infinity() {
+    let values = [-0.5, 1.5, f32::INFINITY, f32::NEG_INFINITY];
+    let images = Tensor::from_array(&Array::from_iter(values).to_shape((4, 1, 1)).unwrap());
+    assert_eq!(rows(&picture("--padding 0", stream(&[main_frame(&[("x_hat", images)])]))), [[0, 255, 255, 0]]);
+}
+
+#[test]
+fn flat_images_are_taken_for_square_ones() {
+    let images = Tensor::from_array(&Array::from_iter(0..8u8).to_shape((2, 4)).unwrap());
+    let input = stream(&[main_frame(&[("x", images)])]);
+    assert_eq!(rows(&picture("--padding 0", input)), [[0, 1, 4, 5], [2, 3, 6, 7]]);
+}
+
+#[test]
+fn npy_and_newline_json_are_read_too() {
+    let npy = dots(&[5, 6]).bytes().to_vec();
+    assert_eq!(rows(&picture("--padding 0", npy.clone())), [[5, 6]]);
+    assert_eq!(rows(&picture("--padding 0 -", [npy.clone(), npy].concat())), [[5, 6, 5, 6]]);
+    let lines = b"{\"x\":[[5]],\"y\":1}\n{\"x\":[[6]],\"y\":2}\n".to_vec();
+    assert_eq!(rows(&picture("--padding 0", lines)), [[5, 6]]);
+}
+
+#[test]
+fn joined_streams_are_one_picture() {
+    let one = stream(&[main_frame(&[("x", dots(&[1]))])]);
+    let two = stream(&[main_frame(&[("x", dots(&[2]))])]);
+    assert_eq!(rows(&picture("--padding 0", [one, two].concat())), [[1, 2]]);
+}
+
+#[test]
+fn an_embedded_model_is_no_image() {
+    let model = common::stream::Data::model(&[1, 2, 3, 4]);
+    let input = stream(&[Frame::Data(model), main_frame(&[("x", dots(&[1]))])]);
+    assert_eq!(rows(&picture("--padding 0", input)), [[1]]);
+}
+
+#[test]
+fn without_an_option_the_main_group_is_shown_when_it_comes_first() {
+    let input = stream(&[main_frame(&[("x", dots(&[1]))]), preview("recon", 1, &[("x", dots(&[2]))])]);
+    assert_eq!(rows(&picture("--padding 0 --max 2", input.clone())), [[1]]);
+    assert_eq!(rows(&picture("--padding 0 --group recon", input.clone())), [[2]]);
+    assert_eq!(rows(&picture("--padding 0 --group main", input)), [[1]]);
+}
+
+#[test]
+fn reading_stops_when_the_picture_is_full() {
+    let mut child = program().stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let frame = main_frame(&[("x", Tensor::from_array(&Array3::<u8>::zeros((256, 28, 28))))]);
+    // A stream that would go on and on, had it no end in sight.
+    let endless = stream(&vec![frame; 400]);
+    let stopped = stdin.write_all(&endless).unwrap_err();
+    assert_eq!(stopped.kind(), std::io::ErrorKind::BrokenPipe);
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    assert_eq!(super::decode(&output.stdout).dimensions(), (242, 242));
+}
+
+#[test]
+fn a_stream_that_breaks_after_what_is_shown_is_fine_and_one_that_breaks_before_is_not() {
+    let whole = stream(&vec![main_frame(&[("x", dots(&[1, 2, 3]))]); 3]);
+    let cut = whole[..whole.len() - 1].to_vec(); // in the last line, which verifies the third frame
+    assert_eq!(picture("--padding 0 --max 6", cut.clone()).dimensions(), (6, 1));
+    super::complaint("--padding 0 --max 7", cut, 65);
+}
+
+#[test]
+fn a_file_appears_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run_in(folder.path(), "-o out.png", dots(&[1, 2]).bytes().to_vec());
+    assert!(output.status.success() && output.stdout.is_empty() && output.stderr.is_empty());
+    let file = std::fs::read(folder.path().join("out.png")).unwrap();
+    assert_eq!(file, run_in(folder.path(), "", dots(&[1, 2]).bytes().to_vec()).stdout);
+}

@@ -1,0 +1,64 @@
+//! A picture at a terminal, for which a pseudo-terminal stands in.
+
+use std::fs::{self, File};
+use std::io::Read;
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+
+use super::{dots, program};
+
+/// What a terminal of 10 columns gets to see.
+fn show(arguments: &[&str], environment: &[(&str, &str)]) -> String {
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    tcsetwinsize(&terminal, Winsize { ws_row: 24, ws_col: 10, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+    let name = ptsname(&terminal, Vec::new()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("in.npy"), dots(&[0, 255, 128]).bytes()).unwrap();
+    let status = program()
+        .args(["--padding", "0", "in.npy"])
+        .args(arguments)
+        .env_remove("NO_COLOR")
+        .envs(environment.iter().copied())
+        .current_dir(folder.path())
+        .stdout(File::options().write(true).open(name.to_str().unwrap()).unwrap())
+        .status()
+        .unwrap();
+    assert!(status.success());
+    let mut shown = Vec::new();
+    // Ends with EIO, since the other side is closed.
+    let _ = File::from(terminal).read_to_end(&mut shown);
+    String::from_utf8(shown).unwrap().replace("\r\n", "\n")
+}
+
+#[test]
+fn half_blocks_are_drawn_in_24_bit_colour() {
+    let shown = show(&[], &[("TERM", "xterm")]);
+    assert_eq!(
+        shown,
+        "\x1b[38;2;0;0;0m\x1b[49m▀\x1b[38;2;255;255;255m\x1b[49m▀\x1b[38;2;128;128;128m\x1b[49m▀\x1b[0m\n"
+    );
+}
+
+#[test]
+fn no_color_and_a_dumb_terminal_get_ascii() {
+    for environment in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+        assert_eq!(show(&["--scale", "2"], &[("TERM", "xterm"), environment]), "  @@++\n");
+    }
+}
+
+#[test]
+fn the_width_of_the_terminal_is_kept() {
+    let shown = show(&["--scale", "20"], &[("NO_COLOR", "1")]);
+    assert_eq!(shown.lines().map(str::len).collect::<Vec<_>>(), [10, 10]);
+}
+
+#[test]
+fn a_file_is_written_from_a_terminal_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("out.png");
+    assert_eq!(show(&["-o", file.to_str().unwrap()], &[]), "");
+    assert_eq!(super::decode(&fs::read(file).unwrap()).dimensions(), (3, 1));
+}
