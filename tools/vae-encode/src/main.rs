@@ -6,7 +6,7 @@ use common::dataset::Dataset;
 use common::infer::Encoder;
 use common::model::Stored;
 use common::plan::Cell;
-use common::stream::{Dtype, Frame, Reader, Spec, Tensor, Writer};
+use common::stream::{Dtype, Reader, Spec, Tensor, Writer};
 use common::{Result, cli};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -90,7 +90,7 @@ fn run(args: Args) -> Result<()> {
     let mut encoder = Encoder::new(&stored.model, cell, sample, args.threads.count())?;
     let mut writer = Writer::create(&args.output, head)?;
     if let Some(model) = model_frame {
-        writer.write(&Frame::Data(model))?;
+        writer.write(model)?;
     }
     let mut seen = 0;
     writer.filter(reader, |mut data| {

@@ -4,7 +4,7 @@ use clap::Parser;
 use common::cli::OutputArgs;
 use common::model::Stored;
 use common::rng::{Purpose, normals};
-use common::stream::{Data, Dtype, Frame, Head, Spec, Tensor, Writer};
+use common::stream::{Data, Dtype, Head, Spec, Tensor, Writer};
 use common::{Result, cli};
 use ndarray::{Array1, Array2};
 use std::path::PathBuf;
@@ -51,7 +51,7 @@ fn run(args: Args) -> Result<()> {
     let model_frame = stored.describe(&mut head, args.embed_model);
     Writer::create(&args.output, head)?.run(|writer| {
         if let Some(model) = model_frame {
-            writer.write(&Frame::Data(model))?;
+            writer.write(model)?;
         }
         let number = args.number as usize;
         for first in (0..number).step_by(args.batch) {
@@ -63,7 +63,7 @@ fn run(args: Args) -> Result<()> {
             }
             let i: Array1<i64> = (first..first + count).map(|i| i as i64).collect();
             let data = Data::new([("z", Tensor::from_array(&z)), ("i", Tensor::from_array(&i))]);
-            writer.write(&Frame::Data(data))?;
+            writer.write(data)?;
         }
         Ok(())
     })

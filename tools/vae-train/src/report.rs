@@ -6,7 +6,7 @@
 use common::dataset::Dataset;
 use common::model::Spec;
 use common::output::{Kind, Output};
-use common::stream::{Data, Frame, Head, Writer};
+use common::stream::{Data, Head, Writer};
 use common::train::{Losses, Trainer};
 use common::{Error, Result, cli};
 use serde_json::{Map, Value, json};
@@ -45,7 +45,7 @@ impl Report {
     fn record(&mut self, record: Value) {
         let Value::Object(record) = record else { return };
         self.attempt(|to| match to {
-            To::Stream(writer) => writer.write(&Frame::Json(record)),
+            To::Stream(writer) => writer.write(record),
             To::Lines(output) => {
                 let line = Value::Object(record).to_string() + "\n";
                 output.write_all(line.as_bytes()).and_then(|()| output.flush()).map_err(|e| output.error(e))
@@ -101,7 +101,7 @@ impl Report {
     pub fn preview(&mut self, frames: Vec<Data>) {
         for data in frames {
             self.attempt(|to| match to {
-                To::Stream(writer) => writer.write(&Frame::Data(data)),
+                To::Stream(writer) => writer.write(data),
                 To::Lines(_) => Ok(()),
             });
         }
