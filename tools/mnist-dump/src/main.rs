@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use common::Result;
 use common::cli::{self, OutputArgs};
-use common::stream::{Data, Dtype, Frame, Head, Spec, Tensor, Writer};
+use common::stream::{Data, Dtype, Head, Spec, Tensor, Writer};
 
 use crate::order::Order;
 use crate::source::Source;
@@ -105,7 +105,7 @@ fn dump(source: &mut dyn Source, order: &Order, batch: usize, output: &mut Write
             data.set("y", Tensor::from_bytes(Dtype::U8, &[n], &y));
         }
         data.set("i", Tensor::from_bytes(Dtype::I64, &[n], &i));
-        output.write(&Frame::Data(data))?;
+        output.write(data)?;
     }
     Ok(())
 }
