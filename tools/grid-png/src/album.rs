@@ -105,18 +105,16 @@ impl Album {
             return Ok(self.pages);
         }
         let Choice { tensors, group, .. } = &self.choice;
+        let passed: Vec<String> = self.passed.iter().map(|(group, names)| format!("{group} with {names}")).collect();
+        let (got, remedy) = if passed.is_empty() {
+            ("no items at all".to_owned(), "see what the stage before selects")
+        } else if tensors.is_empty() && group.is_none() {
+            (passed.join(", "), "put vae-decode before to make images of latents, or name images with --tensor")
+        } else {
+            (passed.join(", "), "choose with --tensor and --group what is there")
+        };
         let tensors = if tensors.is_empty() { "x_hat or x".to_owned() } else { tensors.join(" with ") };
         let group = group.as_ref().map_or(String::new(), |group| format!(" in group {group}"));
-        let (got, remedy) = match &self.passed[..] {
-            [] => ("no items at all".to_owned(), "see what the stage before selects"),
-            passed => {
-                let list: Vec<String> = passed.iter().map(|(group, names)| format!("{group} with {names}")).collect();
-                (
-                    list.join(", "),
-                    "choose with --tensor and --group, or put vae-decode before to make images of latents",
-                )
-            }
-        };
         Err(Error::Data(format!("no images to show: expected {tensors}{group}, got {got}; {remedy}")))
     }
 

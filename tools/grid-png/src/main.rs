@@ -46,7 +46,7 @@ struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
-  mnist-dump | vae-encode -m model.bin --keep x | vae-decode | grid-png --tensor x --tensor x_hat > compare.png
+  mnist-dump | vae-encode -m model.bin | vae-decode | grid-png > out.png
   mnist-dump | vae-train -o model.bin --preview 8 | grid-png -o 'out/{group}-{epoch:03}.png'";
 
 fn main() -> ExitCode {

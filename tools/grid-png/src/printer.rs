@@ -78,7 +78,8 @@ impl Printer {
     }
 }
 
-/// Digits are more black than anything else, which compresses best without a filter, and in about a millisecond.
+/// Writes a PNG. Digits on black are smallest without a filter: 64 of them take 10 to 17 KB in 2 ms, where the fast
+/// setting takes 13 to 34 KB.
 fn write_png(output: Output, picture: &GrayImage) -> Result<()> {
     // Into memory first, since the encoder hides whether its last bytes could be written.
     let mut png = Vec::new();

@@ -32,6 +32,7 @@ normal-u8      --normalize --max 9 u8.npy
 normal-pad     --normalize --pad-value 0.5 --nrow 5 f32.npy
 range          --normalize --range 0.2,0.9 f32.npy
 range-u8       --normalize --range 0.1,0.7 --max 9 u8.npy
+range-narrow   --normalize --range 0.25,0.250004 f32.npy
 range-below    --normalize --range -1,1 f32.npy
 each           --normalize --scale-each f32.npy
 each-u8        --normalize --scale-each --max 9 u8.npy
@@ -41,6 +42,7 @@ flat-each      --normalize --scale-each --pad-value 1 flat.npy
 levels         levels.npy
 halves         halves.npy
 """
+
 
 def images(values, n):
     return values.reshape(n, 5, 4)  # height 5, width 4: a transposed image is noticed

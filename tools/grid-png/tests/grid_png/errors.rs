@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use common::stream::{Data, Frame, Tensor};
+use common::stream::{Data, Tensor};
 use ndarray::{Array2, Array3};
 
 use super::{complaint, dots, main_frame, preview, run_in, stream};
@@ -171,8 +171,9 @@ fn an_error_frame_is_told_by_its_origin() {
     use common::output::{Memory, Output};
     use common::stream::{Head, Writer};
     let memory = Memory::default();
-    let mut writer = Writer::framed(Output::to(memory.clone()), &Head::of(&[("x".into(), dots(&[1]))])).unwrap();
-    writer.write(&Frame::Data(Data::new([("x", dots(&[1]))]))).unwrap();
+    let data = Data::new([("x", dots(&[1]))]);
+    let mut writer = Writer::framed(Output::to(memory.clone()), &Head::of(&data)).unwrap();
+    writer.write(data).unwrap();
     let origin = "vae-decode".to_owned();
     writer.fail(common::Error::Upstream { origin, message: "out of luck".into() });
     let message = complaint("", memory.bytes(), 65);

@@ -64,12 +64,12 @@ fn complaint(arguments: &str, input: Vec<u8>, code: i32) -> String {
 /// A stream of frames; the first main one tells the head.
 fn stream(frames: &[Frame]) -> Vec<u8> {
     let main = frames.iter().find_map(|frame| match frame {
-        Frame::Data(data) if data.is_main() => Some(&data.tensors[..]),
+        Frame::Data(data) if data.is_main() => Some(Head::of(data)),
         _ => None,
     });
     let memory = Memory::default();
-    let mut writer = Writer::framed(output::Output::to(memory.clone()), &Head::of(main.unwrap_or_default())).unwrap();
-    frames.iter().for_each(|frame| writer.write(frame).unwrap());
+    let mut writer = Writer::framed(output::Output::to(memory.clone()), &main.unwrap_or_else(Head::new)).unwrap();
+    frames.iter().for_each(|frame| writer.write(frame.clone()).unwrap());
     writer.finish().unwrap();
     memory.bytes()
 }

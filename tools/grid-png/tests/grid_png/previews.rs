@@ -108,8 +108,9 @@ fn of_an_epoch_that_a_resumed_run_repeats_the_last_counts() {
     assert_eq!(files(folder.path()).len(), 6);
 }
 
-#[test]
-fn pictures_appear_while_the_training_goes_on() {
+/// Feeds a stream but for its end, waits for the pictures, and lets the stage before die: that is said in one line, and
+/// the pictures stay.
+fn appear_before_the_end(frames: &[Frame], names: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     let mut child = program()
         .args(["-o", "{group}-{epoch}.png"])
@@ -119,22 +120,33 @@ fn pictures_appear_while_the_training_goes_on() {
         .spawn()
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    let bytes = training(&[1]);
-    let end = bytes.windows(13).rposition(|w| w == b"{\"type\":\"end\"").unwrap();
+    let bytes = stream(frames);
+    let start = b"{\"type\":\"end\"";
+    let end = bytes.windows(start.len()).rposition(|window| window == start).unwrap();
     stdin.write_all(&bytes[..end]).unwrap();
-    let both = || ["recon-1.png", "sample-1.png"].iter().all(|name| folder.path().join(name).exists());
     for _ in 0..1000 {
-        if both() {
+        if files(folder.path()) == names {
             break;
         }
         sleep(Duration::from_millis(10));
     }
-    assert!(both(), "{:?}", files(folder.path()));
+    assert_eq!(files(folder.path()), names);
 
-    // The training dies: said in one line, and what was complete stays.
     drop(stdin);
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(65));
     assert_eq!(String::from_utf8(output.stderr).unwrap().lines().count(), 1);
-    assert!(both());
+    assert_eq!(files(folder.path()), names);
+}
+
+#[test]
+fn pictures_appear_with_the_record_of_their_epoch() {
+    appear_before_the_end(&epoch(1), &["recon-1.png", "sample-1.png"]);
+}
+
+#[test]
+fn without_records_pictures_appear_when_the_next_epoch_begins() {
+    let frame = |epoch| preview("recon", epoch, &[("x", dots(&[1]))]);
+    // The third is not verified yet, and the second may go on.
+    appear_before_the_end(&[frame(1), frame(2), frame(3)], &["recon-1.png"]);
 }
