@@ -22,7 +22,7 @@ use crate::source::Source;
 /// Bytes of pixels in a frame at most, unless one image has more.
 const FRAME: usize = 16 << 20;
 
-/// Write images as a stream.
+/// Write images as a stream
 ///
 /// Reads MNIST, or any images in its format: IDX files of bytes, raw or gzip, of any height and width, with labels or
 /// without; or Larochelle's .amat text; or draws digits itself (--synthetic).

@@ -15,10 +15,8 @@ use std::process::ExitCode;
 ///
 /// Reads a stream of images `x` (or .npy, or newline JSON) and writes the latents `z` [N, Z]; labels and all else pass
 /// through. Memory is one frame, however long the stream.
-///
-/// Example: mnist-dump --split test | vae-encode -m model.bin --npy z > z.npy
 #[derive(Parser)]
-#[command(version, verbatim_doc_comment)]
+#[command(version, after_help = "Example: mnist-dump --split test | vae-encode -m model.bin --npy z > z.npy")]
 struct Args {
     #[command(flatten)]
     input: InputArgs,

@@ -14,10 +14,8 @@ use std::process::ExitCode;
 ///
 /// Reads nothing. Writes a stream of latents `z` [N, Z] and their numbers `i` [N]; vae-decode makes images of them.
 /// Memory is one frame, however many draws.
-///
-/// Example: vae-sample -m model.bin -n 64 | vae-decode | grid-png > samples.png
 #[derive(Parser)]
-#[command(version, verbatim_doc_comment)]
+#[command(version, after_help = "Example: vae-sample -m model.bin -n 64 | vae-decode | grid-png > samples.png")]
 struct Args {
     #[command(flatten)]
     output: OutputArgs,

@@ -19,10 +19,12 @@ use std::path::PathBuf;
 /// bytes take 47 MB. Writes the model to the file of -o once training is complete, and on standard output one JSON record
 /// per epoch: the loss (reconstruction summed over pixels + beta · KL summed over dimensions, averaged over images, in
 /// nats), its parts, and the speed.
-///
-/// Example: mnist-dump | vae-train --test <(mnist-dump --split test) -o model.bin
 #[derive(Parser)]
-#[command(name = "vae-train", version, verbatim_doc_comment)]
+#[command(
+    name = "vae-train",
+    version,
+    after_help = "Example: mnist-dump | vae-train --test <(mnist-dump --split test) -o model.bin"
+)]
 pub struct Args {
     #[command(flatten)]
     pub input: InputArgs,
