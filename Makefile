@@ -23,8 +23,13 @@ lint: ## Check formatting, and clippy with warnings denied
 bench: build ## Measure speed, memory and size, beside PyTorch where it is installed
 	$(CARGO) run --release -q -p pipe-tests --bin bench
 
+pictures: build ## Make the pictures of the README anew, by its own pipelines
+	@rm -rf target/readme && mkdir -p target/readme && cp examples/mlp-400-20.bin target/readme/model.bin
+	cd target/readme && PATH="$(CURDIR)/$(BIN):$$PATH" ../../examples/run_readme.sh ../../README.md
+	cp target/readme/*.png target/readme/epochs/recon-001.png target/readme/epochs/recon-003.png pictures/
+
 clean: ## Remove what was built and made
 	$(CARGO) clean
 	rm -rf demo
 
-.PHONY: help build demo test lint bench clean
+.PHONY: help build demo test lint bench pictures clean

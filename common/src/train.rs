@@ -258,7 +258,7 @@ fn resumable(checkpoint: &Spec, asked: &Spec) -> Result<Progress> {
         serde_json::to_value(spec).expect("a spec is plain data")
     };
     if let Some((path, was, is)) = difference("", &comparable(checkpoint), &comparable(asked)) {
-        return Err(Error::Usage(if path.starts_with("data.") {
+        return Err(Error::Usage(if path.starts_with("data.") || path == "network.image" {
             format!(
                 "--resume: the images differ from the checkpoint's: expected {path} {was}, got {is}; give the same images, or remove the checkpoint"
             )

@@ -150,3 +150,38 @@ impl Spec {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(change: fn(&mut Spec)) -> String {
+        let mut spec = Spec {
+            vae_model: Spec::VERSION,
+            network: Network::Mlp { image: [28, 28], hidden: vec![400], latent: 20 },
+            objective: Objective { likelihood: Likelihood::Bernoulli, beta: 1.0, samples: 1 },
+            data: DataSpec { range: [0.0, 1.0], images: 1, sha256: String::new() },
+            training: Training { lr: 1e-3, batch: 128, seed: 0, epochs: 1, steps: 0 },
+            tool: String::new(),
+            checkpoint: None,
+        };
+        assert!(spec.check().is_ok());
+        change(&mut spec);
+        spec.check().expect_err("refused").to_string()
+    }
+
+    #[test]
+    fn a_spec_that_no_network_can_be_built_of_is_refused_by_the_name_of_its_option() {
+        let network = |image, hidden, latent| Network::Mlp { image, hidden, latent };
+        assert!(message(|s| s.objective.beta = -1.0).contains("--beta is -1"));
+        assert!(message(|s| s.objective.samples = 0).contains("--samples is 0"));
+        assert!(message(|s| s.training.lr = f64::NAN).contains("--lr is NaN"));
+        assert!(message(|s| s.training.batch = 0).contains("--batch is 0"));
+        let hidden = |s: &mut Spec| s.network = network([28, 28], vec![400, 0], 20);
+        assert!(message(hidden).contains("--hidden"));
+        let latent = |s: &mut Spec| s.network = network([28, 28], vec![], 1 << 40);
+        assert!(message(latent).contains("--latent"));
+        let image = |s: &mut Spec| s.network = network([1000, 1000], vec![400], 20);
+        assert!(message(image).contains("1000 x 1000 pixels are too large"));
+    }
+}
