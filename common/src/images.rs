@@ -15,10 +15,10 @@ pub enum Pixels {
 }
 
 impl Pixels {
-    /// The images of a tensor shaped [N,H,W], [N,1,H,W], or [N,D] with D = H·W.
+    /// The images of a tensor shaped `[N,H,W]`, `[N,1,H,W]`, or `[N,D]` with D = H·W.
     ///
     /// Whole numbers become u8, which they must fit; f2, f4 and f8 become f32; bool is 0 or 1. `size` is the expected
-    /// (H, W), if there is one; without it [N,D] images are taken to be square.
+    /// (H, W), if there is one; without it `[N,D]` images are taken to be square.
     pub fn from_tensor(tensor: &Tensor, size: Option<(usize, usize)>) -> Result<Pixels> {
         let (h, w) = size_of(tensor.shape(), size)?;
         let shape = (tensor.items(), h, w);
@@ -65,7 +65,7 @@ fn size_of(shape: &[usize], size: Option<(usize, usize)>) -> Result<(usize, usiz
         (Some(found), None) => Ok(found),
         (Some(found), Some(size)) if found == size => Ok(found),
         (_, Some((h, w))) => Err(Error::Data(format!("bad images: expected [N,{h},{w}], got {shape:?}"))),
-        (None, None) => Err(Error::Data(format!("bad images: expected [N,H,W], got {shape:?}"))),
+        (None, None) => Err(Error::Data(format!("bad images: expected `[N,H,W]`, got {shape:?}"))),
     }
 }
 

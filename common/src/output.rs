@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, IoSlice, IsTerminal, Write};
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -30,6 +31,7 @@ pub struct Output {
     to: Box<dyn Sink>,
     name: String,
     replaces: Option<AtomicWriteFile>,
+    is_pipe: bool,
 }
 
 /// Something to write to, buffered, that can be given several slices at once.
@@ -55,16 +57,23 @@ impl Output {
                 "{name} is a terminal: expected a pipe or a file for binary data; add -o FILE or | and a tool that reads it"
             )));
         }
-        Ok(Output { to: Box::new(BufWriter::with_capacity(BUFFER, file)), name, replaces })
+        let kind = file.metadata().map_err(|e| Error::io(name.clone(), e))?.file_type();
+        let is_pipe = kind.is_fifo() || kind.is_socket();
+        Ok(Output { to: Box::new(BufWriter::with_capacity(BUFFER, file)), name, replaces, is_pipe })
     }
 
-    /// Writes to anything else, such as [`Memory`].
+    /// Writes to anything else, such as [`Memory`], which then stands for a pipe.
     pub fn to(writer: impl Write + Send + 'static) -> Output {
-        Output { to: Box::new(writer), name: "output".to_owned(), replaces: None }
+        Output { to: Box::new(writer), name: "output".to_owned(), replaces: None, is_pipe: true }
     }
 
-    /// Whether someone may read the bytes before [`commit`](Output::commit).
-    pub fn is_live(&self) -> bool {
+    /// Whether another program reads the bytes as they come.
+    pub fn is_pipe(&self) -> bool {
+        self.is_pipe
+    }
+
+    /// Whether the bytes stay even without [`commit`](Output::commit).
+    pub fn is_direct(&self) -> bool {
         self.replaces.is_none()
     }
 

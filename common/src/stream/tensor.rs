@@ -1,9 +1,10 @@
 //! One tensor: a complete .npy file whose header has been checked.
 
+use std::fmt;
 use std::ops::Range;
 
 use ndarray::{ArrayD, ArrayRef, Dimension, IxDyn};
-use ndarray_npy::{ReadNpyExt, ReadableElement, WritableElement, WriteNpyExt};
+use ndarray_npy::{ReadNpyExt, ReadableElement, WritableElement};
 
 use super::npy::{self, Header};
 use super::{Dtype, MAX_FRAME};
@@ -12,7 +13,7 @@ use crate::{Error, Result};
 /// An array of numbers as the bytes of its .npy: C order, little endian, one dimension or more.
 ///
 /// The bytes are kept as they came, so that passing a tensor on copies nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Tensor {
     bytes: Vec<u8>,
     start: usize,
@@ -41,11 +42,14 @@ impl Tensor {
 
     /// The tensor with the elements of `array`, whatever its layout.
     pub fn from_array<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> Tensor {
-        let data = array.len() * A::DTYPE.size();
-        let mut bytes = Vec::with_capacity(data + 128);
-        // Writing to a vector cannot fail, and the one header that could is of an array with thousands of dimensions.
-        let _ = array.as_standard_layout().write_npy(&mut bytes);
-        Tensor { start: bytes.len() - data, bytes, dtype: A::DTYPE, shape: array.shape().to_vec() }
+        let mut bytes = npy::header(A::DTYPE.name(), false, array.shape());
+        let start = bytes.len();
+        bytes.reserve_exact(array.len() * A::DTYPE.size());
+        // Neither a vector nor an array in standard layout can fail here.
+        if let Some(values) = array.as_standard_layout().as_slice() {
+            let _ = A::write_slice(values, &mut bytes);
+        }
+        Tensor { bytes, start, dtype: A::DTYPE, shape: array.shape().to_vec() }
     }
 
     /// The tensor with the elements that `data` holds, little endian and in C order.
@@ -70,6 +74,7 @@ impl Tensor {
         // ndarray-npy puts any bytes in order as unsigned numbers of the same width.
         fn reorder<A: Element + ReadableElement>(header: &Header, data: &[u8]) -> Result<Tensor> {
             let order = if header.big_endian { '>' } else { '<' };
+            let order = if header.dtype.size() == 1 { '|' } else { order };
             let descr = format!("{order}u{}", header.dtype.size());
             let mut bytes = npy::header(&descr, header.fortran, &header.shape);
             bytes.extend_from_slice(data);
@@ -151,6 +156,12 @@ impl Tensor {
     pub(crate) fn halves(&self) -> Result<ArrayD<half::f16>> {
         let halves = self.data().chunks_exact(2).map(|b| half::f16::from_le_bytes([b[0], b[1]])).collect();
         ArrayD::from_shape_vec(IxDyn(&self.shape), halves).map_err(|e| Error::Data(format!("bad .npy: {e}")))
+    }
+}
+
+impl fmt::Debug for Tensor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tensor({})", describe(self.dtype, &self.shape))
     }
 }
 

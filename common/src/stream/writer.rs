@@ -131,10 +131,10 @@ impl Writer {
 
     /// Ends the stream with an `error` frame, and gives the error for the program to end with.
     ///
-    /// What came from upstream and can be passed on becomes [`Error::Relayed`], which is silent: the program at the end of
-    /// the pipe will say it.
+    /// What came from upstream and goes on through a pipe becomes [`Error::Relayed`], which is silent: the program at the
+    /// end of the pipe will say it.
     pub fn fail(mut self, error: Error) -> Error {
-        if !matches!(self.form, Form::Framed { .. }) || !self.output.is_live() || matches!(error, Error::Closed) {
+        if !matches!(self.form, Form::Framed { .. }) || !self.output.is_direct() || matches!(error, Error::Closed) {
             return error;
         }
         let (origin, message) = match &error {
@@ -143,9 +143,10 @@ impl Writer {
         };
         let message = cli::one_line(&message.chars().take(MAX_MESSAGE).collect::<String>());
         let line = object([("type", "error".into()), ("origin", origin.into()), ("message", message.into())]);
-        match (self.line(&line, &[]), &error) {
-            (Ok(()), Error::Upstream { .. }) => Error::Relayed,
-            _ => error,
+        let passed_on = self.line(&line, &[]).is_ok() && self.output.is_pipe();
+        match error {
+            Error::Upstream { .. } if passed_on => Error::Relayed,
+            other => other,
         }
     }
 

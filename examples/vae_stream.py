@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""Reads and writes the stream of common/FORMAT.md with NumPy; as a program, turns black into white:
+
+    mnist-dump | python3 vae_stream.py | grid-png > inverted.png
+"""
+import io, json, sys, zlib
+import numpy as np
+
+
+class _Sealed:
+    """A pipe with the CRC-32 of all that went through."""
+    def __init__(self, file):
+        self.file, self.crc = file, 0
+
+    def read(self, size):
+        return self._seen(self.file.read(size))
+
+    def write(self, data):
+        self.file.write(self._seen(data))
+
+    def open_line(self, text):
+        self._seen(text[:-21])
+        if text[-21:] != self._tail():
+            raise ValueError("the stream is damaged or cut short")
+        self._seen(text[-21:])
+        return json.loads(text)
+
+    def write_line(self, **fields):
+        self.write(json.dumps(fields, separators=(",", ":")).encode()[:-1])
+        self.write(self._tail())
+
+    def _seen(self, data):
+        self.crc = zlib.crc32(data, self.crc)
+        return data
+
+    def _tail(self):
+        return b',"crc32":"%08x"}\n' % self.crc
+
+
+def read(file):
+    """Yields (line, arrays by name) for the head and each frame, once verified. Anything wrong is a ValueError."""
+    text = file.readline(1 << 20)
+    while True:
+        stream = _Sealed(file)
+        line = stream.open_line(text)
+        if line.get("vae") != 1:
+            raise ValueError("expected a stream of version 1")
+        while line["type"] != "end":
+            if line["type"] == "error":
+                raise ValueError(f"{line['origin']} failed: {line['message']}")
+            tensors = line["tensors"] if line["type"] == "data" else []
+            payloads = {t["name"]: stream.read(t["nbytes"]) for t in tensors}
+            after = stream.open_line(file.readline(1 << 20))  # verifies the payloads, too
+            yield line, {name: np.load(io.BytesIO(payload)) for name, payload in payloads.items()}
+            line = after
+        text = file.readline(1 << 20)
+        if not text:
+            return  # otherwise another stream follows
+
+
+def write(file, batches, **head):
+    """Writes a stream of batches: dicts of arrays with the same number of items. Keywords go into the head."""
+    stream, frames, items = _Sealed(file), 0, 0
+    for batch in batches:
+        little = {name: np.asarray(a).astype(np.asarray(a).dtype.newbyteorder("<"), "C") for name, a in batch.items()}
+        if frames == 0:
+            specs = {name: {"dtype": a.dtype.str, "shape": a.shape[1:]} for name, a in little.items()}
+            stream.write_line(vae=1, type="head", tensors=specs, **head)
+        tensors, payloads = [], io.BytesIO()
+        for name, a in little.items():
+            start = payloads.tell()
+            np.save(payloads, a)
+            tensors.append(dict(name=name, dtype=a.dtype.str, shape=a.shape, nbytes=payloads.tell() - start))
+        stream.write_line(type="data", tensors=tensors)
+        stream.write(payloads.getvalue())
+        frames, items = frames + 1, items + len(a)
+    stream.write_line(type="end", frames=frames, items=items)
+    file.flush()
+
+
+if __name__ == "__main__":
+    frames = ({**arrays, "x": 255 - arrays["x"]} for line, arrays in read(sys.stdin.buffer)
+              if line["type"] == "data" and "group" not in line)
+    try:
+        write(sys.stdout.buffer, frames)
+    except ValueError as error:  # the stream stays without its end, so the next program fails as well
+        sys.exit(f"vae_stream.py: {error}")
