@@ -155,7 +155,7 @@ impl Spec {
 mod tests {
     use super::*;
 
-    fn message(change: fn(&mut Spec)) -> String {
+    fn message(change: impl Fn(&mut Spec)) -> String {
         let mut spec = Spec {
             vae_model: Spec::VERSION,
             network: Network::Mlp { image: [28, 28], hidden: vec![400], latent: 20 },
