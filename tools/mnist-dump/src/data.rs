@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use common::{Error, Result};
 
-use crate::source::{Files, Joined, Source};
+use crate::source::{Files, Joined, Memory, Source};
 use crate::synthetic::Synthetic;
-use crate::{amat, download, folder};
+use crate::{download, folder};
 
 /// Items of the built-in digits, as many as MNIST has of training and of test images.
 const SYNTHETIC: [u32; 2] = [60_000, 10_000];
@@ -14,34 +14,29 @@ const SYNTHETIC: [u32; 2] = [60_000, 10_000];
 /// What to read.
 #[derive(clap::Args, Debug, Default)]
 pub(crate) struct Data {
-    /// Folder with MNIST's files, or one file of images, IDX or .amat [default: $MNIST_DIR, then ~/.local/share/mnist]
-    #[arg(long, value_name = "PATH", hide_default_value = true)]
+    /// A folder with MNIST's files, or one file of images, IDX or .amat [default: $MNIST_DIR, or ~/.local/share/mnist]
+    #[arg(long, value_name = "PATH")]
     pub data: Option<PathBuf>,
-
-    /// Labels of the file given as --data [default: the file beside it that has "labels" for "images" in its name]
+    /// The labels, if --data is a file [default: the file beside it with "labels" for "images" in its name]
     #[arg(long, value_name = "FILE", requires = "data")]
     pub labels: Option<PathBuf>,
-
-    /// Which images; all is training images, then test images [default: train]
-    #[arg(long, value_enum)]
+    /// Which images: all is train, then test, and `i` counts on [default: train]
+    #[arg(long)]
     pub split: Option<Split>,
-
-    /// Handwritten-looking digits from the built-in pen, which need no data; --seed chooses others
-    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, value_parser = clap::value_parser!(u32).range(1..))]
-    #[arg(conflicts_with_all = ["data", "download"])]
+    /// Draw N handwritten-looking digits, which needs no data [default: 60000 to train and 10000 to test]
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true)]
+    #[arg(conflicts_with_all = ["data", "labels", "download", "mirrors"])]
     pub synthetic: Option<Option<u32>>,
-
-    /// Fetch MNIST to the user's data folder first, if it is not there yet, and read it from there
-    #[arg(long, conflicts_with = "data")]
+    /// Fetch MNIST to ~/.local/share/mnist unless it is there, and read it from there; at a terminal only fetch it
+    #[arg(long, conflicts_with_all = ["data", "labels"])]
     pub download: bool,
-
-    /// Where to fetch from: the URL of a folder with the four .gz files; may be repeated
-    #[arg(long = "mirror", value_name = "URL", requires = "download", default_values_t = download::MIRRORS.map(String::from))]
+    /// A folder on the network with MNIST's files, for --download; may be repeated, each is tried in turn
+    #[arg(long = "mirror", value_name = "URL", requires = "download", default_values = download::MIRRORS)]
     pub mirrors: Vec<String>,
 }
 
 /// A part of the data.
-#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq)]
+#[derive(clap::ValueEnum, Clone, Copy, Debug)]
 pub(crate) enum Split {
     Train,
     Test,
@@ -62,30 +57,28 @@ impl Data {
             None if self.download => folder::of_user()?,
             None => folder::usual()?,
         };
-        if path.is_dir() || !path.exists() {
-            if self.labels.is_some() {
-                return Err(Error::Usage(format!(
-                    "--labels goes with one file as --data, and {} is none",
-                    path.display()
-                )));
-            }
-            return self.parts(|split| {
-                let images = folder::images(&path, ["train", "t10k"][split])?;
-                Ok(Box::new(Files::open(&images, folder::labels(&images).as_deref())?))
-            });
+        if path.exists() && !path.is_dir() { self.file(&path) } else { self.folder(&path) }
+    }
+
+    fn folder(&self, path: &Path) -> Result<Box<dyn Source>> {
+        if let Some(labels) = &self.labels {
+            let (labels, path) = (labels.display(), path.display());
+            return Err(Error::Usage(format!("--labels {labels}: expected one file of images as --data, got {path}")));
         }
-        if self.split.is_some() {
-            let path = path.display();
-            return Err(Error::Usage(format!("--split chooses among the files of a folder, and {path} is one file")));
-        }
-        self.file(&path)
+        self.parts(|split| {
+            let images = folder::images(path, ["train", "t10k"][split])?;
+            Ok(Box::new(Files::open(&images, folder::labels(&images).as_deref())?))
+        })
     }
 
     fn file(&self, path: &Path) -> Result<Box<dyn Source>> {
-        if path.extension().is_some_and(|extension| extension == "amat") {
-            return Ok(Box::new(amat::read(path)?));
+        if self.split.is_some() {
+            return Err(Error::Usage(format!("--split: expected a folder as --data, got the file {}", path.display())));
         }
         let labels = self.labels.clone().or_else(|| folder::labels(path));
+        if path.extension().is_some_and(|extension| extension == "amat") {
+            return Ok(Box::new(Memory::of_amat(path, labels.as_deref())?));
+        }
         Ok(Box::new(Files::open(path, labels.as_deref())?))
     }
 

@@ -145,7 +145,9 @@ fn transfer(agent: &Agent, url: &str, part: &Path, had: u64, size: u64) -> Resul
         match body.read(&mut buffer) {
             Ok(0) if have < size => return cut(String::new()),
             Ok(0) => return Ok(()),
-            Ok(count) if have + count as u64 > size => return cut(" and more".into()),
+            Ok(count) if have + count as u64 > size => {
+                return Err(Fault::Theirs(format!("expected {size} bytes, got more")));
+            }
             Ok(count) => {
                 out.write_all(&buffer[..count]).map_err(|e| ours("write", part, e))?;
                 have += count as u64;
@@ -187,3 +189,6 @@ fn progress_bar(url: &str, start: u64, size: u64) -> ProgressBar {
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(size).with_style(style).with_message(url.to_owned()).with_position(start)
 }
+
+#[cfg(test)]
+mod tests;

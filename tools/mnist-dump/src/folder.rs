@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use common::{Error, Result};
 
 /// The ways to come by data, for messages that say there is none.
-pub(crate) const THREE_WAYS: &str = "name a folder with --data DIR or in MNIST_DIR, or fetch MNIST with --download, \
+const THREE_WAYS: &str = "name a folder with --data DIR or in MNIST_DIR, or fetch MNIST with --download, \
                                      or take the built-in digits with --synthetic";
 
 /// `mnist` in the user's data folder: `$XDG_DATA_HOME`, or `~/.local/share`.
@@ -30,7 +30,9 @@ pub(crate) fn images(folder: &Path, split: &str) -> Result<PathBuf> {
     let (hyphen, dot) = (format!("{split}-images-idx3-ubyte"), format!("{split}-images.idx3-ubyte"));
     let found = first_there([&hyphen, &dot].into_iter().flat_map(|name| raw_or_gzip(&folder.join(name))));
     found.ok_or_else(|| {
-        Error::NoInput(format!("{}: expected {hyphen}[.gz] or {dot}[.gz], got neither; {THREE_WAYS}", folder.display()))
+        let got = if folder.is_dir() { "neither" } else { "no such folder" };
+        let folder = folder.display();
+        Error::NoInput(format!("{folder}: expected {hyphen}[.gz] or {dot}[.gz], got {got}; {THREE_WAYS}"))
     })
 }
 

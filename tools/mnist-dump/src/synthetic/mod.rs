@@ -26,7 +26,7 @@ pub(crate) struct Synthetic {
 
 impl Synthetic {
     /// The draws for item `i` and the first thing drawn, its digit.
-    fn digit(&self, i: u64) -> (Draws, u8) {
+    fn digit(&self, i: usize) -> (Draws, u8) {
         let mut draws = Draws::new(self.seed, self.split, i as u32);
         let digit = draws.below(10) as u8;
         (draws, digit)
@@ -34,8 +34,8 @@ impl Synthetic {
 }
 
 impl Source for Synthetic {
-    fn count(&self) -> u64 {
-        self.count.into()
+    fn count(&self) -> usize {
+        self.count as usize
     }
 
     fn size(&self) -> [usize; 2] {
@@ -46,7 +46,7 @@ impl Source for Synthetic {
         true
     }
 
-    fn label(&self, i: u64) -> u8 {
+    fn label(&self, i: usize) -> u8 {
         self.digit(i).1
     }
 
@@ -54,7 +54,7 @@ impl Source for Synthetic {
         Ok(self)
     }
 
-    fn image(&mut self, i: u64, pixels: &mut Vec<u8>) -> Result<()> {
+    fn image(&mut self, i: usize, pixels: &mut Vec<u8>) -> Result<()> {
         let (mut draws, digit) = self.digit(i);
         let glyph = glyphs::choose(GLYPHS[digit as usize], draws.below(100));
         pen::draw(&hand::write(glyph, &mut draws), pixels);

@@ -1,0 +1,8 @@
+//! The program from outside: what it is given, what comes out.
+
+mod bad;
+mod choice;
+mod files;
+mod real;
+mod synthetic;
+mod util;
