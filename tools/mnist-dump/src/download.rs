@@ -116,7 +116,7 @@ fn complete(agent: &Agent, url: &str, part: &Path, file: &Remote) -> Result<(), 
     loop {
         let had = fs::metadata(part).map_or(0, |metadata| metadata.len());
         if had < file.size {
-            transfer(agent, url, part, had, file.size)?;
+            transfer(agent, url, part, had, file)?;
         }
         if is_intact(part, file).map_err(Fault::Ours)? {
             return Ok(());
@@ -129,15 +129,16 @@ fn complete(agent: &Agent, url: &str, part: &Path, file: &Remote) -> Result<(), 
     }
 }
 
-/// Appends to `part`, which has `had` bytes, the rest of its `size`, or replaces it if the mirror starts anew.
-fn transfer(agent: &Agent, url: &str, part: &Path, had: u64, size: u64) -> Result<(), Fault> {
+/// Appends the rest of the file to `part`, which has `had` bytes, or replaces it if the mirror starts anew.
+fn transfer(agent: &Agent, url: &str, part: &Path, had: u64, file: &Remote) -> Result<(), Fault> {
+    let size = file.size;
     let request = agent.get(url).header("range", format!("bytes={had}-"));
     let mut response = request.call().map_err(|e| Fault::Theirs(e.to_string()))?;
     let start = first_byte(&response, had)?;
     let mut out = File::options().append(true).create(true).open(part).map_err(|e| ours("write", part, e))?;
     out.set_len(start).map_err(|e| ours("write", part, e))?;
 
-    let bar = progress_bar(url, start, size);
+    let bar = progress_bar(file, start);
     let mut body = response.body_mut().as_reader();
     let (mut have, mut buffer) = (start, vec![0; 1 << 16]);
     loop {
@@ -184,10 +185,10 @@ fn is_intact(path: &Path, file: &Remote) -> Result<bool> {
 }
 
 /// Shown on stderr if that is a terminal.
-fn progress_bar(url: &str, start: u64, size: u64) -> ProgressBar {
-    let template = "{msg} [{bar:30}] {bytes}/{total_bytes}, {eta} left";
+fn progress_bar(file: &Remote, start: u64) -> ProgressBar {
+    let template = "{msg} [{bar:20}] {bytes}/{total_bytes}, {eta} left";
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(size).with_style(style).with_message(url.to_owned()).with_position(start)
+    ProgressBar::new(file.size).with_style(style).with_message(file.name).with_position(start)
 }
 
 #[cfg(test)]
