@@ -65,7 +65,7 @@ fn size_of(shape: &[usize], size: Option<(usize, usize)>) -> Result<(usize, usiz
         (Some(found), None) => Ok(found),
         (Some(found), Some(size)) if found == size => Ok(found),
         (_, Some((h, w))) => Err(Error::Data(format!("bad images: expected [N,{h},{w}], got {shape:?}"))),
-        (None, None) => Err(Error::Data(format!("bad images: expected `[N,H,W]`, got {shape:?}"))),
+        (None, None) => Err(Error::Data(format!("bad images: expected [N,H,W], got {shape:?}"))),
     }
 }
 

@@ -18,8 +18,6 @@ pub(crate) struct Framed {
     ahead: Option<Map<String, Value>>,
     frames: u64,
     items: u64,
-    /// Whether this is a stream after the first.
-    joined: bool,
 }
 
 impl Framed {
@@ -27,7 +25,7 @@ impl Framed {
         let mut seal = Seal::default();
         let head = Head::parse(line(&mut source, &mut seal)?)?;
         let schema = head.tensors();
-        Ok(Framed { source, head, schema, seal, ahead: None, frames: 0, items: 0, joined: false })
+        Ok(Framed { source, head, schema, seal, ahead: None, frames: 0, items: 0 })
     }
 
     pub(crate) fn head(&self) -> &Head {
@@ -52,10 +50,7 @@ impl Framed {
                     if data.is_main() {
                         self.items += data.items() as u64;
                     }
-                    // The model of the first stream is the model of all.
-                    if !(self.joined && data.is_model()) {
-                        return Ok(Some(Frame::Data(data)));
-                    }
+                    return Ok(Some(Frame::Data(data)));
                 }
                 Some("json") => {
                     self.frames += 1;
@@ -115,7 +110,7 @@ impl Framed {
         self.seal = Seal::default();
         let next = Head::parse(line(&mut self.source, &mut self.seal)?)?;
         self.head.check_same(&next)?;
-        (self.frames, self.items, self.joined) = (0, 0, true);
+        (self.frames, self.items) = (0, 0);
         Ok(())
     }
 }

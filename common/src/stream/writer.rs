@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use tempfile::SpooledTempFile;
 
 use super::seal::Seal;
-use super::{Data, Frame, Head, Reader, Spec, jsonl, npy};
+use super::{Data, Frame, Head, Model, Reader, Spec, jsonl, npy};
 use crate::cli::{self, OutputArgs};
 use crate::output::{Kind, Output};
 use crate::{Error, Result};
@@ -24,6 +24,8 @@ pub struct Writer {
     output: Output,
     schema: Vec<(String, Spec)>,
     form: Form,
+    /// Whether the frame of an embedded model is still to come.
+    awaits_model: bool,
 }
 
 #[derive(Debug)]
@@ -49,7 +51,7 @@ impl Writer {
     /// Writes a stream.
     pub fn framed(output: Output, head: &Head) -> Result<Writer> {
         let form = Form::Framed { seal: Seal::default(), frames: 0, items: 0 };
-        let mut writer = Writer { output, schema: head.tensors(), form };
+        let mut writer = Writer::new(output, head, form);
         writer.line(head.as_json(), &[])?;
         Ok(writer)
     }
@@ -62,17 +64,23 @@ impl Writer {
             return Err(Error::Usage(format!("--npy {name}: expected a tensor of the stream: {}", names.join(", "))));
         };
         let form = Form::Npy { name: name.to_owned(), spec, data: Box::new(SpooledTempFile::new(IN_MEMORY)), items: 0 };
-        Ok(Writer { output, schema, form })
+        Ok(Writer::new(output, head, form))
     }
 
     /// Writes the items of the main group as newline JSON.
     pub fn jsonl(output: Output, head: &Head) -> Writer {
-        Writer { output, schema: head.tensors(), form: Form::JsonLines }
+        Writer::new(output, head, Form::JsonLines)
+    }
+
+    fn new(output: Output, head: &Head, form: Form) -> Writer {
+        let awaits_model = matches!(head.model(), Some(Model::Embedded { .. }));
+        Writer { output, schema: head.tensors(), form, awaits_model }
     }
 
     /// Writes a frame, and hands it to the system, so that a live reader sees it.
     ///
-    /// A main frame must be what the head says. The forms that are no stream leave out other groups and records.
+    /// A main frame must be what the head says. A model goes into the stream once, and only if the head announces it, so
+    /// that a filter may pass on all that it reads. The forms that are no stream leave out other groups and records.
     pub fn write(&mut self, frame: impl Into<Frame>) -> Result<()> {
         match frame.into() {
             Frame::Data(data) => self.write_data(&data),
@@ -90,6 +98,9 @@ impl Writer {
 
     fn write_data(&mut self, data: &Data) -> Result<()> {
         data.check(&self.schema)?;
+        if data.is_model() && !std::mem::take(&mut self.awaits_model) {
+            return Ok(());
+        }
         match &mut self.form {
             Form::Framed { frames, items, .. } => {
                 *frames += 1;

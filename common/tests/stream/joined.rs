@@ -16,8 +16,21 @@ fn streams_one_after_the_other_read_as_one() {
 fn an_embedded_model_is_passed_on_once() {
     let one = write(&head(), frames());
     let (_, all) = read(&one.repeat(3)).unwrap();
-    let models = all.iter().filter(|f| matches!(f, Frame::Data(data) if data.is_model())).count();
-    assert_eq!((models, all.len()), (1, 3 * frames().len() - 2));
+    assert_eq!(all, [frames(), frames(), frames()].concat());
+    let passed_on = write(&head(), all);
+    let models = |bytes: &[u8]| {
+        let (_, frames) = read(bytes).unwrap();
+        frames.iter().filter(|f| matches!(f, Frame::Data(data) if data.is_model())).count()
+    };
+    assert_eq!(models(&passed_on), 1);
+}
+
+#[test]
+fn an_embedded_model_ends_where_the_head_names_another() {
+    let mut other = head();
+    other.set_model(Some(&Model::File { path: "/tmp/model.bin".to_owned(), sha256: "cd".repeat(32) }));
+    let (_, all) = read(&write(&other, frames())).unwrap();
+    assert_eq!(all, frames()[1..]);
 }
 
 #[test]

@@ -35,7 +35,7 @@ struct Args {
     #[arg(long, value_name = "N")]
     take: Option<usize>,
     /// Put N items into each frame
-    #[arg(long, value_name = "N", value_parser = positive)]
+    #[arg(long, value_name = "N", value_parser = cli::batch)]
     batch: Option<usize>,
     /// Take the frames of this group, and nothing else, as the stream's own
     #[arg(long, value_name = "NAME")]
@@ -76,8 +76,4 @@ fn run(args: Args) -> Result<()> {
         }
         cut.finish(output)
     })
-}
-
-fn positive(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "expected a whole number from 1".to_owned())
 }

@@ -181,7 +181,7 @@ fn frames_have_the_size_asked_for() {
     folder
         .sh("vae-cat --batch 100 x.vae | vae-cat --npy x > hundred.npy; vae-cat --npy x x.vae | cmp - hundred.npy")
         .good();
-    folder.sh("vae-cat --batch 0 x.vae 2>&1 >/dev/null | grep -q 'whole number from 1'").good();
+    folder.sh("vae-cat --batch 0 x.vae 2>&1 >/dev/null | grep -q 'expected 1 to 65536'").good();
 }
 
 #[test]

@@ -32,8 +32,6 @@ impl Joined {
     pub(crate) fn next(&mut self) -> Result<Option<Frame>> {
         loop {
             match self.current.next_frame()? {
-                // The model of the first stream is the model of all.
-                Some(Frame::Data(data)) if self.done > 0 && data.is_model() => {}
                 Some(frame) => return Ok(Some(frame)),
                 None => {
                     let Some(file) = self.rest.next() else { return Ok(None) };
