@@ -3,7 +3,7 @@
 
     mnist-dump | python3 vae_stream.py | grid-png > inverted.png
 """
-import io, json, sys, zlib
+import io, json, os, sys, zlib
 import numpy as np
 
 
@@ -83,5 +83,7 @@ if __name__ == "__main__":
               if line["type"] == "data" and "group" not in line)
     try:
         write(sys.stdout.buffer, frames)
+    except BrokenPipeError:  # whoever reads has enough
+        os._exit(0)
     except ValueError as error:  # the stream stays without its end, so the next program fails as well
         sys.exit(f"vae_stream.py: {error}")

@@ -9,9 +9,6 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// What `/proc/sys/fs/pipe-max-size` allows everyone.
-const PIPE_BYTES: usize = 1 << 20;
-
 static STDOUT_WAS_OPEN: AtomicBool = AtomicBool::new(true);
 
 extern "C" fn record_stdout() {
@@ -42,8 +39,8 @@ pub(crate) fn stdin() -> io::Result<File> {
 
 fn own(descriptor: BorrowedFd<'_>) -> io::Result<File> {
     let file = File::from(descriptor.try_clone_to_owned()?);
-    // Five times the throughput of the usual 64 KiB; what is no pipe says so, and needs none.
+    // 1 MiB, which Linux allows everyone, gives several times the throughput of the usual 64 KiB. What is no pipe says so.
     #[cfg(target_os = "linux")]
-    let _ = rustix::pipe::fcntl_setpipe_size(&file, PIPE_BYTES);
+    let _ = rustix::pipe::fcntl_setpipe_size(&file, 1 << 20);
     Ok(file)
 }

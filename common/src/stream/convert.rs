@@ -52,12 +52,14 @@ impl Tensor {
 }
 
 fn map<S: Source, T: Target>(array: ArrayD<S>, expected: &str) -> Result<ArrayD<T>> {
-    let converted: Option<Vec<T>> = array.iter().map(|&x| T::cast(x)).collect();
+    let shape = array.raw_dim();
+    let (values, _) = array.into_raw_vec_and_offset(); // in C order, as every tensor is
+    let converted: Option<Vec<T>> = values.iter().map(|&x| T::cast(x)).collect();
     match converted {
-        Some(values) => ArrayD::from_shape_vec(array.raw_dim(), values)
+        Some(values) => ArrayD::from_shape_vec(shape, values)
             .map_err(|e| Error::Failed(format!("a converted array lost its shape: {e}"))),
         None => {
-            let odd = array.iter().find(|&&x| T::cast(x).is_none());
+            let odd = values.iter().find(|&&x| T::cast(x).is_none());
             Err(Error::Data(format!("expected {expected}, got {}", odd.map_or(String::new(), S::to_string))))
         }
     }

@@ -1,3 +1,38 @@
+//! The stream of tensors that programs pass to each other: read by [`Reader`], written by [`Writer`].
+//!
+//! A filter clones the [`Head`] of its input, says in it what it changes, and turns frames into frames:
+//!
+//! ```no_run
+//! use common::cli::{self, InputArgs, OutputArgs};
+//! use common::images::Pixels;
+//! use common::stream::{Dtype, Reader, Spec, Tensor, Writer};
+//!
+//! /// Turn black into white
+//! #[derive(clap::Parser)]
+//! struct Args {
+//!     #[command(flatten)]
+//!     input: InputArgs,
+//!     #[command(flatten)]
+//!     output: OutputArgs,
+//! }
+//!
+//! fn run(args: Args) -> common::Result<()> {
+//!     let input = Reader::open(&args.input, "x")?;
+//!     let mut head = input.head().clone();
+//!     let images = head.need("x")?;
+//!     head.set_tensor("x", Spec::new(Dtype::F32, &images.shape));
+//!     Writer::create(&args.output, head)?.filter(input, |mut frame| {
+//!         let x = Pixels::from_tensor(frame.need("x")?, None)?.into_unit()?;
+//!         frame.set("x", Tensor::from_array(&x.mapv(|v| 1.0 - v)));
+//!         Ok(frame)
+//!     })
+//! }
+//!
+//! fn main() -> std::process::ExitCode {
+//!     cli::main(run)
+//! }
+//! ```
+//!
 #![doc = include_str!("../../FORMAT.md")]
 
 mod bare;

@@ -16,6 +16,8 @@ use super::{Frame, Head, Model, START, npy};
 use crate::cli::InputArgs;
 use crate::{Error, Result, fd};
 
+const STDIN: &str = "standard input";
+
 /// The frames of an input, each given only once it is verified. Memory is one frame.
 pub struct Reader {
     frames: Frames,
@@ -39,17 +41,7 @@ impl Reader {
         let bare_name = args.name.as_deref().unwrap_or(bare_name);
         match args.file.as_deref().filter(|f| f.as_os_str() != "-") {
             Some(path) => Reader::open_file(path, bare_name),
-            None => {
-                let stdin = fd::stdin().map_err(|e| Error::io("standard input", e))?;
-                if stdin.is_terminal() {
-                    return Err(Error::Usage(
-                        "standard input is a terminal: expected a stream; pipe one in (mnist-dump | ...), name a file, or see \
-                         --help"
-                            .to_owned(),
-                    ));
-                }
-                Reader::new(stdin, "standard input", bare_name)
-            }
+            None => Reader::from_file(fd::stdin().map_err(|e| Error::io(STDIN, e))?, STDIN, bare_name),
         }
     }
 
@@ -60,7 +52,16 @@ impl Reader {
             io::ErrorKind::NotFound => Error::NoInput(format!("{name}: no such file")),
             _ => Error::io(format!("cannot open {name}"), e),
         })?;
-        Reader::new(file, &name, bare_name)
+        Reader::from_file(file, &name, bare_name)
+    }
+
+    fn from_file(file: File, name: &str, bare_name: &str) -> Result<Reader> {
+        if file.is_terminal() {
+            return Err(Error::Usage(format!(
+                "{name} is a terminal: expected a stream; pipe one in (mnist-dump | ...), name a file, or see --help"
+            )));
+        }
+        Reader::new(file, name, bare_name)
     }
 
     /// Reads from anything; `name` is what messages call it.

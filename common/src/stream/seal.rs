@@ -22,8 +22,9 @@ impl Seal {
     }
 
     /// The complete line for `map`.
-    pub(crate) fn close(&mut self, map: &Map<String, Value>) -> Result<Vec<u8>> {
-        let mut line = serde_json::to_vec(map).map_err(|e| Error::Failed(format!("cannot write a line: {e}")))?;
+    pub(crate) fn close(&mut self, mut map: Map<String, Value>) -> Result<Vec<u8>> {
+        map.shift_remove("crc32");
+        let mut line = serde_json::to_vec(&map).map_err(|e| Error::Failed(format!("cannot write a line: {e}")))?;
         line.pop(); // the closing brace
         self.0.update(&line);
         let start = line.len();

@@ -52,7 +52,7 @@ impl Writer {
     pub fn framed(output: Output, head: &Head) -> Result<Writer> {
         let form = Form::Framed { seal: Seal::default(), frames: 0, items: 0 };
         let mut writer = Writer::new(output, head, form);
-        writer.line(head.as_json(), &[])?;
+        writer.line(head.as_json().clone(), &[])?;
         Ok(writer)
     }
 
@@ -92,8 +92,8 @@ impl Writer {
         let Form::Framed { frames, .. } = &mut self.form else { return Ok(()) };
         *frames += 1;
         let mut line = object([("type", "json".into())]);
-        line.extend(record.into_iter().filter(|(key, _)| key != "type" && key != "crc32"));
-        self.line(&line, &[])
+        line.extend(record.into_iter().filter(|(key, _)| key != "type"));
+        self.line(line, &[])
     }
 
     fn write_data(&mut self, data: &Data) -> Result<()> {
@@ -106,7 +106,7 @@ impl Writer {
                 *frames += 1;
                 *items += if data.is_main() { data.items() as u64 } else { 0 };
                 let payloads: Vec<&[u8]> = data.tensors.iter().map(|(_, t)| t.bytes()).collect();
-                self.line(&data.line(), &payloads)
+                self.line(data.line(), &payloads)
             }
             _ if !data.is_main() => Ok(()),
             Form::Npy { name, data: file, items, .. } => {
@@ -127,7 +127,7 @@ impl Writer {
         match &mut self.form {
             Form::Framed { frames, items, .. } => {
                 let end = [("type", "end".into()), ("frames", (*frames).into()), ("items", (*items).into())];
-                self.line(&object(end), &[])?;
+                self.line(object(end), &[])?;
             }
             Form::Npy { spec, data, items, .. } => {
                 let shape: Vec<usize> = [*items].iter().chain(&spec.shape).copied().collect();
@@ -154,7 +154,7 @@ impl Writer {
         };
         let message = cli::one_line(&message.chars().take(MAX_MESSAGE).collect::<String>());
         let line = object([("type", "error".into()), ("origin", origin.into()), ("message", message.into())]);
-        let passed_on = self.line(&line, &[]).is_ok() && self.output.is_pipe();
+        let passed_on = self.line(line, &[]).is_ok() && self.output.is_pipe();
         match error {
             Error::Upstream { .. } if passed_on => Error::Relayed,
             other => other,
@@ -183,7 +183,7 @@ impl Writer {
         })
     }
 
-    fn line(&mut self, map: &Map<String, Value>, payloads: &[&[u8]]) -> Result<()> {
+    fn line(&mut self, map: Map<String, Value>, payloads: &[&[u8]]) -> Result<()> {
         let Form::Framed { seal, .. } = &mut self.form else { return Ok(()) };
         let line = seal.close(map)?;
         payloads.iter().for_each(|p| seal.payload(p));

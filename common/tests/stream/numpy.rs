@@ -111,6 +111,22 @@ fn the_program_is_a_filter() {
 }
 
 #[test]
+fn the_program_stops_quietly_when_its_reader_has_enough() {
+    let data = Data::new([("x", Tensor::from_array(&Array3::<u8>::zeros((400, 28, 28))))]);
+    let stream = write(&common::stream::Head::of(&data), [data.into()]);
+    let code = "
+import subprocess, sys
+program = subprocess.Popen([sys.executable, 'vae_stream.py'], stdin=0, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+program.stdout.read(1)
+program.stdout.close()
+message = program.stderr.read()
+assert (program.wait(), message) == (0, b''), message
+";
+    let Some((ok, _, stderr)) = python(code, &stream) else { return };
+    assert!(ok, "{stderr}");
+}
+
+#[test]
 fn whatever_numpy_saves_we_read() {
     let code = "
 import sys, itertools, numpy as np

@@ -20,7 +20,7 @@ use input::Input;
 /// items, say images with their labels: vae-cat x=images.npy y=labels.npy. Writes a stream, one .npy, or newline JSON.
 /// Memory is one frame.
 #[derive(Parser)]
-#[command(name = "vae-cat", version)]
+#[command(version, after_help = EXAMPLES)]
 struct Args {
     /// What to read: streams, .npy or newline JSON to join, or NAME=FILE for each tensor; standard input if absent or -
     #[arg(value_name = "FILE|NAME=FILE")]
@@ -49,6 +49,12 @@ struct Args {
     #[command(flatten)]
     output: OutputArgs,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  vae-cat x=images.npy y=labels.npy | vae-train -o model.bin
+  mnist-dump | vae-encode -m model.bin | vae-cat --npy z > z.npy
+  vae-cat --take 5 --jsonl latents.vae | jq -c '{z: [.z[] * 2]}' | vae-decode -m model.bin | grid-png > out.png";
 
 fn main() -> ExitCode {
     cli::main(run)
