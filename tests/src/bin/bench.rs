@@ -187,7 +187,7 @@ impl Bench {
 fn last_epoch(lines: &str) -> (f64, f64) {
     let epochs =
         lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).filter(|r| r["kind"] == "epoch");
-    let last = epochs.rev().next().expect("an epoch");
+    let last = epochs.next_back().expect("an epoch");
     let loss = last["test"]["loss"].as_f64().or(last["test"].as_f64());
     (last["seconds"].as_f64().expect("seconds"), loss.expect("a test loss"))
 }
