@@ -185,7 +185,7 @@ impl Bench {
 
 /// (seconds, test loss) of the last epoch in newline JSON.
 fn last_epoch(lines: &str) -> (f64, f64) {
-    let epochs =
+    let mut epochs =
         lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).filter(|r| r["kind"] == "epoch");
     let last = epochs.next_back().expect("an epoch");
     let loss = last["test"]["loss"].as_f64().or(last["test"].as_f64());
