@@ -179,10 +179,7 @@ impl Data {
             }
         }
         check_items(payloads.iter().map(|p| (p.name.as_str(), p.shape[0])))?;
-        let total = payloads.iter().try_fold(0usize, |n, p| n.checked_add(p.nbytes));
-        if total.is_none_or(|total| total > MAX_FRAME) {
-            return Err(Error::Data(format!("bad frame: expected at most {MAX_FRAME} bytes of tensors, got more")));
-        }
+        check_size(payloads.iter().map(|p| p.nbytes))?;
         map.shift_remove("type");
         Ok((Data { group, epoch, tensors: Vec::with_capacity(payloads.len()), extra: map }, payloads))
     }
@@ -190,6 +187,7 @@ impl Data {
     /// Checks a frame that a program made, against the head under which it will be written.
     pub(crate) fn check(&self, schema: &[(String, Spec)]) -> Result<()> {
         check_items(self.tensors.iter().map(|(name, t)| (name.as_str(), t.items())))?;
+        check_size(self.tensors.iter().map(|(_, t)| t.bytes().len()))?;
         match &self.group {
             None => check_schema(schema, self.tensors.iter().map(|(n, t)| (n, Spec::of(t)))),
             Some(group) => self.tensors.iter().map(|(name, _)| name).chain([group]).try_for_each(|n| check_name(n)),
@@ -273,6 +271,15 @@ fn check_items<'a>(mut tensors: impl Iterator<Item = (&'a str, usize)>) -> Resul
     match tensors.find(|(_, n)| *n != items) {
         Some((name, n)) => Err(Error::Data(format!("tensor {name}: expected {items} items as in {first}, got {n}"))),
         None => Ok(()),
+    }
+}
+
+fn check_size(mut sizes: impl Iterator<Item = usize>) -> Result<()> {
+    match sizes.try_fold(0usize, |total, size| total.checked_add(size)) {
+        Some(0..=MAX_FRAME) => Ok(()),
+        _ => Err(Error::Data(format!(
+            "bad frame: expected at most {MAX_FRAME} bytes of tensors, got more; put fewer items into a frame"
+        ))),
     }
 }
 
