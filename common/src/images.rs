@@ -39,19 +39,6 @@ impl Pixels {
             Pixels::F32(a) => a.dim(),
         }
     }
-
-    /// The images as f32 from 0 to 1; u8 is divided by 255, and f32 outside the range is [`Error::Data`].
-    pub fn into_unit(self) -> Result<Array3<f32>> {
-        match self {
-            Pixels::U8(a) => Ok(a.mapv(|v| f32::from(v) / 255.0)),
-            Pixels::F32(a) => match a.iter().find(|v| !(0.0..=1.0).contains(*v)) {
-                None => Ok(a),
-                Some(v) => Err(Error::Data(format!(
-                    "bad images: expected f32 from 0 to 1 or u8, got {v}; scale them, or save whole numbers as uint8"
-                ))),
-            },
-        }
-    }
 }
 
 fn size_of(shape: &[usize], size: Option<(usize, usize)>) -> Result<(usize, usize)> {

@@ -65,7 +65,7 @@ fn polynomial<const N: usize>(x: f32, coefficients: [f32; N]) -> f32 {
     coefficients[1..].iter().fold(coefficients[0], |p, c| x.mul_add(p, *c))
 }
 
-/// The sum of f(a[i], b[i]) in an order that depends on the length alone: 16 running lanes, then a tree.
+/// The sum of `f(a[i], b[i])` in an order that depends on the length alone: 16 running lanes, then a tree.
 #[inline(always)]
 pub fn sum2(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
     let (a16, a_rest) = a.as_chunks::<16>();

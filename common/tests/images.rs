@@ -59,14 +59,3 @@ fn nan_is_an_error() {
     let tensor = Tensor::from_array(&array![[[0.0, f32::NAN]]]);
     assert!(error(Pixels::from_tensor(&tensor, None)).contains("got NaN"));
 }
-
-#[test]
-fn the_unit_range_is_checked() {
-    let unit = |pixels: Pixels| pixels.into_unit();
-    assert_eq!(unit(Pixels::U8(array![[[0, 51, 255]]])).unwrap(), array![[[0.0, 0.2, 1.0]]]);
-    let inside: Array<f32, Ix3> = array![[[0.0, -0.0, 1.0]]];
-    assert_eq!(unit(Pixels::F32(inside.clone())).unwrap(), inside);
-    for odd in [-0.01, 1.01, 255.0, f32::INFINITY] {
-        assert!(error(unit(Pixels::F32(array![[[0.0, odd]]]))).contains("expected f32 from 0 to 1 or u8"));
-    }
-}

@@ -2,7 +2,7 @@
 
 use super::{Model, sha256};
 use crate::output::{Kind, Output};
-use crate::stream::{self, Data, Head, Reader};
+use crate::stream::{Data, Head, ModelRef, Reader};
 use crate::{Error, Result};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
@@ -40,11 +40,11 @@ impl Stored {
         let path = self.path.as_ref().and_then(|p| p.to_str()).filter(|_| !embed);
         match path {
             Some(path) => {
-                head.set_model(Some(&stream::Model::File { path: path.into(), sha256 }));
+                head.set_model(Some(&ModelRef::File { path: path.into(), sha256 }));
                 None
             }
             None => {
-                head.set_model(Some(&stream::Model::Embedded { sha256 }));
+                head.set_model(Some(&ModelRef::Embedded { sha256 }));
                 Some(Data::model(&self.bytes))
             }
         }
@@ -74,11 +74,11 @@ impl Stored {
             None => Err(Error::Usage(
                 "the input names no model: expected a stream from vae-encode or vae-sample; give -m MODEL".into(),
             )),
-            Some(stream::Model::Embedded { .. }) => {
+            Some(ModelRef::Embedded { .. }) => {
                 let bytes = reader.embedded_model()?.unwrap_or_default();
                 Model::from_bytes(bytes, "the embedded model")
             }
-            Some(stream::Model::File { path, sha256 }) => find_file(Path::new(&path), &sha256),
+            Some(ModelRef::File { path, sha256 }) => find_file(Path::new(&path), &sha256),
         }
     }
 }

@@ -79,30 +79,30 @@ pub enum Act {
 #[allow(missing_docs)] // the formula of a variant says what its fields are
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Op {
-    /// y[n] = scale · from[row of image n]; an image past the end of the epoch is zero
+    /// `y[n] = scale · from[row of image n]`; an image past the end of the epoch is zero
     Gather { y: Rows, from: Table, scale: f32 },
-    /// y[r] = act(x[r] W + b)
+    /// `y[r] = act(x[r] W + b)`
     Linear { y: Rows, x: Rows, w: Param, b: Param, act: Act },
-    /// dy[r] *= act'(y[r])
+    /// `dy[r] *= act'(y[r])`
     ActBack { dy: Rows, y: Rows, act: Act },
-    /// dx[r] = dy[r] W^T
+    /// `dx[r] = dy[r] W^T`
     LinearBack { dx: Rows, dy: Rows, w: Param, add: bool },
-    /// The reparameterised draw (Kingma and Welling 2014, eq. 10): z[r] = mu[n] + exp(logvar[n] / 2) eps[r], with
-    /// q = [mu, logvar] and eps from N(0, I) by (seed, epoch, image, sample, lane)
+    /// The reparameterised draw (Kingma and Welling 2014, eq. 10): `z[r] = mu[n] + exp(logvar[n] / 2) eps[r]`, with
+    /// `q = [mu, logvar]` and eps from N(0, I) by (seed, epoch, image, sample, lane)
     Sample { z: Rows, eps: Rows, q: Rows },
-    /// dmu[n] = sum of dz[r], dlogvar[n] = sum of dz[r] eps[r] exp(logvar[n] / 2) / 2, over the samples of n
+    /// `dmu[n]` = sum of `dz[r]`, `dlogvar[n]` = sum of `dz[r] eps[r] exp(logvar[n] / 2) / 2`, over the samples of n
     SampleBack { dq: Rows, dz: Rows, eps: Rows, q: Rows, add: bool },
-    /// kl[n] = KL(N(mu, exp logvar) to N(0, I)) = 1/2 sum of exp(logvar) + mu² - 1 - logvar (ibid., appendix B)
+    /// `kl[n]` = KL(N(mu, exp logvar) to N(0, I)) = 1/2 sum of exp(logvar) + mu² - 1 - logvar (ibid., appendix B)
     Kl { kl: Rows, q: Rows },
     /// dmu = dkl mu, dlogvar = dkl (exp(logvar) - 1) / 2
     KlBack { dq: Rows, dkl: Rows, q: Rows, add: bool },
-    /// p[r] = 1 / (1 + exp(-logits[r]))
+    /// `p[r] = 1 / (1 + exp(-logits[r]))`
     Sigmoid { p: Rows, logits: Rows },
-    /// loss[r] = -log Bernoulli(target[n]; logits[r]), summed over pixels
+    /// `loss[r] = -log Bernoulli(target[n]; logits[r])`, summed over pixels
     Bernoulli { loss: Rows, logits: Rows, target: Rows },
-    /// dlogits[r] = weight[r] (sigmoid(logits[r]) - target[n])
+    /// `dlogits[r] = weight[r] (sigmoid(logits[r]) - target[n])`
     BernoulliBack { dlogits: Rows, weight: Rows, logits: Rows, target: Rows },
-    /// terms[position of n] = [mean over samples of recon, of kl]. The gradient of the batch mean of recon + beta kl with
+    /// `terms[position of n]` = mean over samples of recon, and of kl. The gradient of the batch mean of recon + beta kl with
     /// respect to each row goes to wr and wk: 1 / (images · samples), and beta times that; 0 for an image that is absent
     Elbo { terms: Table, wr: Rows, wk: Rows, recon: Rows, kl: Rows },
 }
@@ -111,9 +111,9 @@ pub enum Op {
 #[allow(missing_docs)] // as above
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Learn {
-    /// dW = sum over r of x[r] ⊗ dy[r]
+    /// dW = sum over r of `x[r] ⊗ dy[r]`
     Weight { w: Param, x: Rows, dy: Rows },
-    /// db = sum over r of dy[r]
+    /// db = sum over r of `dy[r]`
     Bias { b: Param, dy: Rows },
 }
 

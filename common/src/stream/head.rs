@@ -39,7 +39,7 @@ impl std::fmt::Display for Spec {
 
 /// Where the model is that the latents of a stream belong to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Model {
+pub enum ModelRef {
     /// A file.
     File {
         /// Its absolute path when it was read.
@@ -54,11 +54,11 @@ pub enum Model {
     },
 }
 
-impl Model {
+impl ModelRef {
     /// The SHA-256 of the model's bytes.
     pub fn sha256(&self) -> &str {
         match self {
-            Model::File { sha256, .. } | Model::Embedded { sha256 } => sha256,
+            ModelRef::File { sha256, .. } | ModelRef::Embedded { sha256 } => sha256,
         }
     }
 }
@@ -124,17 +124,17 @@ impl Head {
     }
 
     /// The model that the stream names.
-    pub fn model(&self) -> Option<Model> {
+    pub fn model(&self) -> Option<ModelRef> {
         model_of(self.0.get("model")?)
     }
 
     /// Names the model, or none.
-    pub fn set_model(&mut self, model: Option<&Model>) {
+    pub fn set_model(&mut self, model: Option<&ModelRef>) {
         match model {
-            Some(Model::File { path, sha256 }) => {
+            Some(ModelRef::File { path, sha256 }) => {
                 self.0.insert("model".into(), json!({"path": path, "sha256": sha256}));
             }
-            Some(Model::Embedded { sha256 }) => {
+            Some(ModelRef::Embedded { sha256 }) => {
                 self.0.insert("model".into(), json!({"sha256": sha256, "embedded": true}));
             }
             None => {
@@ -232,14 +232,14 @@ pub(crate) fn shape_of(shape: &Value) -> Option<Vec<usize>> {
     shape.as_array()?.iter().map(dimension).collect()
 }
 
-fn model_of(model: &Value) -> Option<Model> {
+fn model_of(model: &Value) -> Option<ModelRef> {
     let sha256 = model.get("sha256")?.as_str()?.to_owned();
     if sha256.len() != 64 || !sha256.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
         return None;
     }
     match model.get("embedded") {
-        Some(Value::Bool(true)) => Some(Model::Embedded { sha256 }),
-        None => Some(Model::File { path: model.get("path")?.as_str()?.to_owned(), sha256 }),
+        Some(Value::Bool(true)) => Some(ModelRef::Embedded { sha256 }),
+        None => Some(ModelRef::File { path: model.get("path")?.as_str()?.to_owned(), sha256 }),
         Some(_) => None,
     }
 }

@@ -4,7 +4,6 @@
 //!
 //! ```no_run
 //! use common::cli::{self, InputArgs, OutputArgs};
-//! use common::images::Pixels;
 //! use common::stream::{Dtype, Reader, Spec, Tensor, Writer};
 //!
 //! /// Turn black into white
@@ -22,7 +21,7 @@
 //!     let images = head.need("x")?;
 //!     head.set_tensor("x", Spec::new(Dtype::F32, &images.shape));
 //!     Writer::create(&args.output, head)?.filter(input, |mut frame| {
-//!         let x = Pixels::from_tensor(frame.need("x")?, None)?.into_unit()?;
+//!         let x = frame.f32("x")?;
 //!         frame.set("x", Tensor::from_array(&x.mapv(|v| 1.0 - v)));
 //!         Ok(frame)
 //!     })
@@ -51,7 +50,7 @@ mod writer;
 
 pub use dtype::Dtype;
 pub use frame::{Data, Frame};
-pub use head::{Head, Model, Spec};
+pub use head::{Head, ModelRef, Spec};
 pub use reader::Reader;
 pub use tensor::{Element, Tensor};
 pub use writer::Writer;

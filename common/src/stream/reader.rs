@@ -12,7 +12,7 @@ use super::frame::MODEL;
 use super::framed::Framed;
 use super::jsonl::JsonLines;
 use super::source::Source;
-use super::{Frame, Head, Model, START, npy};
+use super::{Frame, Head, ModelRef, START, npy};
 use crate::cli::InputArgs;
 use crate::{Error, Result, fd};
 
@@ -109,7 +109,7 @@ impl Reader {
     /// To be called before the first [`next_frame`](Reader::next_frame), which still gives the model's frame afterwards, so
     /// that it is passed on.
     pub fn embedded_model(&mut self) -> Result<Option<&[u8]>> {
-        let Some(Model::Embedded { sha256 }) = self.head().model() else { return Ok(None) };
+        let Some(ModelRef::Embedded { sha256 }) = self.head().model() else { return Ok(None) };
         self.ahead = self.next_frame()?;
         let bad = |message: &str| Error::Data(format!("{}: bad embedded model: {message}", self.name));
         match &self.ahead {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use tempfile::SpooledTempFile;
 
 use super::seal::Seal;
-use super::{Data, Frame, Head, Model, Reader, Spec, jsonl, npy};
+use super::{Data, Frame, Head, ModelRef, Reader, Spec, jsonl, npy};
 use crate::cli::{self, OutputArgs};
 use crate::output::{Kind, Output};
 use crate::{Error, Result};
@@ -73,7 +73,7 @@ impl Writer {
     }
 
     fn new(output: Output, head: &Head, form: Form) -> Writer {
-        let awaits_model = matches!(head.model(), Some(Model::Embedded { .. }));
+        let awaits_model = matches!(head.model(), Some(ModelRef::Embedded { .. }));
         Writer { output, schema: head.tensors(), form, awaits_model }
     }
 

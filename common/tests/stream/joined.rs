@@ -1,6 +1,6 @@
 //! Streams one after the other.
 
-use common::stream::{Frame, Head, Model};
+use common::stream::{Frame, Head, ModelRef};
 
 use crate::{fault, frames, head, images, read, spec, write};
 use common::stream::Dtype;
@@ -28,7 +28,7 @@ fn an_embedded_model_is_passed_on_once() {
 #[test]
 fn an_embedded_model_ends_where_the_head_names_another() {
     let mut other = head();
-    other.set_model(Some(&Model::File { path: "/tmp/model.bin".to_owned(), sha256: "cd".repeat(32) }));
+    other.set_model(Some(&ModelRef::File { path: "/tmp/model.bin".to_owned(), sha256: "cd".repeat(32) }));
     let (_, all) = read(&write(&other, frames())).unwrap();
     assert_eq!(all, frames()[1..]);
 }
@@ -47,7 +47,7 @@ fn the_order_of_tensors_in_a_later_head_does_not_matter() {
 fn the_path_of_the_model_may_differ_where_its_hash_agrees() {
     let mut other = head();
     let sha256 = "ab".repeat(32);
-    other.set_model(Some(&Model::File { path: "/tmp/model.bin".to_owned(), sha256 }));
+    other.set_model(Some(&ModelRef::File { path: "/tmp/model.bin".to_owned(), sha256 }));
     assert!(read(&[write(&head(), []), write(&other, [])].concat()).is_ok());
 }
 
@@ -68,7 +68,7 @@ fn streams_of_different_tensors_do_not_join() {
 #[test]
 fn streams_of_different_models_do_not_join() {
     let mut other = head();
-    other.set_model(Some(&Model::Embedded { sha256: "cd".repeat(32) }));
+    other.set_model(Some(&ModelRef::Embedded { sha256: "cd".repeat(32) }));
     let mut none = head();
     none.set_model(None);
     for other in [other, none] {

@@ -14,7 +14,7 @@ mod tensors;
 use std::io::Cursor;
 
 use common::output::{Memory, Output};
-use common::stream::{Data, Dtype, Frame, Head, Model, Reader, Spec, Tensor, Writer};
+use common::stream::{Data, Dtype, Frame, Head, ModelRef, Reader, Spec, Tensor, Writer};
 use common::{Error, Result};
 use serde_json::{Value, json};
 
@@ -81,7 +81,7 @@ fn images(first: u8) -> Data {
 /// The head of a stream of [`images`] with an embedded model and a key of the future.
 fn head() -> Head {
     let mut head = Head::of(&images(0));
-    head.set_model(Some(&Model::Embedded { sha256: "ab".repeat(32) }));
+    head.set_model(Some(&ModelRef::Embedded { sha256: "ab".repeat(32) }));
     head.set("future", json!({"kept": [1, null]}));
     head
 }

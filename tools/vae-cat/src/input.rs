@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use common::cli::InputArgs;
-use common::stream::{Data, Frame, Head, Model, Reader};
+use common::stream::{Data, Frame, Head, ModelRef, Reader};
 use common::{Error, Result};
 
 use self::columns::Columns;
@@ -65,7 +65,7 @@ impl Input {
             let name = data.group.as_deref().unwrap_or("the main one");
             if name == group {
                 self.head.describe(&data);
-                if let Some(Model::Embedded { .. }) = self.head.model() {
+                if let Some(ModelRef::Embedded { .. }) = self.head.model() {
                     self.head.set_model(None); // its frame is left out, too
                 }
                 self.group = Some((group.to_owned(), Some(data)));
