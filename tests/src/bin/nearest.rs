@@ -3,7 +3,6 @@
 //!
 //!     mnist-dump --synthetic=10000 -o synthetic.vae && mnist-dump --split test -o test.vae && nearest synthetic.vae test.vae
 
-use common::images::Pixels;
 use common::stream::{Frame, Reader};
 use common::{Error, Result, cli};
 use ndarray::{Array1, Array2, ArrayView2, Axis};
@@ -39,13 +38,13 @@ fn run(args: Args) -> Result<()> {
     Ok(())
 }
 
-/// All images [N, D] of a stream, 0 to 1, and their labels.
+/// All images `[N, D]` of a stream, 0 to 255, and their labels.
 fn read(path: &Path) -> Result<(Array2<f32>, Vec<u8>)> {
     let mut reader = Reader::open_file(path, "x")?;
     let (mut values, mut labels) = (Vec::new(), Vec::new());
     while let Some(frame) = reader.next_frame()? {
         let Frame::Data(data) = frame else { continue };
-        values.extend(Pixels::from_tensor(data.need("x")?, None)?.into_unit()?);
+        values.extend(data.f32("x")?);
         labels.extend(data.u8("y")?);
     }
     let pixels = values.len().checked_div(labels.len()).unwrap_or(0);
