@@ -2,7 +2,7 @@
 
 use common::images::Pixels;
 use common::stream::{Dtype, Tensor};
-use ndarray::{Array, Array2, Array3, Array4, Ix3, array};
+use ndarray::{Array, Array2, Array3, Array4, array};
 
 fn error<T: std::fmt::Debug>(result: common::Result<T>) -> String {
     let error = result.expect_err("these are no images");
