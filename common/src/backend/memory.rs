@@ -9,6 +9,7 @@
 //! and tiles never live at the same time.
 #![allow(unsafe_code)]
 
+use super::cpu::Panels;
 use super::{State, Visit};
 use crate::plan::{Buf, Cell as CellType, Kind, Param, Plan, Rows, Step, Table};
 use std::cell::{Cell, UnsafeCell};
@@ -28,12 +29,14 @@ pub(super) struct Memory {
     kinds: Vec<Kind>,
     pub(super) order: Vec<Visit>,
     pub(super) block: usize,
+    /// Lanes of a vector, by which the panels of a weight are cut.
+    lanes: usize,
 }
 // SAFETY: shared access to the cells goes through Block and Tile only; see the top of the file.
 unsafe impl Sync for Memory {}
 
 impl Memory {
-    pub(super) fn new(plan: &Plan) -> Memory {
+    pub(super) fn new(plan: &Plan, lanes: usize) -> Memory {
         let block = plan.block();
         let images = plan.batch.next_multiple_of(block);
         let floats = |len: usize| {
@@ -42,11 +45,18 @@ impl Memory {
         };
         let buffers = plan.kinds().iter().map(|kind| match *kind {
             Kind::Rows(width) => floats(images * width),
-            Kind::Param(values) | Kind::Moment(values) => floats(values),
+            Kind::Param(size) | Kind::Moment(size) => floats(Panels::new(size, lanes).values()),
             Kind::Table(items, width, CellType::Float) => floats(items * width),
             Kind::Table(..) => Storage::Bytes(vec![]),
         });
-        Memory { buffers: buffers.collect(), kinds: plan.kinds().to_vec(), order: vec![], block }
+        Memory { buffers: buffers.collect(), kinds: plan.kinds().to_vec(), order: vec![], block, lanes }
+    }
+    /// How the weight in a buffer, or its moment, lies; none for what lies as it is.
+    pub(super) fn panels(&self, buf: Buf) -> Option<Panels> {
+        match self.kinds[buf.0 as usize] {
+            Kind::Param(size) | Kind::Moment(size) => Some(Panels::new(size, self.lanes)),
+            Kind::Rows(_) | Kind::Table(..) => None,
+        }
     }
     fn expect(&self, buf: Buf, kind: Kind) {
         let got = self.kinds[buf.0 as usize];
@@ -141,10 +151,12 @@ impl<'m> Block<'m> {
         // SAFETY: see the top of the file.
         unsafe { self.memory.slice_mut(r.buf, self.range(r)) }
     }
-    pub(super) fn param(&self, p: Param) -> &[f32] {
-        self.memory.expect(p.buf, Kind::Param(p.values()));
+    /// A whole weight, in panels.
+    pub(super) fn param(&self, p: Param) -> (&[f32], Panels) {
+        self.memory.expect(p.buf, Kind::Param([p.inp, p.out]));
+        let panels = Panels::new([p.inp, p.out], self.memory.lanes);
         // SAFETY: see the top of the file.
-        unsafe { self.memory.slice(p.buf, 0..p.values()) }
+        (unsafe { self.memory.slice(p.buf, 0..panels.values()) }, panels)
     }
     /// The rows of a table at the positions of these images that exist.
     #[allow(clippy::mut_from_ref)]
@@ -180,32 +192,28 @@ impl<'m> Block<'m> {
     }
 }
 
-/// Some rows of a parameter with its moments, for one operation of `weights`.
+/// Some values of a parameter with its moments, for one operation of `weights`.
 pub(super) struct Tile<'m> {
     memory: &'m Memory,
     param: Param,
-    rows: Range<usize>,
+    range: Range<usize>,
     images: usize,
 }
 
 impl<'m> Tile<'m> {
-    /// `live`: images of the batch that exist.
+    /// `range`: values of the panels; `live`: images of the batch that exist.
     ///
     /// # Safety
-    /// Until it is dropped no other tile has these rows of this parameter and no block exists.
-    pub(super) unsafe fn new(memory: &'m Memory, param: Param, rows: Range<usize>, live: usize) -> Tile<'m> {
-        Tile { memory, param, rows, images: memory.blocks(live) * memory.block }
-    }
-    pub(super) fn rows(&self) -> Range<usize> {
-        self.rows.clone()
+    /// Until it is dropped no other tile has any of these values of this parameter and no block exists.
+    pub(super) unsafe fn new(memory: &'m Memory, param: Param, range: Range<usize>, live: usize) -> Tile<'m> {
+        Tile { memory, param, range, images: memory.blocks(live) * memory.block }
     }
     /// (weights, first moments, second moments)
     pub(super) fn parts(&mut self) -> [&mut [f32]; 3] {
         let p = self.param;
-        self.memory.expect(p.buf, Kind::Param(p.values()));
-        let range = self.rows.start * p.out..self.rows.end * p.out;
+        self.memory.expect(p.buf, Kind::Param([p.inp, p.out]));
         // SAFETY: three buffers; for the rest see the top of the file.
-        [p.buf, p.first_moment(), p.second_moment()].map(|b| unsafe { self.memory.slice_mut(b, range.clone()) })
+        [p.buf, p.first_moment(), p.second_moment()].map(|b| unsafe { self.memory.slice_mut(b, self.range.clone()) })
     }
     /// The rows of every block that ran.
     pub(super) fn read(&self, r: Rows) -> &[f32] {
@@ -221,7 +229,7 @@ mod tests {
     use crate::plan::{Act, Op, Plan, Program, Rows};
 
     #[test]
-    #[should_panic(expected = "expected Rows(3), got Param(3)")]
+    #[should_panic(expected = "expected Rows(3), got Param([1, 3])")]
     fn a_handle_forged_onto_a_parameter_is_refused() {
         let mut plan = Plan::new(4);
         let (y, b) = (plan.rows(1, 3), plan.bias(&["b"], 3, 1));

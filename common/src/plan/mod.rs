@@ -16,10 +16,10 @@ pub use program::{Program, Step};
 pub enum Kind {
     /// So many values for each image of the batch.
     Rows(usize),
-    /// The values of a weight.
-    Param(usize),
+    /// A weight, `[in, out]`.
+    Param([usize; 2]),
     /// One of its moments.
-    Moment(usize),
+    Moment([usize; 2]),
     /// `[items, width]` of this type.
     Table(usize, usize, Cell),
 }
@@ -107,9 +107,9 @@ impl Plan {
             assert_eq!([known.param.inp, known.param.out], [inp, out], "{names:?} has two shapes");
             return known.param;
         }
-        let param = Param { buf: self.buf(Kind::Param(inp * out)), inp, out };
-        self.buf(Kind::Moment(inp * out));
-        self.buf(Kind::Moment(inp * out));
+        let param = Param { buf: self.buf(Kind::Param([inp, out])), inp, out };
+        self.buf(Kind::Moment([inp, out]));
+        self.buf(Kind::Moment([inp, out]));
         self.params.push(Parameter { param, names: names.iter().map(|n| n.to_string()).collect(), fan_in, bias });
         param
     }

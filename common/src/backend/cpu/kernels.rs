@@ -6,41 +6,7 @@ use super::super::State;
 use super::super::memory::Block;
 use crate::math::{bernoulli as bce, exp, sigmoid as logistic, sum2};
 use crate::plan::{Act, Cell, Table};
-
-/// A matrix as it lies in memory: element (i, j) at i·rs + j·cs.
-#[derive(Clone, Copy)]
-struct Mat<'a> {
-    values: &'a [f32],
-    rs: usize,
-    cs: usize,
-}
-
-impl Mat<'_> {
-    fn holds(&self, rows: usize, cols: usize) -> bool {
-        rows == 0 || cols == 0 || (rows - 1) * self.rs + (cols - 1) * self.cs < self.values.len()
-    }
-}
-
-fn mat(values: &[f32], rs: usize, cs: usize) -> Mat<'_> {
-    Mat { values, rs, cs }
-}
-
-/// c[m,n] = a[m,k] b[k,n], added to c if `add`
-fn matmul(c: &mut [f32], [m, n, k]: [usize; 3], a: Mat, b: Mat, add: bool) {
-    assert!(c.len() == m * n && a.holds(m, k) && b.holds(k, n), "matmul {m} x {n} x {k}: operands are too short");
-    let gemm = gemm_f32::gemm::f32::get_gemm_fn();
-    let one_thread = gemm_common::Parallelism::None;
-    let (c_rs, c_cs) = (n as isize, 1);
-    let (a_rs, a_cs) = (a.rs as isize, a.cs as isize);
-    let (b_rs, b_cs) = (b.rs as isize, b.cs as isize);
-    let alpha = if add { 1.0 } else { 0.0 };
-    let (a, b, c) = (a.values.as_ptr(), b.values.as_ptr(), c.as_mut_ptr());
-    // SAFETY: the assertion bounds every element that gemm touches; c is exclusive.
-    #[allow(unsafe_code)]
-    unsafe {
-        gemm(m, n, k, c, c_cs, c_rs, add, a, a_cs, a_rs, b, b_cs, b_rs, alpha, 1.0, false, false, false, one_thread)
-    }
-}
+use std::ops::Range;
 
 /// y = scale · from[row]
 #[inline(always)]
@@ -50,25 +16,6 @@ pub(super) fn gather(y: &mut [f32], at: &Block, from: Table, row: usize, scale: 
         Cell::Byte => y.iter_mut().zip(&at.bytes(from)[row]).for_each(|(y, v)| *y = *v as f32 * scale),
         Cell::Float => y.iter_mut().zip(&at.floats(from)[row]).for_each(|(y, v)| *y = *v * scale),
     }
-}
-
-/// y[r] = act(x[r] W + b), W [inp, out]
-#[inline(always)]
-pub(super) fn linear(y: &mut [f32], x: &[f32], w: &[f32], b: &[f32], [inp, out]: [usize; 2], act: Act) {
-    y.chunks_exact_mut(out).for_each(|row| row.copy_from_slice(b));
-    let rows = y.len() / out;
-    matmul(y, [rows, out, inp], mat(x, inp, 1), mat(w, out, 1), true);
-    match act {
-        Act::Id => {}
-        Act::Relu => y.iter_mut().for_each(|v| *v = v.max(0.0)),
-    }
-}
-
-/// dx[r] = dy[r] W^T, W [inp, out]
-#[inline(always)]
-pub(super) fn linear_back(dx: &mut [f32], dy: &[f32], w: &[f32], [inp, out]: [usize; 2], add: bool) {
-    let rows = dx.len() / inp;
-    matmul(dx, [rows, inp, out], mat(dy, out, 1), mat(w, 1, out), add);
 }
 
 /// dy *= act'(y), told from the output y
@@ -164,25 +111,12 @@ pub(super) fn terms(terms: &mut [f32], recon: &[f32], kl: &[f32], recon_per: usi
     }
 }
 
-/// g[i - rows.start] = sum over r of x[r, i] dy[r], for some rows i of the weight
+/// g = sum over r of dy[r] in some columns; the rest of g, which fills it to whole vectors, is 0
 #[inline(always)]
-pub(super) fn weight_gradient(
-    g: &mut [f32],
-    x: &[f32],
-    dy: &[f32],
-    rows: std::ops::Range<usize>,
-    [inp, out]: [usize; 2],
-) {
-    let count = dy.len() / out;
-    matmul(g, [rows.len(), out, count], mat(&x[rows.start..], 1, inp), mat(dy, out, 1), false);
-}
-
-/// g = sum over r of dy[r]
-#[inline(always)]
-pub(super) fn bias_gradient(g: &mut [f32], dy: &[f32]) {
+pub(super) fn bias_gradient(g: &mut [f32], dy: &[f32], width: usize, columns: Range<usize>) {
     g.fill(0.0);
-    for row in dy.chunks_exact(g.len()) {
-        g.iter_mut().zip(row).for_each(|(g, d)| *g += d);
+    for row in dy.chunks_exact(width) {
+        g.iter_mut().zip(&row[columns.clone()]).for_each(|(g, d)| *g += d);
     }
 }
 

@@ -4,6 +4,8 @@
 //! of its own: the same bytes come out for any number of threads.
 
 mod kernels;
+mod panels;
+mod product;
 mod team;
 
 use super::memory::{Block, Memory, Tile};
@@ -11,6 +13,8 @@ use super::{Adam, Backend, State, Visit};
 use crate::plan::{Buf, Learn, Op, Plan, Program};
 use crate::rng::{self, Purpose};
 use kernels as k;
+pub(crate) use panels::Panels;
+use product::Turned;
 use pulp::{Arch, Simd, WithSimd};
 use std::ops::Range;
 use team::{Barrier, Guard, Jobs};
@@ -28,13 +32,17 @@ impl Cpu {
     pub fn new(plan: &Plan, threads: usize) -> Cpu {
         let adam = Adam { lr: 0.0, betas: [0.9, 0.999], eps: 1e-8 };
         let state = State { seed: 0, epoch: 0, at: 0, items: 0, batch: plan.batch, beta: 1.0, adam, steps: 0 };
-        Cpu { memory: Memory::new(plan), state, threads: threads.max(1), arch: Arch::new() }
+        let arch = Arch::new();
+        Cpu { memory: Memory::new(plan, arch.dispatch(Lanes)), state, threads: threads.max(1), arch }
     }
 }
 
 impl Backend for Cpu {
     fn upload(&mut self, to: Buf, values: &[f32]) {
-        self.memory.floats_mut(to, values.len()).copy_from_slice(values);
+        match self.memory.panels(to) {
+            Some(panels) => panels.pack(self.memory.floats_mut(to, panels.values()), values),
+            None => self.memory.floats_mut(to, values.len()).copy_from_slice(values),
+        }
     }
     fn upload_bytes(&mut self, to: Buf, values: Vec<u8>) {
         self.memory.set_bytes(to, values);
@@ -44,21 +52,25 @@ impl Backend for Cpu {
         self.memory.order.extend_from_slice(order);
     }
     fn download(&self, from: Buf, into: &mut [f32]) {
-        into.copy_from_slice(self.memory.floats(from, into.len()));
+        match self.memory.panels(from) {
+            Some(panels) => panels.unpack(into, self.memory.floats(from, panels.values())),
+            None => into.copy_from_slice(self.memory.floats(from, into.len())),
+        }
     }
     fn state(&mut self) -> &mut State {
         &mut self.state
     }
     fn run(&mut self, program: &Program, steps: usize) {
         let (memory, start, arch) = (&self.memory, self.state, self.arch);
-        let tiles = tiles(program.weights());
+        let tiles = tiles(program.weights(), memory);
         let most = memory.blocks(start.live());
         let threads = self.threads.min(most.max(tiles.len())).max(1);
         let barrier = Barrier::new(threads);
         let (block_jobs, tile_jobs) = (Jobs::new(most), Jobs::new(tiles.len()));
         let work = |thread: usize| {
             let _guard = Guard(&barrier);
-            let mut gradient = vec![0.0; tiles.iter().map(Job::values).max().unwrap_or(0)];
+            let mut gradient = vec![0.0; tiles.iter().map(|t| t.range().len()).max().unwrap_or(0)];
+            let mut turned = Turned::default();
             let mut state = start;
             let at = [thread, threads];
             for step in 1..=steps {
@@ -67,16 +79,16 @@ impl Backend for Cpu {
                         // SAFETY: `Jobs` gives index b to one thread; the barriers keep blocks and tiles apart.
                         #[allow(unsafe_code)]
                         let block = unsafe { Block::new(memory, b, &state, step) };
-                        arch.dispatch(OnRows(&step.op, &block));
+                        arch.dispatch(OnRows(&step.op, &block, &mut turned));
                     }
                 });
                 barrier.wait();
                 tile_jobs.each(at, step, tiles.len(), |t| {
-                    let (Job { learn, rows }, live) = (&tiles[t], state.live());
+                    let (job, live) = (&tiles[t], state.live());
                     // SAFETY: as above; the tiles of a parameter are disjoint and a parameter is learnt once.
                     #[allow(unsafe_code)]
-                    let mut tile = unsafe { Tile::new(memory, learn.param(), rows.clone(), live) };
-                    arch.dispatch(OnWeights(learn, &mut tile, &mut gradient[..tiles[t].values()], &state));
+                    let mut tile = unsafe { Tile::new(memory, job.learn.param(), job.range(), live) };
+                    arch.dispatch(OnWeights(job, &mut tile, &mut gradient[..job.range().len()], &state));
                 });
                 barrier.wait();
                 state.advance();
@@ -94,14 +106,14 @@ impl Backend for Cpu {
 }
 
 /// One operation on the images of a block, compiled for each vector width.
-struct OnRows<'a>(&'a Op, &'a Block<'a>);
+struct OnRows<'a>(&'a Op, &'a Block<'a>, &'a mut Turned);
 
 impl WithSimd for OnRows<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let OnRows(op, at) = self;
+    fn with_simd<S: Simd>(self, simd: S) {
+        let OnRows(op, at, turned) = self;
         match *op {
             Op::Gather { y, from, scale } => {
                 for (n, row) in at.write(y).chunks_exact_mut(y.width).enumerate() {
@@ -112,11 +124,13 @@ impl WithSimd for OnRows<'_> {
                 }
             }
             Op::Linear { y, x, w, b, act } => {
-                k::linear(at.write(y), at.read(x), at.param(w), at.param(b), [w.inp, w.out], act)
+                let ((w, panels), (b, _)) = (at.param(w), at.param(b));
+                product::forward(simd, at.write(y), at.read(x), w, b, panels, act)
             }
             Op::ActBack { dy, y, act } => k::act_back(at.write(dy), at.read(y), act),
             Op::LinearBack { dx, dy, w, add } => {
-                k::linear_back(at.write(dx), at.read(dy), at.param(w), [w.inp, w.out], add)
+                let (w, panels) = at.param(w);
+                product::input_gradient(simd, at.write(dx), at.read(dy), w, panels, add, turned)
             }
             Op::Sample { z, eps, q } => {
                 let State { seed, epoch, .. } = *at.state;
@@ -151,45 +165,64 @@ impl WithSimd for OnRows<'_> {
 }
 
 /// Learns a tile of a parameter: its gradient, then the optimizer.
-struct OnWeights<'a, 'm>(&'a Learn, &'a mut Tile<'m>, &'a mut [f32], &'a State);
+struct OnWeights<'a, 'm>(&'a Job, &'a mut Tile<'m>, &'a mut [f32], &'a State);
 
 impl WithSimd for OnWeights<'_, '_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let OnWeights(learn, tile, gradient, state) = self;
+    fn with_simd<S: Simd>(self, simd: S) {
+        let OnWeights(job, tile, gradient, state) = self;
+        let Job { learn, panels, panel, rows } = job;
         match *learn {
-            Learn::Weight { w, x, dy } => {
-                k::weight_gradient(gradient, tile.read(x), tile.read(dy), tile.rows(), [w.inp, w.out])
+            Learn::Weight { x, dy, .. } => {
+                product::weight_gradient(simd, gradient, tile.read(x), tile.read(dy), *panels, *panel, rows.clone())
             }
-            Learn::Bias { dy, .. } => k::bias_gradient(gradient, tile.read(dy)),
+            Learn::Bias { dy, .. } => k::bias_gradient(gradient, tile.read(dy), dy.width, panels.columns(*panel)),
         }
         let [w, m, v] = tile.parts();
         k::adam(w, m, v, gradient, state);
     }
 }
 
-/// Some rows of a parameter: the unit of work of `weights`.
+/// Lanes of a vector of f32.
+struct Lanes;
+
+impl WithSimd for Lanes {
+    type Output = usize;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> usize {
+        S::F32_LANES
+    }
+}
+
+/// Some rows of a panel: the unit of work of `weights`.
 struct Job {
     learn: Learn,
+    panels: Panels,
+    panel: usize,
     rows: Range<usize>,
 }
 
 impl Job {
-    fn values(&self) -> usize {
-        self.rows.len() * self.learn.param().out
+    fn range(&self) -> Range<usize> {
+        self.panels.rows(self.panel, self.rows.clone())
     }
 }
 
-/// Cuts every parameter into tiles by its shape alone. A tile with its gradient and moments fits the L2 cache.
-fn tiles(weights: &[Learn]) -> Vec<Job> {
-    const VALUES: usize = 48 * 1024;
+/// Cuts every parameter into tiles by its shape alone. A tile with its gradient and moments stays in the L2 cache.
+fn tiles(weights: &[Learn], memory: &Memory) -> Vec<Job> {
+    const ROWS: usize = 200;
     let mut jobs = vec![];
     for &learn in weights {
-        let p = learn.param();
-        let rows = (VALUES / p.out).next_multiple_of(16).min(p.inp);
-        jobs.extend((0..p.inp).step_by(rows).map(|i| Job { learn, rows: i..(i + rows).min(p.inp) }));
+        let panels = memory.panels(learn.param().buf).expect("a parameter lies in panels");
+        let parts = panels.inp.div_ceil(ROWS);
+        let rows = panels.inp.div_ceil(parts).next_multiple_of(8);
+        for panel in 0..panels.count() {
+            let rows = (0..panels.inp).step_by(rows).map(|i| i..(i + rows).min(panels.inp));
+            jobs.extend(rows.map(|rows| Job { learn, panels, panel, rows }));
+        }
     }
     jobs
 }
