@@ -86,7 +86,8 @@ impl Trainer {
             data.expect_unit_range()?;
             Ok(judged(&mut plan, &spec.network, &spec.objective, data.items(), data.cell()))
         };
-        let parts = (build(&train)?, test.as_ref().map(build).transpose()?);
+        let within = |e: Error| e.within("test images");
+        let parts = (build(&train)?, test.as_ref().map(build).transpose().map_err(within)?);
         let step = parts.0.training(&mut plan);
         let mut backend = device(&plan);
         let (progress, weights) = match checkpoint {

@@ -72,7 +72,9 @@ fn another_seed_gives_another_model() {
     let place = Place::new();
     place.run("mnist-dump --synthetic=100 -o digits.vae").succeeds();
     for seed in [0, 1] {
-        place.run(&format!("vae-train {MODEL} --epochs 1 --seed {seed} digits.vae -o {seed}.bin > losses.jsonl")).succeeds();
+        place
+            .run(&format!("vae-train {MODEL} --epochs 1 --seed {seed} digits.vae -o {seed}.bin > losses.jsonl"))
+            .succeeds();
     }
     place.assert_differ("0.bin", "1.bin");
 }

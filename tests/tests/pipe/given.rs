@@ -96,6 +96,15 @@ impl Place {
         [16, 20].map(|at| u32::from_be_bytes(bytes[at..at + 4].try_into().expect("4 bytes")))
     }
 
+    /// Whether two .npy of f32 differ by less than this anywhere.
+    #[track_caller]
+    pub fn assert_near(&self, a: &str, b: &str, tolerance: f32) {
+        let (x, y) = (self.npy::<f32>(a), self.npy::<f32>(b));
+        assert_eq!(x.shape(), y.shape(), "{a} and {b}");
+        let largest = x.iter().zip(&y).fold(0.0, |most: f32, (x, y)| most.max((x - y).abs()));
+        assert!(largest < tolerance, "{a} and {b} differ by {largest}");
+    }
+
     /// Whether two files hold the same bytes.
     #[track_caller]
     pub fn assert_same(&self, a: &str, b: &str) {

@@ -31,7 +31,9 @@ fn latents_leave_for_numpy_and_come_back() {
 #[test]
 fn latents_leave_as_newline_json_and_come_back() {
     let place = with_digits();
-    place.run("vae-encode -m model.bin digits.vae --jsonl > z.jsonl; vae-encode -m model.bin digits.vae -o z.vae").succeeds();
+    place
+        .run("vae-encode -m model.bin digits.vae --jsonl > z.jsonl; vae-encode -m model.bin digits.vae -o z.vae")
+        .succeeds();
     let lines = place.run("cat z.jsonl").succeeds().records();
     assert_eq!(lines.len(), 500);
     assert_eq!(lines[7]["i"], 7);
@@ -62,11 +64,17 @@ fn streams_one_after_the_other_are_one_stream() {
 fn shards_give_the_latents_draws_and_pixels_of_the_whole() {
     let place = with_digits();
     for options in ["", "--sample --seed 5"] {
-        place.run(&format!("vae-encode -m model.bin {options} digits.vae | vae-decode --bernoulli --keep z > whole.vae")).succeeds();
+        place
+            .run(&format!("vae-encode -m model.bin {options} digits.vae | vae-decode --bernoulli --keep z > whole.vae"))
+            .succeeds();
         let shard = format!("mnist-dump --synthetic=500 --split test --shard $s/3 | vae-encode -m model.bin {options}");
-        place.run(&format!("for s in 1 2 3; do {shard} | vae-decode --bernoulli --keep z; done > shards.vae")).succeeds();
+        place
+            .run(&format!("for s in 1 2 3; do {shard} | vae-decode --bernoulli --keep z; done > shards.vae"))
+            .succeeds();
         for name in ["z", "x_hat", "i"] {
-            place.run(&format!("vae-cat whole.vae --npy {name} > a.npy; vae-cat shards.vae --npy {name} > b.npy")).succeeds();
+            place
+                .run(&format!("vae-cat whole.vae --npy {name} > a.npy; vae-cat shards.vae --npy {name} > b.npy"))
+                .succeeds();
             place.assert_same("a.npy", "b.npy");
         }
     }
@@ -77,7 +85,8 @@ fn a_choice_of_items_draws_what_the_whole_draws() {
     let place = with_digits();
     let encode = "vae-encode -m model.bin --sample --jsonl";
     let whole = place.run(&format!("{encode} digits.vae")).succeeds().records();
-    let threes = place.pipe(&format!("mnist-dump --synthetic=500 --split test --only 3 | {encode}")).succeeds().records();
+    let threes =
+        place.pipe(&format!("mnist-dump --synthetic=500 --split test --only 3 | {encode}")).succeeds().records();
     let expected: Vec<_> = whole.into_iter().filter(|item| item["y"] == 3).collect();
     assert!(expected.len() > 20);
     assert_eq!(threes, expected);
@@ -99,7 +108,8 @@ fn what_is_kept_and_emitted_is_in_the_stream_beside_what_passes_through() {
     let head = place.pipe(both).succeeds().json();
     assert_eq!(head["tensors"]["z"], json!({"dtype": "<f4", "shape": [4]}));
     assert_eq!(head["tensors"]["x_hat"], json!({"dtype": "<f4", "shape": [28, 28]}));
-    let tools: Vec<&str> = head["history"].as_array().expect("a list").iter().filter_map(|e| e["tool"].as_str()).collect();
+    let tools: Vec<&str> =
+        head["history"].as_array().expect("a list").iter().filter_map(|e| e["tool"].as_str()).collect();
     assert_eq!(tools, ["mnist-dump 0.1.0", "vae-encode 0.1.0", "vae-decode 0.1.0"]);
 }
 
@@ -116,7 +126,9 @@ fn draws_follow_the_mean_the_variance_and_the_seed() {
     let place = with_digits();
     for (seed, name) in [(0, "a"), (0, "again"), (1, "b")] {
         let emit = "--emit z,mu,logvar";
-        place.run(&format!("vae-encode -m model.bin --sample --seed {seed} {emit} digits.vae -o {name}.vae")).succeeds();
+        place
+            .run(&format!("vae-encode -m model.bin --sample --seed {seed} {emit} digits.vae -o {name}.vae"))
+            .succeeds();
         place.run(&format!("vae-cat {name}.vae --npy z > {name}.npy")).succeeds();
     }
     place.assert_same("a.npy", "again.npy");
@@ -160,7 +172,11 @@ fn an_items_number_picks_the_draws_of_its_pixels() {
 #[test]
 fn bytes_are_the_means_times_255() {
     let place = Place::with_model();
-    place.run("vae-sample -m model.bin -n 9 -o z.vae; vae-decode z.vae -o floats.vae; vae-decode --u8 z.vae -o bytes.vae").succeeds();
+    place
+        .run(
+            "vae-sample -m model.bin -n 9 -o z.vae; vae-decode z.vae -o floats.vae; vae-decode --u8 z.vae -o bytes.vae",
+        )
+        .succeeds();
     place.run("vae-cat floats.vae --npy x_hat > f.npy; vae-cat bytes.vae --npy x_hat > b.npy").succeeds();
     let expected = place.npy::<f32>("f.npy").mapv(|p| (p * 255.0).round() as u8);
     assert_eq!(place.npy::<u8>("b.npy"), expected);

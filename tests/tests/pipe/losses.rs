@@ -17,14 +17,18 @@ fn with_mnist(test: &str) -> Option<Place> {
 
 /// The test loss after each epoch.
 fn losses(place: &Place, options: &str) -> Vec<f64> {
-    let records = place.run(&format!("vae-train {options} --test test.vae train.vae -o model.bin")).succeeds().records();
+    let records =
+        place.run(&format!("vae-train {options} --test test.vae train.vae -o model.bin")).succeeds().records();
     records.iter().filter(|r| r["kind"] == "epoch").map(|r| r["test"]["loss"].as_f64().expect("a loss")).collect()
 }
 
 #[track_caller]
 fn assert_near(losses: &[f64], epoch: usize, expected: f64, tolerance: f64) {
     let got = losses[epoch - 1];
-    assert!((got - expected).abs() < tolerance, "test loss {got} after epoch {epoch}, expected {expected} +- {tolerance}");
+    assert!(
+        (got - expected).abs() < tolerance,
+        "test loss {got} after epoch {epoch}, expected {expected} +- {tolerance}"
+    );
 }
 
 /// PyTorch gives 164.2 and 156.8, a published run of this network 164.07 and 156.23.

@@ -31,7 +31,11 @@ fn tool(line: &str) -> &str {
 fn a_full_disk_is_74() {
     let place = with_work();
     for line in LINES {
-        place.run(&format!("{line} > /dev/full")).fails(74, tool(line), &["cannot write standard output", "No space left"]);
+        place.run(&format!("{line} > /dev/full")).fails(
+            74,
+            tool(line),
+            &["cannot write standard output", "No space left"],
+        );
         place.run(&format!("{line} -o /dev/full")).fails(74, tool(line), &["cannot write /dev/full", "No space left"]);
     }
     let line = "vae-train --dry-run digits.vae > /dev/full";
@@ -44,7 +48,10 @@ fn standard_output_closed_at_the_start_is_74_before_any_work() {
     let before = place.files();
     // What would take hours if it were begun.
     let works = ["mnist-dump --synthetic=4000000000", "vae-sample -m model.bin -n 4000000000"];
-    let train = ["vae-train --epochs 1000000 digits.vae -o new.bin", "vae-train --preview 3 --epochs 1000000 digits.vae -o new.bin"];
+    let train = [
+        "vae-train --epochs 1000000 digits.vae -o new.bin",
+        "vae-train --preview 3 --epochs 1000000 digits.vae -o new.bin",
+    ];
     for line in LINES.into_iter().chain(works).chain(train).chain(["vae-train --dry-run digits.vae"]) {
         place.run(&format!("{line} >&-")).fails(74, tool(line), &["standard output", "closed"]);
         assert_eq!(place.files(), before, "{line}");
@@ -67,7 +74,11 @@ fn a_file_can_be_written_where_standard_output_is_closed() {
 fn a_folder_that_is_not_there_is_named() {
     let place = with_work();
     for line in LINES {
-        place.run(&format!("{line} -o no/out")).fails(74, tool(line), &["cannot write no/out", "No such file or directory"]);
+        place.run(&format!("{line} -o no/out")).fails(
+            74,
+            tool(line),
+            &["cannot write no/out", "No such file or directory"],
+        );
     }
     place.run("vae-train digits.vae -o no/out").fails(66, "vae-train", &["no: no such folder"]);
     place.run("vae-train digits.vae -o out --checkpoint no/c").fails(66, "vae-train", &["no: no such folder"]);
@@ -93,7 +104,11 @@ fn a_device_is_written_directly_but_holds_no_model() {
         assert_ne!(stdout.text().trim(), "0", "{line}");
     }
     place.run("vae-train digits.vae -o /dev/null").fails(2, "vae-train", &["/dev/null is no regular file"]);
-    place.run("vae-train digits.vae -o m --checkpoint /dev/null").fails(2, "vae-train", &["/dev/null is no regular file"]);
+    place.run("vae-train digits.vae -o m --checkpoint /dev/null").fails(
+        2,
+        "vae-train",
+        &["/dev/null is no regular file"],
+    );
     assert!(place.run("test -c /dev/null").codes == [0], "the device is no longer one");
 }
 
@@ -171,7 +186,12 @@ fn binary_is_refused_to_a_terminal() {
 #[test]
 fn text_and_pictures_are_welcome_at_a_terminal() {
     let place = with_work();
-    for line in ["vae-cat --check digits.vae", "vae-cat --head digits.vae", "vae-sample -m model.bin --jsonl", "grid-png digits.vae"] {
+    for line in [
+        "vae-cat --check digits.vae",
+        "vae-cat --head digits.vae",
+        "vae-sample -m model.bin --jsonl",
+        "grid-png digits.vae",
+    ] {
         let Some((code, shown)) = at_terminal(&place, line) else { return };
         assert_eq!(code, 0, "{line}: {shown}");
         assert!(!shown.contains("PNG") && shown.len() > 10, "{line}: {shown}");
@@ -181,7 +201,9 @@ fn text_and_pictures_are_welcome_at_a_terminal() {
 #[test]
 fn a_terminal_is_no_input() {
     let place = with_work();
-    for line in ["vae-encode -m model.bin -o out", "vae-decode -o out", "vae-cat -o out", "grid-png -o out", "vae-train -o out"] {
+    for line in
+        ["vae-encode -m model.bin -o out", "vae-decode -o out", "vae-cat -o out", "grid-png -o out", "vae-train -o out"]
+    {
         let Some((code, shown)) = at_terminal(&place, &format!("{line} < /dev/tty")) else { return };
         assert_eq!(code, 2, "{line}: {shown}");
         assert!(shown.contains("standard input is a terminal") && shown.lines().count() == 1, "{line}: {shown}");

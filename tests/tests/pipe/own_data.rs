@@ -84,9 +84,7 @@ fn grey_values_from_0_to_1_are_bytes_over_255() {
     let place = with_blobs();
     place.write_npy("grey.npy", &blobs(300, 20, 16).mapv(|p| f32::from(p) / 255.0));
     place.run(&format!("vae-train {MODEL} --epochs 1 images.npy -o model.bin > losses.jsonl")).succeeds();
-    let z = |name: &str| {
-        place.run(&format!("vae-encode -m model.bin {name}.npy --npy z > z.npy")).succeeds();
-        place.npy::<f32>("z.npy")
-    };
-    assert_eq!(z("images"), z("grey"));
+    place.run("vae-encode -m model.bin images.npy --npy z > a.npy").succeeds();
+    place.run("vae-encode -m model.bin grey.npy --npy z > b.npy").succeeds();
+    place.assert_near("a.npy", "b.npy", 1e-5);
 }

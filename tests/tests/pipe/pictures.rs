@@ -40,7 +40,8 @@ fn latents_can_be_typed() {
     let place = Place::with_model();
     place.pipe(r#"echo '{"z":[0.5,-1.0,0,2]}' | vae-decode -m model.bin | grid-png > one.png"#).succeeds();
     assert_eq!(place.png("one.png"), [28, 28], "a lone image has no padding");
-    let two = r#"printf '{"z":[0.5,-1,0,2],"y":3}\n{"z":[0,0,0,1e-3],"y":4}\n' | vae-decode -m model.bin | vae-cat --check"#;
+    let two =
+        r#"printf '{"z":[0.5,-1,0,2],"y":3}\n{"z":[0,0,0,1e-3],"y":4}\n' | vae-decode -m model.bin | vae-cat --check"#;
     assert_eq!(place.pipe(two).succeeds().json()["items"], 2);
 }
 

@@ -186,7 +186,12 @@ impl fmt::Display for Ran {
         const SHOWN: usize = 4000;
         let shown = &self.stdout[..self.stdout.len().min(SHOWN)];
         writeln!(f, "---- command\n{}\n---- exit {:?}", self.line, self.codes)?;
-        writeln!(f, "---- stdout, {} bytes\n{}", self.stdout.len(), shown.escape_ascii().to_string().replace("\\n", "\n"))?;
+        writeln!(
+            f,
+            "---- stdout, {} bytes\n{}",
+            self.stdout.len(),
+            shown.escape_ascii().to_string().replace("\\n", "\n")
+        )?;
         write!(f, "---- stderr\n{}----", self.stderr)
     }
 }

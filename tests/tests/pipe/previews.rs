@@ -48,7 +48,11 @@ fn a_group_becomes_a_stream_of_its_own() {
     assert_eq!(place.run("vae-cat recon.vae --check").succeeds().json()["items"], 24);
     place.run("vae-cat recon.vae --npy x > x.npy; mnist-dump --synthetic=300 -n 8 --npy x > first.npy").succeeds();
     let (x, first) = (place.npy::<u8>("x.npy"), place.npy::<u8>("first.npy"));
-    assert_eq!(x.as_slice(), Some([first.as_slice().expect("C order"); 3].concat().as_slice()), "the same items each time");
+    assert_eq!(
+        x.as_slice(),
+        Some([first.as_slice().expect("C order"); 3].concat().as_slice()),
+        "the same items each time"
+    );
 }
 
 #[test]

@@ -32,7 +32,8 @@ fn every_pipeline_of_the_readme_makes_the_pictures_that_it_names() {
     ran.succeeds();
 
     // A name with holes, such as {group}-{epoch}.png, stands for all that begin like it.
-    let words = pipelines(&readme).into_iter().flat_map(|line| line.split([' ', '\'', '"'])).filter(|w| w.ends_with(".png"));
+    let words =
+        pipelines(&readme).into_iter().flat_map(|line| line.split([' ', '\'', '"'])).filter(|w| w.ends_with(".png"));
     let starts: Vec<&str> = words.map(|word| word.split('{').next().expect("a start")).collect();
     assert!(starts.len() >= 5, "only {starts:?}");
     for start in starts {

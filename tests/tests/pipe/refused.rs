@@ -15,8 +15,7 @@ fn refused(place: &Place, lines: impl IntoIterator<Item = String>, words: &[&str
     let before = place.files();
     for line in lines {
         let tool = line.split(' ').next().expect("a program");
-        let ran = place.run(&line).fails(65, tool, words);
-        assert!(ran.stdout.is_empty(), "{ran}");
+        place.run(&line).fails(65, tool, words);
         assert_eq!(place.files(), before, "{line}");
     }
 }
@@ -32,7 +31,11 @@ fn images_outside_0_to_1_are_refused_and_the_pixel_named() {
     let place = Place::with_model();
     for (value, shown) in [(1.5, "1.5"), (-0.1, "-0.1"), (255.0, "255"), (f32::INFINITY, "inf")] {
         place.write_npy("images.npy", &grey(value));
-        refused(&place, image_readers("images.npy"), &["pixel [3, 5] of image 2 is", shown, "expected [0, 1]", "uint8"]);
+        refused(
+            &place,
+            image_readers("images.npy"),
+            &["pixel [3, 5] of image 2 is", shown, "expected [0, 1]", "uint8"],
+        );
     }
 }
 
@@ -62,7 +65,7 @@ fn images_of_another_size_than_the_models_are_refused() {
     refused(&place, ["vae-encode -m model.bin images.npy -o out".to_owned()], &["28", "20", "16"]);
     place.run("mnist-dump --synthetic=4 -o digits.vae").succeeds();
     let test = format!("vae-train {MODEL} digits.vae --test images.npy -o out");
-    refused(&place, [test], &["20 x 16", "28 x 28"]);
+    refused(&place, [test], &["test images", "20 x 16", "28 x 28"]);
 }
 
 #[test]
@@ -95,9 +98,20 @@ fn a_stream_without_images_or_latents_names_what_there_is() {
 }
 
 #[test]
+fn a_stream_without_items_is_good_but_neither_trains_nor_shows_anything() {
+    let place = Place::with_model();
+    let line = "mnist-dump --synthetic=100 -n 0 | vae-encode -m model.bin --keep x | vae-decode | tee empty.vae | vae-cat --check";
+    assert_eq!(place.pipe(line).succeeds().json()["items"], 0);
+    refused(&place, [format!("vae-train {MODEL} empty.vae -o out")], &["no images"]);
+    refused(&place, ["grid-png empty.vae -o out".to_owned()], &["no images", "no items at all"]);
+}
+
+#[test]
 fn files_of_other_kinds_are_told_by_their_first_bytes() {
     let place = Place::with_model();
-    place.run("mnist-dump --synthetic=4 -o digits.vae; grid-png digits.vae -o a.png; gzip -c digits.vae > a.gz").succeeds();
+    place
+        .run("mnist-dump --synthetic=4 -o digits.vae; grid-png digits.vae -o a.png; gzip -c digits.vae > a.gz")
+        .succeeds();
     place.write("a.idx", [0, 0, 8, 3, 0, 0, 0, 4, 0, 0, 0, 28, 0, 0, 0, 28]);
     place.write("a.zip", b"PK\x03\x04abcdefgh");
     place.write("a.pkl", b"\x80\x04\x95abcdefgh");
@@ -112,14 +126,24 @@ fn files_of_other_kinds_are_told_by_their_first_bytes() {
         ("model.bin", ["model", "-m"]),
     ] {
         refused(&place, image_readers(name), &[name, words[0], words[1]]);
-        refused(&place, [format!("vae-cat {name} -o out"), format!("grid-png {name} -o out")], &[name, words[0], words[1]]);
+        refused(
+            &place,
+            [format!("vae-cat {name} -o out"), format!("grid-png {name} -o out")],
+            &[name, words[0], words[1]],
+        );
     }
 }
 
 #[test]
 fn a_file_that_is_not_there_is_66() {
     let place = Place::with_model();
-    for line in ["vae-encode -m model.bin no.vae", "vae-decode no.vae", "vae-cat no.vae", "grid-png no.vae", "vae-train -o m no.vae"] {
+    for line in [
+        "vae-encode -m model.bin no.vae",
+        "vae-decode no.vae",
+        "vae-cat no.vae",
+        "grid-png no.vae",
+        "vae-train -o m no.vae",
+    ] {
         let tool = line.split(' ').next().expect("a program");
         place.run(line).fails(66, tool, &["no.vae", "no such file"]);
     }
@@ -147,7 +171,6 @@ fn values_that_make_no_sense_are_2() {
     let place = Place::with_model();
     place.run("mnist-dump --synthetic=4 -o digits.vae").succeeds();
     for line in [
-        "mnist-dump --synthetic=0",
         "mnist-dump --synthetic --batch 0",
         "mnist-dump --synthetic --shard 3/2",
         "mnist-dump --synthetic --npy z",
@@ -183,7 +206,7 @@ fn every_program_tells_its_version_and_what_it_is_for() {
     for tool in TOOLS {
         assert_eq!(place.run(&format!("{tool} --version")).succeeds().text(), format!("{tool} 0.1.0\n"));
         let help = place.run(&format!("{tool} --help")).succeeds();
-        for part in ["Usage: ", tool, "--output", "Memory", "ead"] {
+        for part in ["Usage: ", tool, "--output", "emory", "ead"] {
             assert!(help.text().contains(part), "expected {part:?}\n{help}");
         }
     }

@@ -85,7 +85,8 @@ fn resume_starts_afresh_where_there_is_no_checkpoint() {
 #[test]
 fn the_number_of_epochs_may_grow() {
     let place = with_whole("--epochs 4 --batch 300 digits.vae -o model.bin");
-    let train = |options: &str| format!("vae-train {MODEL} --batch 300 digits.vae -o model.bin --checkpoint c.ckpt {options}");
+    let train =
+        |options: &str| format!("vae-train {MODEL} --batch 300 digits.vae -o model.bin --checkpoint c.ckpt {options}");
     place.run(&train("--epochs 2 > losses.jsonl")).succeeds();
     place.assert_differ("model.bin", "whole.bin");
     let records = place.run(&train("--epochs 4 --resume")).succeeds().records();
@@ -108,7 +109,8 @@ fn the_newest_of_the_checkpoints_of_epochs_is_taken() {
 #[test]
 fn a_run_that_was_complete_is_complete_again() {
     let place = with_whole("--epochs 2 --batch 300 digits.vae -o model.bin");
-    let train = format!("vae-train {MODEL} --epochs 2 --batch 300 digits.vae -o model.bin --checkpoint c.ckpt --resume");
+    let train =
+        format!("vae-train {MODEL} --epochs 2 --batch 300 digits.vae -o model.bin --checkpoint c.ckpt --resume");
     for _ in 0..2 {
         place.run(&format!("{train} > losses.jsonl")).succeeds();
         place.assert_same("model.bin", "whole.bin");
@@ -143,10 +145,15 @@ fn options_that_differ_from_the_checkpoints_are_an_error_that_names_both_values(
 #[test]
 fn a_checkpoint_that_is_none_is_65() {
     let place = Place::new();
-    place.run(&format!("mnist-dump --synthetic=100 -o digits.vae; vae-train {MODEL} digits.vae --epochs 1 -o a.bin > losses.jsonl")).succeeds();
+    place
+        .run(&format!(
+            "mnist-dump --synthetic=100 -o digits.vae; vae-train {MODEL} digits.vae --epochs 1 -o a.bin > losses.jsonl"
+        ))
+        .succeeds();
     place.write("text.ckpt", "a text\n");
     for name in ["text.ckpt", "a.bin"] {
-        let line = format!("vae-train {MODEL} digits.vae --epochs 1 --resume --checkpoint {name} -o b.bin > losses.jsonl");
+        let line =
+            format!("vae-train {MODEL} digits.vae --epochs 1 --resume --checkpoint {name} -o b.bin > losses.jsonl");
         place.run(&line).fails(65, "vae-train", &[]);
         assert!(!place.path("b.bin").exists());
     }

@@ -25,10 +25,14 @@ impl Running {
         command.args(words).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program");
         let mut records = BufReader::new(child.stdout.take().expect("a pipe"));
-        let mut record = String::new();
-        while !record.contains(&format!("\"kind\":\"{kind}\"")) {
+        let (wanted, mut record) = (format!("\"kind\":\"{kind}\""), Vec::new());
+        while !String::from_utf8_lossy(&record).contains(&wanted) {
             record.clear();
-            assert_ne!(records.read_line(&mut record).expect("a line"), 0, "{line} ended without a record {kind}");
+            assert_ne!(
+                records.read_until(b'\n', &mut record).expect("a line"),
+                0,
+                "{line} ended without a record {kind}"
+            );
         }
         Running { child, records, line: line.to_owned() }
     }
@@ -73,7 +77,8 @@ fn ctrl_c_keeps_the_state_and_prints_the_command_that_goes_on() {
 #[test]
 fn sigterm_does_the_same_and_exits_with_143() {
     let place = with_digits();
-    let running = Running::start(&place, &format!("vae-train {MODEL} {RUN} 200 -o model.bin --checkpoint c.ckpt"), "epoch");
+    let running =
+        Running::start(&place, &format!("vae-train {MODEL} {RUN} 200 -o model.bin --checkpoint c.ckpt"), "epoch");
     running.send(Signal::TERM);
     running.end().fails(143, "vae-train", &["c.ckpt has the state", "--resume"]);
     place.run("vae-sample -m c.ckpt | vae-decode | grid-png -o c.png").succeeds();

@@ -7,7 +7,9 @@ use crate::{MODEL, Place};
 /// Ten steps an epoch.
 fn with_digits() -> Place {
     let place = Place::new();
-    place.run("mnist-dump --synthetic=200 -o digits.vae; mnist-dump --synthetic=50 --split test -o test.vae").succeeds();
+    place
+        .run("mnist-dump --synthetic=200 -o digits.vae; mnist-dump --synthetic=50 --split test -o test.vae")
+        .succeeds();
     place
 }
 
@@ -18,7 +20,8 @@ fn train(options: &str) -> String {
 #[test]
 fn each_epoch_is_a_record_with_losses_that_add_up() {
     let place = with_digits();
-    let records = place.run(&train("--epochs 3 --lr 1e-2 --beta 0.5 --test test.vae -o model.bin")).succeeds().records();
+    let records =
+        place.run(&train("--epochs 3 --lr 1e-2 --beta 0.5 --test test.vae -o model.bin")).succeeds().records();
     let kinds: Vec<_> = records.iter().map(|r| r["kind"].as_str().expect("a kind")).collect();
     assert_eq!(kinds, ["run", "epoch", "epoch", "epoch", "done"]);
     assert_eq!(records[0]["objective"], json!({"likelihood": "bernoulli", "beta": 0.5, "samples": 1}));
@@ -98,7 +101,8 @@ fn a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpoint() 
 fn a_loss_that_is_not_finite_from_the_start_leaves_nothing() {
     let place = with_digits();
     let before = place.files();
-    let ran = place.run(&train("--lr 1e30 -o model.bin")).fails(1, "vae-train", &["is not finite at step 2", "lr 1e30"]);
+    let ran =
+        place.run(&train("--lr 1e30 -o model.bin")).fails(1, "vae-train", &["is not finite at step 2", "lr 1e30"]);
     assert_eq!(ran.records().len(), 1, "only the record of the run");
     assert_eq!(place.files(), before);
 }
@@ -110,6 +114,8 @@ fn a_checkpoint_of_another_run_is_replaced_with_a_warning() {
     let again = place.run(&train("--epochs 1 --seed 2 --checkpoint c.ckpt -o b.bin > losses.jsonl"));
     assert_eq!(again.codes, [0]);
     again.complains("vae-train", &["c.ckpt is of an earlier run", "--resume"]);
-    place.run("vae-encode -m c.ckpt digits.vae --npy z > c.npy; vae-encode -m b.bin digits.vae --npy z > b.npy").succeeds();
+    place
+        .run("vae-encode -m c.ckpt digits.vae --npy z > c.npy; vae-encode -m b.bin digits.vae --npy z > b.npy")
+        .succeeds();
     place.assert_same("c.npy", "b.npy");
 }

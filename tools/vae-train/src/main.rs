@@ -34,7 +34,6 @@ fn run(args: Args) -> Result<()> {
         args.output.as_deref().ok_or_else(|| Error::Usage("no place for the model: expected -o FILE".into()))?;
     writable(output)?;
     let checkpoints = Checkpoints::new(output, args.checkpoint.as_deref())?;
-    let signals = Signals::listen()?;
     let mut report = Report::open(args.preview > 0)?;
 
     let train = Dataset::read(&mut Reader::open(&args.input, "x")?, "x")?;
@@ -43,6 +42,8 @@ fn run(args: Args) -> Result<()> {
     let preview = Preview::new(&train, test.as_ref(), args.preview);
     let threads = args.threads.count();
     let from = if args.resume { checkpoints.latest()? } else { None };
+    // Until here there is nothing to keep, and Ctrl-C just ends.
+    let signals = Signals::listen()?;
     let mut progress = Progress::new(args.verbose, &spec, train.items());
     match &from {
         Some(model) => progress.say(&format!("going on after step {}", model.spec.training.steps)),
