@@ -141,6 +141,16 @@ impl Op {
     }
 }
 
+impl Op {
+    /// The table that it writes, by the positions of its images.
+    pub fn table_written(&self) -> Option<Buf> {
+        match self {
+            Op::Elbo { terms, .. } => Some(terms.buf),
+            _ => None,
+        }
+    }
+}
+
 impl Learn {
     /// The parameter that learns.
     pub fn param(&self) -> Param {

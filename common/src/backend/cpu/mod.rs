@@ -7,7 +7,8 @@ mod kernels;
 mod team;
 
 use super::memory::{Block, Memory, Tile};
-use super::{Adam, Backend, State, Visit};
+use super::{Backend, State, Visit};
+use crate::Result;
 use crate::plan::{Buf, Learn, Op, Plan, Program};
 use crate::rng::{self, Purpose};
 use kernels as k;
@@ -26,30 +27,32 @@ pub struct Cpu {
 impl Cpu {
     /// Allocates the buffers of a plan. The state starts empty: no item, no learning rate.
     pub fn new(plan: &Plan, threads: usize) -> Cpu {
-        let adam = Adam { lr: 0.0, betas: [0.9, 0.999], eps: 1e-8 };
-        let state = State { seed: 0, epoch: 0, at: 0, items: 0, batch: plan.batch, beta: 1.0, adam, steps: 0 };
-        Cpu { memory: Memory::new(plan), state, threads: threads.max(1), arch: Arch::new() }
+        Cpu { memory: Memory::new(plan), state: State::new(plan), threads: threads.max(1), arch: Arch::new() }
     }
 }
 
 impl Backend for Cpu {
-    fn upload(&mut self, to: Buf, values: &[f32]) {
+    fn upload(&mut self, to: Buf, values: &[f32]) -> Result<()> {
         self.memory.floats_mut(to, values.len()).copy_from_slice(values);
+        Ok(())
     }
-    fn upload_bytes(&mut self, to: Buf, values: Vec<u8>) {
+    fn upload_bytes(&mut self, to: Buf, values: Vec<u8>) -> Result<()> {
         self.memory.set_bytes(to, values);
+        Ok(())
     }
-    fn upload_order(&mut self, order: &[Visit]) {
+    fn upload_order(&mut self, order: &[Visit]) -> Result<()> {
         self.memory.order.clear();
         self.memory.order.extend_from_slice(order);
+        Ok(())
     }
-    fn download(&self, from: Buf, into: &mut [f32]) {
+    fn download(&self, from: Buf, into: &mut [f32]) -> Result<()> {
         into.copy_from_slice(self.memory.floats(from, into.len()));
+        Ok(())
     }
     fn state(&mut self) -> &mut State {
         &mut self.state
     }
-    fn run(&mut self, program: &Program, steps: usize) {
+    fn run(&mut self, program: &Program, steps: usize) -> Result<()> {
         let (memory, start, arch) = (&self.memory, self.state, self.arch);
         let tiles = tiles(program.weights());
         let most = memory.blocks(start.live());
@@ -63,11 +66,11 @@ impl Backend for Cpu {
             let at = [thread, threads];
             for step in 1..=steps {
                 block_jobs.each(at, step, memory.blocks(state.live()), |b| {
-                    for step in program.rows() {
+                    for call in program.rows() {
                         // SAFETY: `Jobs` gives index b to one thread; the barriers keep blocks and tiles apart.
                         #[allow(unsafe_code)]
-                        let block = unsafe { Block::new(memory, b, &state, step) };
-                        arch.dispatch(OnRows(&step.op, &block));
+                        let block = unsafe { Block::new(memory, b, &state, call) };
+                        arch.dispatch(OnRows(&call.op, &block));
                     }
                 });
                 barrier.wait();
@@ -90,7 +93,19 @@ impl Backend for Cpu {
             }
             work(0)
         });
+        Ok(())
     }
+}
+
+/// Bytes of main memory.
+pub(super) fn memory_of_machine() -> u64 {
+    #[cfg(target_os = "linux")]
+    {
+        let info = rustix::system::sysinfo();
+        info.totalram as u64 * info.mem_unit as u64
+    }
+    #[cfg(not(target_os = "linux"))]
+    u64::MAX
 }
 
 /// One operation on the images of a block, compiled for each vector width.
@@ -188,7 +203,7 @@ fn tiles(weights: &[Learn]) -> Vec<Job> {
     let mut jobs = vec![];
     for &learn in weights {
         let p = learn.param();
-        let rows = (VALUES / p.out).next_multiple_of(16).min(p.inp);
+        let rows = (VALUES / p.out).max(1).next_multiple_of(16).min(p.inp);
         jobs.extend((0..p.inp).step_by(rows).map(|i| Job { learn, rows: i..(i + rows).min(p.inp) }));
     }
     jobs
