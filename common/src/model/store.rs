@@ -125,10 +125,10 @@ fn read(path: &Path) -> Result<(Vec<u8>, bool)> {
 /// Refuses a place where no model can be written, before any work is done for it.
 ///
 /// # Errors
-/// A folder that is not there; what is no regular file, such as a device.
+/// A folder that is not there; what is no regular file, such as a device or, as `-`, standard output.
 pub fn writable(path: &Path) -> Result<()> {
     let name = path.display();
-    if fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
+    if path.as_os_str() == "-" || fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
         return Err(Error::Usage(format!("{name} is no regular file: expected a place for a new file")));
     }
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));

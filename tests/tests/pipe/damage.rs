@@ -113,6 +113,7 @@ fn an_empty_stream_is_refused() {
         let tool = reader.split(' ').next().expect("a program");
         let words = ["standard input", "nothing arrived", "see the message of the stage before"];
         place.run(&reader.replace("damaged.vae", "- < /dev/null")).fails(65, tool, &words);
+        place.run(&reader.replace("damaged.vae", "<&-")).fails(65, tool, &words);
         assert_eq!(place.files(), before);
     }
 }

@@ -15,8 +15,9 @@ fn with_mnist(test: &str) -> Option<Place> {
     Some(place)
 }
 
-/// The test loss after each epoch.
+/// The test loss after each epoch. (One thread, since other tests have the other cores.)
 fn losses(place: &Place, options: &str) -> Vec<f64> {
+    let options = format!("{options} --threads 1");
     let records =
         place.run(&format!("vae-train {options} --test test.vae train.vae -o model.bin")).succeeds().records();
     records.iter().filter(|r| r["kind"] == "epoch").map(|r| r["test"]["loss"].as_f64().expect("a loss")).collect()

@@ -17,7 +17,7 @@ pub const TOOLS: [&str; 7] =
     ["mnist-dump", "vae-train", "vae-encode", "vae-decode", "vae-sample", "vae-cat", "grid-png"];
 
 /// Seconds after which a command hangs, not works.
-const PATIENCE: &str = "150";
+const PATIENCE: &str = "300";
 
 /// The folder of the built programs: the one above that of this test program.
 fn tools() -> &'static Path {

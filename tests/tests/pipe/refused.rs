@@ -182,6 +182,8 @@ fn values_that_make_no_sense_are_2() {
         "vae-train digits.vae -o m --samples 0",
         "vae-train digits.vae -o m --every 0",
         "vae-train digits.vae -o m --checkpoint m",
+        "vae-train digits.vae -o -",
+        "vae-train digits.vae -o m --checkpoint -",
         "vae-encode digits.vae",
         "vae-encode -m model.bin --emit nothing digits.vae",
         "vae-encode -m model.bin --npy nothing digits.vae",

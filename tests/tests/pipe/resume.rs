@@ -4,6 +4,8 @@ use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::given::Draws;
 use crate::place::code;
 use crate::{MODEL, Place};
@@ -33,26 +35,36 @@ fn wait_for(place: &Place, name: &str, run: &mut Child) {
     }
 }
 
-#[test]
-fn a_run_killed_again_and_again_ends_in_the_same_bytes() {
+/// Stops a run some moments after its first checkpoint, several times, and lets it end.
+fn a_run_stopped_again_and_again_ends_in_the_same_bytes(signal: Signal, seed: u64) {
     let place = with_whole(RUN);
-    let mut draws = Draws(7);
+    let mut draws = Draws(seed);
     for options in ["--resume --every 37", "--resume", "--resume --every 1000 --threads 1"] {
-        let mut killed = 0;
-        for _ in 0..6 {
+        let mut stopped = 0;
+        for _ in 0..5 {
             let mut run = start(&place, options);
             wait_for(&place, "model.bin.ckpt", &mut run);
             sleep(Duration::from_millis(draws.below(60) as u64));
-            run.kill().expect("a kill");
-            killed += (code(run.wait().expect("an end")) == 137) as u32;
+            kill_process(Pid::from_child(&run), signal).expect("a signal");
+            stopped += u32::from(code(run.wait().expect("an end")) == 128 + signal.as_raw());
         }
-        assert!(killed > 0, "every run was over before its kill: this needs a longer run");
+        assert!(stopped > 0, "every run was over before its signal: this needs a longer run");
         let last = start(&place, options).wait_with_output().expect("an end");
         assert_eq!(code(last.status), 0, "{}", String::from_utf8_lossy(&last.stderr));
         place.assert_same("model.bin", "whole.bin");
         assert!(!place.path("model.bin.ckpt").exists());
         place.run("rm model.bin").succeeds();
     }
+}
+
+#[test]
+fn a_run_killed_again_and_again_ends_in_the_same_bytes() {
+    a_run_stopped_again_and_again_ends_in_the_same_bytes(Signal::KILL, 7);
+}
+
+#[test]
+fn a_run_interrupted_again_and_again_ends_in_the_same_bytes() {
+    a_run_stopped_again_and_again_ends_in_the_same_bytes(Signal::INT, 8);
 }
 
 #[test]

@@ -38,8 +38,7 @@ impl Running {
     }
 
     fn send(&self, signal: Signal) {
-        let pid = Pid::from_raw(self.child.id() as i32).expect("a process");
-        kill_process(pid, signal).expect("a signal");
+        kill_process(Pid::from_child(&self.child), signal).expect("a signal");
     }
 
     fn end(mut self) -> Ran {
@@ -93,7 +92,7 @@ fn the_command_that_goes_on_is_one_that_a_shell_reads_as_it_was_meant() {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("vae-train");
     let mut records = BufReader::new(child.stdout.take().expect("a pipe")).lines();
     records.find(|record| record.as_ref().is_ok_and(|r| r.contains("epoch\":1,"))).expect("an epoch").expect("text");
-    kill_process(Pid::from_raw(child.id() as i32).expect("a process"), Signal::INT).expect("a signal");
+    kill_process(Pid::from_child(&child), Signal::INT).expect("a signal");
     drop(records);
     let output = child.wait_with_output().expect("an end");
     let stderr = String::from_utf8(output.stderr).expect("text");
@@ -116,10 +115,9 @@ fn a_stream_of_previews_that_is_interrupted_is_refused_by_who_reads_it() {
 #[test]
 fn a_second_ctrl_c_quits_at_once() {
     let place = with_digits();
-    // One step draws 200 x 60 latents for 1500 hidden units: it takes seconds.
-    let line = "vae-train --hidden 1500 --latent 4 --batch 200 --samples 60 --epochs 1 digits.vae -o model.bin";
-    let running = Running::start(&place, line, "run");
-    sleep(Duration::from_millis(200));
+    // One step draws 200 x 30 latents for 1500 hidden units, 40 billion operations: the first signal has to wait.
+    let options = "--hidden 1500 --batch 200 --samples 30 --epochs 1 --threads 1";
+    let running = Running::start(&place, &format!("vae-train {options} digits.vae -o model.bin"), "run");
     running.send(Signal::INT);
     sleep(Duration::from_millis(100));
     running.send(Signal::INT);
@@ -136,7 +134,7 @@ fn ctrl_c_before_there_is_anything_to_keep_just_ends() {
     command.args(["-o", "model.bin"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("vae-train");
     sleep(Duration::from_millis(300));
-    kill_process(Pid::from_raw(child.id() as i32).expect("a process"), Signal::INT).expect("a signal");
+    kill_process(Pid::from_child(&child), Signal::INT).expect("a signal");
     let status = child.wait().expect("an end"); // which also closes its input
     assert_eq!(code(status), 130, "it went on waiting for images");
     assert_eq!(place.files(), ["digits.vae"]);

@@ -14,6 +14,7 @@ use crate::rng::{self, Purpose};
 use kernels as k;
 use pulp::{Arch, Simd, WithSimd};
 use std::ops::Range;
+use std::thread::Builder;
 use team::{Barrier, Guard, Jobs};
 
 /// The buffers of a plan in main memory, and the number of threads that work on them.
@@ -89,7 +90,11 @@ impl Backend for Cpu {
         self.state = std::thread::scope(|s| {
             for thread in 1..threads {
                 let work = &work;
-                s.spawn(move || work(thread));
+                if Builder::new().spawn_scoped(s, move || work(thread)).is_err() {
+                    // The system has no more threads to give; those that are here do the jobs of all.
+                    barrier.expect_fewer(threads - thread);
+                    break;
+                }
             }
             work(0)
         });
