@@ -29,7 +29,7 @@ impl Dataset {
     /// A frame without images.
     pub fn of_frame(data: &Data, tensor: &str, size: Option<[usize; 2]>, first: usize) -> Result<Dataset> {
         let images = data.need(tensor)?;
-        let pixels = Pixels::from_tensor(images, size.map(|[h, w]| (h, w)))?;
+        let pixels = Pixels::from_tensor(images, size)?;
         Ok(Dataset::new(pixels, ids(data, first)?))
     }
 

@@ -26,6 +26,9 @@ impl Stored {
     /// # Errors
     /// No such file; a file that is no model.
     pub fn open(path: &Path) -> Result<Stored> {
+        if path.as_os_str() == "-" {
+            return Err(Error::Usage("standard input is no place for a model: expected a file, or <(...)".into()));
+        }
         let name = path.display().to_string();
         let (bytes, regular) = read(path)?;
         let model = Model::from_bytes(&bytes, &name)?;
@@ -132,11 +135,10 @@ pub fn writable(path: &Path) -> Result<()> {
         return Err(Error::Usage(format!("{name} is no regular file: expected a place for a new file")));
     }
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if folder.is_dir() {
-        Ok(())
-    } else {
-        Err(Error::NoInput(format!("{}: no such folder; make it first", folder.display())))
+    if !folder.is_dir() {
+        return Err(Error::NoInput(format!("{}: no such folder; make it first", folder.display())));
     }
+    Output::open(Some(path), Kind::Binary).map(drop) // a temporary file, and nothing under this name
 }
 
 impl Model {
