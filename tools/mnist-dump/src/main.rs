@@ -10,7 +10,7 @@ mod idx;
 mod source;
 mod synthetic;
 
-use std::io::{IsTerminal, stdout};
+use std::io::{IsTerminal, Write, stderr, stdout};
 use std::process::ExitCode;
 
 use clap::Parser;
