@@ -127,10 +127,10 @@ impl Plan {
 
     // Layers: each makes its buffers, writes its operation and returns its output.
 
-    /// The images of the batch, times `scale`: `[N, width]`.
-    pub fn gather(&mut self, from: Table, scale: f32) -> Rows {
+    /// The images of the batch, divided by `unit`: `[N, width]`.
+    pub fn gather(&mut self, from: Table, unit: f32) -> Rows {
         let y = self.rows(1, from.width);
-        self.ops.push(Op::Gather { y, from, scale });
+        self.ops.push(Op::Gather { y, from, unit });
         y
     }
     /// One layer of `out` units: `[N, P, out]`.

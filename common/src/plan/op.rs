@@ -79,8 +79,8 @@ pub enum Act {
 #[allow(missing_docs)] // the formula of a variant says what its fields are
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Op {
-    /// `y[n] = scale · from[row of image n]`; an image past the end of the epoch is zero
-    Gather { y: Rows, from: Table, scale: f32 },
+    /// `y[n] = from[row of image n] / unit`; an image past the end of the epoch is zero
+    Gather { y: Rows, from: Table, unit: f32 },
     /// `y[r] = act(x[r] W + b)`
     Linear { y: Rows, x: Rows, w: Param, b: Param, act: Act },
     /// `dy[r] *= act'(y[r])`

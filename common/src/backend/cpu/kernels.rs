@@ -42,13 +42,13 @@ fn matmul(c: &mut [f32], [m, n, k]: [usize; 3], a: Mat, b: Mat, add: bool) {
     }
 }
 
-/// y = scale · from[row]
+/// y = from[row] / unit
 #[inline(always)]
-pub(super) fn gather(y: &mut [f32], at: &Block, from: Table, row: usize, scale: f32) {
+pub(super) fn gather(y: &mut [f32], at: &Block, from: Table, row: usize, unit: f32) {
     let row = row * from.width..(row + 1) * from.width;
     match from.cell {
-        Cell::Byte => y.iter_mut().zip(&at.bytes(from)[row]).for_each(|(y, v)| *y = *v as f32 * scale),
-        Cell::Float => y.iter_mut().zip(&at.floats(from)[row]).for_each(|(y, v)| *y = *v * scale),
+        Cell::Byte => y.iter_mut().zip(&at.bytes(from)[row]).for_each(|(y, v)| *y = *v as f32 / unit),
+        Cell::Float => y.iter_mut().zip(&at.floats(from)[row]).for_each(|(y, v)| *y = *v / unit),
     }
 }
 

@@ -123,10 +123,10 @@ impl WithSimd for OnRows<'_> {
     fn with_simd<S: Simd>(self, _: S) {
         let OnRows(op, at) = self;
         match *op {
-            Op::Gather { y, from, scale } => {
+            Op::Gather { y, from, unit } => {
                 for (n, row) in at.write(y).chunks_exact_mut(y.width).enumerate() {
                     match at.visit(n) {
-                        Some(v) => k::gather(row, at, from, v.row as usize, scale),
+                        Some(v) => k::gather(row, at, from, v.row as usize, unit),
                         None => row.fill(0.0),
                     }
                 }
