@@ -111,8 +111,8 @@ impl Output {
 }
 
 fn open_file(path: &Path) -> io::Result<(File, Option<AtomicWriteFile>)> {
-    let target = through_links(path);
-    match fs::metadata(&target) {
+    let target = fs::canonicalize(path).unwrap_or_else(|_| through_links(path));
+    match fs::metadata(path) {
         Ok(meta) if !meta.is_file() => Ok((File::options().write(true).open(path)?, None)),
         _ => {
             let file = AtomicWriteFile::open(target)?;
@@ -121,7 +121,7 @@ fn open_file(path: &Path) -> io::Result<(File, Option<AtomicWriteFile>)> {
     }
 }
 
-/// Where symbolic links lead, if need be to a file that is not there yet: it is replaced, and not the link.
+/// Where symbolic links lead that end at no file yet: one is made there, and the link stays.
 fn through_links(path: &Path) -> PathBuf {
     const MOST: usize = 40; // as the system has it
     let mut target = path.to_path_buf();

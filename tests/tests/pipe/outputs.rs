@@ -210,3 +210,14 @@ fn a_terminal_is_no_input() {
         assert!(!place.path("out").exists());
     }
 }
+
+#[test]
+fn a_link_stays_a_link_and_the_file_it_leads_to_appears() {
+    let place = with_work();
+    place.run("mkdir real; ln -s real/new.vae there.vae; ln -s new.bin model-link.bin").succeeds();
+    place.run("mnist-dump --synthetic=30 -o there.vae && mnist-dump --synthetic=40 -o there.vae").succeeds();
+    place.run("vae-train --hidden 4 --latent 2 --epochs 1 there.vae -o model-link.bin").succeeds();
+    place
+        .run("test -L there.vae && test -L model-link.bin && vae-cat --check real/new.vae && test -f new.bin")
+        .succeeds();
+}

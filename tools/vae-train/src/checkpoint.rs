@@ -125,7 +125,7 @@ impl Checkpoints {
         }
         let state =
             self.last.borrow().as_ref().map_or_else(String::new, |path| format!("{} has the state; ", path.display()));
-        let message = format!("stopped; {state}to go on, give it the same images and --resume: {}", shell(&command));
+        let message = format!("stopped; {state}with the same images, to go on: {}", shell(&command));
         Error::Interrupted { signal, message }
     }
 }
