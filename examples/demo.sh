@@ -7,7 +7,7 @@ PATH="$root/target/release:$PATH"
 mkdir -p "$root/demo"
 cd "$root/demo"
 
-if mnist-dump -n 1 > /dev/null 2>&1; then
+if [ -n "${MNIST_DIR:-}" ] || mnist-dump -n 1 > /dev/null 2>&1; then
     echo "training on MNIST"
     images='mnist-dump'
 else

@@ -2,12 +2,13 @@
 
 use std::io::{Write, stderr};
 use std::num::NonZeroUsize;
+use std::os::unix::fs::FileTypeExt;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
-use crate::{Error, Result};
+use crate::{Error, Result, fd};
 
 /// The exit code of a bug, after `sysexits.h`.
 const BUG: u8 = 70;
@@ -78,9 +79,12 @@ pub struct InputArgs {
     /// What to read: a stream, .npy or newline JSON; standard input if absent or -
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
-    /// What to call the tensor of a bare .npy, which has no name of its own
-    #[arg(long, value_name = "NAME")]
-    pub name: Option<String>,
+}
+
+/// Whether standard input is a pipe, or a file with something in it: not a terminal, nor `/dev/null`.
+pub fn stdin_holds_something() -> bool {
+    let kind = fd::stdin().and_then(|stdin| stdin.metadata());
+    kind.is_ok_and(|m| m.file_type().is_fifo() || m.len() > 0)
 }
 
 /// How many threads compute.

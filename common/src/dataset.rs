@@ -26,10 +26,10 @@ impl Dataset {
     /// The images `tensor` of a frame; `first` is the index of its first item where the frame has no `i`.
     ///
     /// # Errors
-    /// A frame without images, or an index that is no u32.
+    /// A frame without images.
     pub fn of_frame(data: &Data, tensor: &str, size: Option<[usize; 2]>, first: usize) -> Result<Dataset> {
         let images = data.need(tensor)?;
-        let pixels = Pixels::from_tensor(images, size.map(|[h, w]| (h, w)))?;
+        let pixels = Pixels::from_tensor(images, size)?;
         Ok(Dataset::new(pixels, ids(data, first)?))
     }
 
@@ -54,6 +54,14 @@ impl Dataset {
         }
         let [h, w] = size.ok_or_else(|| Error::Data("the stream holds no images: expected at least one".into()))?;
         let shape = (all.len(), h, w);
+        // Bytes are divided by 255: whole numbers that are only 0 and 1 were meant otherwise.
+        if bytes.iter().max() == Some(&1) {
+            return Err(Error::Data(
+                "the images are whole numbers of 0 and 1 alone: expected 0 to 255, or bool, or f32 from 0 to 1; save them as \
+                 bool or f32"
+                    .into(),
+            ));
+        }
         const FIT: &str = "a stream has one dtype, and every part fits its shape";
         let pixels = if floats.is_empty() {
             Pixels::U8(Array3::from_shape_vec(shape, bytes).expect(FIT))
@@ -112,11 +120,15 @@ impl Dataset {
         Dataset::new(pixels, self.ids[range].to_vec())
     }
 
-    /// SHA-256 of the type, the shape and the pixels, in hexadecimal digits.
+    /// SHA-256 of dtype, shape, indices (u32) and pixels, little endian, in hexadecimal digits: of all that training sees.
     pub fn sha256(&self) -> String {
         let mut hash = Sha256::new();
-        let header = format!("{:?} {:?} ", self.cell(), self.shape());
-        hash.update(header);
+        let dtype = match self.cell() {
+            Cell::Byte => "|u1",
+            Cell::Float => "<f4",
+        };
+        hash.update(format!("{dtype} {:?} ", self.shape()));
+        self.ids.iter().for_each(|id| hash.update(id.to_le_bytes()));
         match self.part(0, self.items()) {
             Part::Bytes(bytes) => hash.update(bytes),
             Part::Floats(values) => values.iter().for_each(|v| hash.update(v.to_le_bytes())),
@@ -150,28 +162,29 @@ impl Dataset {
     }
 
     /// Hands all pixels to a device.
-    pub(crate) fn upload(self, backend: &mut dyn Backend, to: Table) -> Vec<u32> {
+    pub(crate) fn upload(self, backend: &mut dyn Backend, to: Table) -> Result<Vec<u32>> {
         match self.pixels {
-            Pixels::U8(a) => backend.upload_bytes(to.buf, a.into_raw_vec_and_offset().0),
-            Pixels::F32(a) => backend.upload(to.buf, &a.into_raw_vec_and_offset().0),
+            Pixels::U8(a) => backend.upload_bytes(to.buf, a.into_raw_vec_and_offset().0)?,
+            Pixels::F32(a) => backend.upload(to.buf, &a.into_raw_vec_and_offset().0)?,
         }
-        self.ids
+        Ok(self.ids)
     }
 }
 
-/// The index of each item of a frame in its source, which keys its noise: `i`, or else its place in the stream.
+/// What keys the noise of each item of a frame: its index in its source, `i`, or else its place in the stream; modulo 2^32.
 ///
 /// # Errors
-/// An index below 0 or above 2^32 - 1.
+/// An `i` that is not one whole number for each item.
 pub fn ids(data: &Data, first: usize) -> Result<Vec<u32>> {
-    let index = |i: i64| {
-        u32::try_from(i)
-            .map_err(|_| Error::Data(format!("tensor i holds {i}: expected an index from 0 to {}", u32::MAX)))
-    };
-    match data.get("i") {
-        Some(_) => data.i64("i")?.into_iter().map(index).collect(),
-        None => (first..first + data.items()).map(|i| index(i as i64)).collect(),
+    let Some(tensor) = data.get("i") else { return Ok((first..first + data.items()).map(|i| i as u32).collect()) };
+    if tensor.shape() != [data.items()] {
+        let shape = tensor.shape();
+        return Err(Error::Data(format!(
+            "tensor i has shape {shape:?}: expected [{}], an index for each item",
+            data.items()
+        )));
     }
+    Ok(data.i64("i")?.into_iter().map(|i| i as u32).collect())
 }
 
 /// Pixels of some images.

@@ -19,8 +19,8 @@ impl Pixels {
     ///
     /// Whole numbers become u8, which they must fit; f2, f4 and f8 become f32; bool is 0 or 1. `size` is the expected
     /// (H, W), if there is one; without it `[N,D]` images are taken to be square.
-    pub fn from_tensor(tensor: &Tensor, size: Option<(usize, usize)>) -> Result<Pixels> {
-        let (h, w) = size_of(tensor.shape(), size)?;
+    pub fn from_tensor(tensor: &Tensor, size: Option<[usize; 2]>) -> Result<Pixels> {
+        let [h, w] = self::size(&tensor.shape()[1..], size)?;
         let shape = (tensor.items(), h, w);
         if tensor.dtype().is_whole() {
             return reshape(tensor.to_u8()?, shape).map(Pixels::U8);
@@ -41,18 +41,22 @@ impl Pixels {
     }
 }
 
-fn size_of(shape: &[usize], size: Option<(usize, usize)>) -> Result<(usize, usize)> {
-    let found = match (shape, size) {
-        (&[_, h, w] | &[_, 1, h, w], _) => Some((h, w)),
-        (&[_, d], Some((h, w))) if h.checked_mul(w) == Some(d) => Some((h, w)),
-        (&[_, d], None) if d.isqrt().pow(2) == d => Some((d.isqrt(), d.isqrt())),
+/// The (H, W) of images whose items have this shape: `[H,W]`, `[1,H,W]`, or `[D]`, which is as `expected`, or else square.
+///
+/// # Errors
+/// Another shape, or another size than is expected.
+pub fn size(item: &[usize], expected: Option<[usize; 2]>) -> Result<[usize; 2]> {
+    let found = match (item, expected) {
+        (&[h, w] | &[1, h, w], _) => Some([h, w]),
+        (&[d], Some([h, w])) if h.checked_mul(w) == Some(d) => Some([h, w]),
+        (&[d], None) if d.isqrt().pow(2) == d => Some([d.isqrt(), d.isqrt()]),
         _ => None,
     };
-    match (found, size) {
+    match (found, expected) {
         (Some(found), None) => Ok(found),
-        (Some(found), Some(size)) if found == size => Ok(found),
-        (_, Some((h, w))) => Err(Error::Data(format!("bad images: expected [N,{h},{w}], got {shape:?}"))),
-        (None, None) => Err(Error::Data(format!("bad images: expected [N,H,W], got {shape:?}"))),
+        (Some(found), Some(expected)) if found == expected => Ok(found),
+        (_, Some([h, w])) => Err(Error::Data(format!("bad images: expected items [{h}, {w}], got {item:?}"))),
+        (None, None) => Err(Error::Data(format!("bad images: expected items [H, W], got {item:?}"))),
     }
 }
 

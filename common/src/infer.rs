@@ -3,12 +3,13 @@
 //! What comes out for an image does not depend on the images beside it: blocks have one fixed size, short ones are filled
 //! with zeros.
 
-use crate::backend::{Adam, Backend, Cpu, State, Visit};
+use crate::backend::{Backend, Device, Visit};
 use crate::dataset::{Dataset, Part};
 use crate::model::Model;
 use crate::network;
 use crate::parameters;
 use crate::plan::{Cell, Plan, Program, Rows, Table};
+use crate::rng::{Purpose, normals};
 use crate::{Error, Result};
 use ndarray::{Array2, ArrayView2, Axis, s};
 
@@ -32,23 +33,23 @@ struct Engine {
 }
 
 impl Engine {
-    fn new(model: &Model, plan: &Plan, program: Program, seed: u32, threads: usize) -> Result<Engine> {
-        let mut backend: Box<dyn Backend> = Box::new(Cpu::new(plan, threads));
+    fn new(model: &Model, plan: &Plan, program: Program, seed: u32, device: Device) -> Result<Engine> {
+        parameters::check(plan, &model.weights, false)?;
+        let mut backend = device.open(plan)?;
         parameters::upload(&mut *backend, plan, &model.weights, false)?;
-        let adam = Adam { lr: 0.0, betas: [0.0; 2], eps: 0.0 };
-        *backend.state() = State { seed, epoch: 0, at: 0, items: 0, batch: BATCH, beta: 1.0, adam, steps: 0 };
+        backend.state().seed = seed;
         Ok(Engine { backend, program })
     }
-    fn run(&mut self, images: usize) {
+    fn run(&mut self, images: usize) -> Result<()> {
         let state = self.backend.state();
         (state.at, state.items) = (0, images);
-        self.backend.run(&self.program, 1);
+        self.backend.run(&self.program, 1)
     }
     /// The first n rows of a buffer with one row for each image.
-    fn rows(&self, from: Rows, n: usize) -> Array2<f32> {
+    fn rows(&self, from: Rows, n: usize) -> Result<Array2<f32>> {
         let mut rows = Array2::zeros([n, from.width]);
-        self.backend.download(from.buf, rows.as_slice_mut().expect("a new array is contiguous"));
-        rows
+        self.backend.download(from.buf, rows.as_slice_mut().expect("a new array is contiguous"))?;
+        Ok(rows)
     }
 }
 
@@ -66,7 +67,7 @@ impl Encoder {
     ///
     /// # Errors
     /// A model without the tensors of its network.
-    pub fn new(model: &Model, cell: Cell, sample: Option<u32>, threads: usize) -> Result<Encoder> {
+    pub fn new(model: &Model, cell: Cell, sample: Option<u32>, device: Device) -> Result<Encoder> {
         let network = &model.spec.network;
         let mut plan = Plan::new(BATCH);
         let images = plan.table(BATCH, network.pixels(), cell);
@@ -74,7 +75,7 @@ impl Encoder {
         let q = network::encoder(&mut plan, network, x);
         let z = sample.map(|_| plan.sample(q, 1).0);
         let program = Program::new(plan.take(), vec![]);
-        let engine = Engine::new(model, &plan, program, sample.unwrap_or(0), threads)?;
+        let engine = Engine::new(model, &plan, program, sample.unwrap_or(0), device)?;
         Ok(Encoder { engine, images, q, z, size: network.image() })
     }
 
@@ -96,19 +97,19 @@ impl Encoder {
         for first in (0..n).step_by(BATCH) {
             let count = BATCH.min(n - first);
             let order: Vec<Visit> = (0..count).map(|k| Visit { row: k as u32, id: data.ids()[first + k] }).collect();
-            self.engine.backend.upload_order(&order);
+            self.engine.backend.upload_order(&order)?;
             match data.part(first, count) {
-                Part::Floats(values) => self.engine.backend.upload(self.images.buf, values),
+                Part::Floats(values) => self.engine.backend.upload(self.images.buf, values)?,
                 Part::Bytes(values) => {
                     let mut batch = values.to_vec();
                     batch.resize(BATCH * self.images.width, 0);
-                    self.engine.backend.upload_bytes(self.images.buf, batch);
+                    self.engine.backend.upload_bytes(self.images.buf, batch)?;
                 }
             }
-            self.engine.run(count);
-            q.slice_mut(s![first..first + count, ..]).assign(&self.engine.rows(self.q, count));
+            self.engine.run(count)?;
+            q.slice_mut(s![first..first + count, ..]).assign(&self.engine.rows(self.q, count)?);
             if let (Some(z), Some(from)) = (&mut z, self.z) {
-                z.slice_mut(s![first..first + count, ..]).assign(&self.engine.rows(from, count));
+                z.slice_mut(s![first..first + count, ..]).assign(&self.engine.rows(from, count)?);
             }
         }
         let (mu, logvar) = q.view().split_at(Axis(1), latent);
@@ -126,27 +127,28 @@ pub struct Decoder {
 impl Decoder {
     /// # Errors
     /// A model without the tensors of its network.
-    pub fn new(model: &Model, threads: usize) -> Result<Decoder> {
+    pub fn new(model: &Model, device: Device) -> Result<Decoder> {
         let network = &model.spec.network;
         let mut plan = Plan::new(BATCH);
         let z = plan.rows(1, network.latent());
         let logits = network::decoder(&mut plan, network, z);
         let x_hat = network::means(&mut plan, &model.spec.objective, logits);
         let program = Program::new(plan.take(), vec![]);
-        Ok(Decoder { engine: Engine::new(model, &plan, program, 0, threads)?, z, x_hat })
+        Ok(Decoder { engine: Engine::new(model, &plan, program, 0, device)?, z, x_hat })
     }
 
-    /// z `[N, Z]` to the means of pixels, `[N, D]`.
+    /// z `[N, Z]` to the means of pixels, `[N, D]`; `first` is what messages call the first item.
     ///
     /// # Errors
     /// Latents of another width than the model's, or that are not finite.
-    pub fn decode(&mut self, z: ArrayView2<f32>) -> Result<Array2<f32>> {
+    pub fn decode(&mut self, z: ArrayView2<f32>, first: usize) -> Result<Array2<f32>> {
         let (n, width) = z.dim();
         if width != self.z.width {
             let latent = self.z.width;
             return Err(Error::Data(format!("z has {width} dimensions: expected {latent}, as the model has")));
         }
         if let Some(((item, _), value)) = z.indexed_iter().find(|(_, v)| !v.is_finite()) {
+            let item = first + item;
             return Err(Error::Data(format!("z of item {item} holds {value}: expected finite numbers")));
         }
         let z = z.as_standard_layout();
@@ -154,10 +156,19 @@ impl Decoder {
         let mut x_hat = Array2::zeros([n, self.x_hat.width]);
         for first in (0..n).step_by(BATCH) {
             let count = BATCH.min(n - first);
-            self.engine.backend.upload(self.z.buf, &z[first * width..(first + count) * width]);
-            self.engine.run(count);
-            x_hat.slice_mut(s![first..first + count, ..]).assign(&self.engine.rows(self.x_hat, count));
+            self.engine.backend.upload(self.z.buf, &z[first * width..(first + count) * width])?;
+            self.engine.run(count)?;
+            x_hat.slice_mut(s![first..first + count, ..]).assign(&self.engine.rows(self.x_hat, count)?);
         }
         Ok(x_hat)
     }
+}
+
+/// Draws `first` to `first + count` from the prior N(0, I): z `[count, Z]`. Draw i of a seed is the same in any batch.
+pub fn prior(latent: usize, seed: u32, first: usize, count: usize) -> Array2<f32> {
+    let mut z = Array2::zeros([count, latent]);
+    for (k, row) in z.as_slice_mut().expect("a new array is contiguous").chunks_exact_mut(latent).enumerate() {
+        normals(row, seed, Purpose::Prior, [0, (first + k) as u32, 0]);
+    }
+    z
 }

@@ -5,7 +5,7 @@ use crate::plan::{Act::*, Cell, Op, Plan, Program, Rows, Table, reverse};
 
 /// The images of the batch as the network sees them, x `[N, D]` in [0, 1]: bytes are divided by 255.
 pub fn images(p: &mut Plan, from: Table) -> Rows {
-    p.gather(from, if from.cell == Cell::Byte { 1.0 / 255.0 } else { 1.0 })
+    p.gather(from, if from.cell == Cell::Byte { 255.0 } else { 1.0 })
 }
 
 /// x `[N, D]` to q `[N, 2Z]`: mu, then logvar.

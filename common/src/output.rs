@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, IoSlice, IsTerminal, Write};
 use std::os::unix::fs::FileTypeExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use atomic_write_file::AtomicWriteFile;
@@ -111,15 +111,27 @@ impl Output {
 }
 
 fn open_file(path: &Path) -> io::Result<(File, Option<AtomicWriteFile>)> {
-    // Through symbolic links, so that the file they lead to is replaced and not the link.
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-    match fs::metadata(&target) {
+    let target = fs::canonicalize(path).unwrap_or_else(|_| through_links(path));
+    match fs::metadata(path) {
         Ok(meta) if !meta.is_file() => Ok((File::options().write(true).open(path)?, None)),
         _ => {
             let file = AtomicWriteFile::open(target)?;
             Ok((file.try_clone()?, Some(file)))
         }
     }
+}
+
+/// Where symbolic links lead that end at no file yet: one is made there, and the link stays.
+fn through_links(path: &Path) -> PathBuf {
+    const MOST: usize = 40; // as the system has it
+    let mut target = path.to_path_buf();
+    for _ in 0..MOST {
+        match fs::read_link(&target) {
+            Ok(to) => target = target.parent().unwrap_or(Path::new(".")).join(to),
+            Err(_) => break,
+        }
+    }
+    target
 }
 
 impl Write for Output {

@@ -55,15 +55,13 @@ pub fn initial(plan: &Plan, seed: u32) -> StateDict {
     dict
 }
 
-/// Gives a backend the parameters of a state dict, and with `moments` the optimizer's too.
+/// Refuses a state dict that does not hold the parameters of a plan, before anything is allocated for them.
 ///
 /// # Errors
 /// A tensor that is missing or has another shape.
-pub fn upload(backend: &mut dyn Backend, plan: &Plan, dict: &StateDict, moments: bool) -> Result<()> {
+pub fn check(plan: &Plan, dict: &StateDict, moments: bool) -> Result<()> {
     for (p, view) in plan.params().iter().flat_map(|p| views(moments).iter().map(move |v| (p, v))) {
-        let (Param { inp, out, .. }, part) = (p.param, p.param.out / p.names.len());
-        let mut values = vec![0.0; inp * out];
-        for (i, name) in p.names.iter().enumerate() {
+        for name in &p.names {
             let (name, expected) = (format!("{}{name}", view.prefix), shape(p));
             let weight = dict.get(&name).ok_or_else(|| Error::Data(format!("the model has no tensor {name}")))?;
             if weight.shape != expected {
@@ -72,27 +70,43 @@ pub fn upload(backend: &mut dyn Backend, plan: &Plan, dict: &StateDict, moments:
                     "tensor {name} of the model: expected shape {expected:?}, got {got:?}"
                 )));
             }
+        }
+    }
+    Ok(())
+}
+
+/// Gives a backend the parameters of a state dict, and with `moments` the optimizer's too.
+///
+/// # Errors
+/// What [`check`] refuses.
+pub fn upload(backend: &mut dyn Backend, plan: &Plan, dict: &StateDict, moments: bool) -> Result<()> {
+    check(plan, dict, moments)?;
+    for (p, view) in plan.params().iter().flat_map(|p| views(moments).iter().map(move |v| (p, v))) {
+        let (Param { inp, out, .. }, part) = (p.param, p.param.out / p.names.len());
+        let mut values = vec![0.0; inp * out];
+        for (i, name) in p.names.iter().enumerate() {
+            let weight = &dict[&format!("{}{name}", view.prefix)];
             for (unit, row) in weight.values.chunks_exact(inp).enumerate() {
                 row.iter().enumerate().for_each(|(j, v)| values[j * out + i * part + unit] = *v);
             }
         }
-        backend.upload((view.buf)(p.param), &values);
+        backend.upload((view.buf)(p.param), &values)?;
     }
     Ok(())
 }
 
 /// The state dict of a backend's parameters, and with `moments` of the optimizer's too.
-pub fn download(backend: &dyn Backend, plan: &Plan, moments: bool) -> StateDict {
+pub fn download(backend: &dyn Backend, plan: &Plan, moments: bool) -> Result<StateDict> {
     let mut dict = StateDict::new();
     for (p, view) in plan.params().iter().flat_map(|p| views(moments).iter().map(move |v| (p, v))) {
         let (Param { inp, out, .. }, part) = (p.param, p.param.out / p.names.len());
         let mut values = vec![0.0; inp * out];
-        backend.download((view.buf)(p.param), &mut values);
+        backend.download((view.buf)(p.param), &mut values)?;
         for (i, name) in p.names.iter().enumerate() {
             let unit = |u: usize| values[i * part + u..].iter().step_by(out).copied();
             let weight = Weight { shape: shape(p), values: (0..part).flat_map(unit).collect() };
             dict.insert(format!("{}{name}", view.prefix), weight);
         }
     }
-    dict
+    Ok(dict)
 }

@@ -1,6 +1,6 @@
 //! Training: epochs over a set of images, evaluation by sampling after each, and checkpoints that go on to the bit.
 
-use crate::backend::{Adam, Backend, State, Visit};
+use crate::backend::{Adam, Backend, Device, State, Visit};
 use crate::dataset::Dataset;
 use crate::math::tree_sum;
 use crate::model::{Model, Progress, Spec, StateDict, Weight};
@@ -50,10 +50,10 @@ impl Part {
     fn visits(&self, rows: impl Iterator<Item = u32>) -> Vec<Visit> {
         rows.map(|row| Visit { row, id: self.ids[row as usize] }).collect()
     }
-    fn terms(&self, backend: &dyn Backend, images: usize) -> Vec<f32> {
-        let mut terms = vec![0.0; 2 * images];
-        backend.download(self.judged.terms.buf, &mut terms);
-        terms
+    fn terms(&self, backend: &dyn Backend, images: usize) -> Result<Vec<f32>> {
+        let mut terms = vec![0.0; self.judged.terms.width * images];
+        backend.download(self.judged.terms.buf, &mut terms)?;
+        Ok(terms)
     }
 }
 
@@ -68,27 +68,27 @@ pub struct Trainer {
 }
 
 impl Trainer {
-    /// Prepares a run, from the start or from a checkpoint. `device` makes the backend of a plan.
+    /// Prepares a run, from the start or from a checkpoint.
     ///
     /// # Errors
-    /// Images that do not fit the network; a checkpoint of another run.
+    /// Images that do not fit the network; a checkpoint of another run; a device that is not there.
     pub fn new(
         mut spec: Spec,
         train: Dataset,
         test: Option<Dataset>,
         checkpoint: Option<Model>,
-        device: impl FnOnce(&Plan) -> Box<dyn Backend>,
+        device: Device,
     ) -> Result<Trainer> {
         spec.check()?;
-        let mut plan = Plan::new(spec.training.batch);
+        let mut plan = Plan::new(spec.training.batch.min(train.items()));
         let mut build = |data: &Dataset| {
             data.expect_size(spec.network.image())?;
             data.expect_unit_range()?;
             Ok(judged(&mut plan, &spec.network, &spec.objective, data.items(), data.cell()))
         };
-        let parts = (build(&train)?, test.as_ref().map(build).transpose()?);
+        let within = |e: Error| e.within("test images");
+        let parts = (build(&train)?, test.as_ref().map(build).transpose().map_err(within)?);
         let step = parts.0.training(&mut plan);
-        let mut backend = device(&plan);
         let (progress, weights) = match checkpoint {
             Some(model) => (resumable(&model.spec, &spec)?, {
                 spec.training.steps = model.spec.training.steps;
@@ -96,13 +96,16 @@ impl Trainer {
             }),
             None => (Progress { epoch: 1, at: 0 }, with_moments(parameters::initial(&plan, spec.training.seed))),
         };
+        parameters::check(&plan, &weights, true)?;
+        let mut backend = device.open(&plan)?;
         parameters::upload(&mut *backend, &plan, &weights, true)?;
         let mut place = |judged: Judged, program: Program, data: Dataset| {
-            let ids = data.upload(&mut *backend, judged.images);
-            Part { judged, program, ids }
+            let ids = data.upload(&mut *backend, judged.images)?;
+            Ok::<Part, Error>(Part { judged, program, ids })
         };
-        let test = parts.1.zip(test).map(|(judged, data)| place(judged.clone(), judged.evaluation(), data));
-        let train = place(parts.0, step, train);
+        let test =
+            parts.1.zip(test).map(|(judged, data)| place(judged.clone(), judged.evaluation(), data)).transpose()?;
+        let train = place(parts.0, step, train)?;
         let terms = weights.get(TERMS).map_or(&[][..], |w| &w.values);
         if terms.len() != 2 * progress.at || progress.at > train.ids.len() {
             return Err(Error::Data(format!(
@@ -111,19 +114,12 @@ impl Trainer {
                 terms.len() / 2
             )));
         }
-        backend.upload(train.judged.terms.buf, terms);
-        *backend.state() = State {
-            seed: spec.training.seed,
-            epoch: 0,
-            at: 0,
-            items: 0,
-            batch: spec.training.batch,
-            beta: spec.objective.beta as f32,
-            adam: Adam { lr: spec.training.lr as f32, betas: [0.9, 0.999], eps: 1e-8 },
-            steps: spec.training.steps,
-        };
+        backend.upload(train.judged.terms.buf, terms)?;
+        let state = backend.state();
+        (state.seed, state.steps) = (spec.training.seed, spec.training.steps);
+        (state.beta, state.adam) = (spec.objective.beta as f32, Adam::new(spec.training.lr as f32));
         let mut trainer = Trainer { plan, backend, train, test, spec, progress };
-        trainer.order();
+        trainer.order()?;
         Ok(trainer)
     }
 
@@ -149,12 +145,13 @@ impl Trainer {
     }
 
     /// Puts the order of the epoch under way on the device.
-    fn order(&mut self) {
+    fn order(&mut self) -> Result<()> {
         let (n, epoch) = (self.train.ids.len(), self.progress.epoch as u32);
         let order = permutation(n, self.spec.training.seed, Purpose::Order, epoch);
-        self.backend.upload_order(&self.train.visits(order.into_iter()));
+        self.backend.upload_order(&self.train.visits(order.into_iter()))?;
         let state = self.backend.state();
         (state.epoch, state.at, state.items) = (epoch, self.progress.at, n);
+        Ok(())
     }
 
     /// Takes up to so many steps, not past the end of the epoch. At its end, true: then comes [`end_epoch`](Self::end_epoch).
@@ -164,11 +161,11 @@ impl Trainer {
     pub fn steps(&mut self, most: usize) -> Result<bool> {
         let (before, first) = (self.progress.at, self.spec.training.steps);
         let steps = most.min(self.backend.state().steps_left());
-        self.backend.run(&self.train.program, steps);
+        self.backend.run(&self.train.program, steps)?;
         let state = *self.backend.state();
         self.progress.at = state.at.min(state.items);
         self.spec.training.steps = state.steps;
-        let terms = self.train.terms(&*self.backend, self.progress.at);
+        let terms = self.train.terms(&*self.backend, self.progress.at)?;
         if let Some(bad) = terms[2 * before..].iter().position(|v| !v.is_finite()) {
             let step = first + 1 + (bad / 2 / self.spec.training.batch) as u64;
             return Err(self.diverged("the loss", step));
@@ -184,34 +181,56 @@ impl Trainer {
     }
 
     /// The losses of the images seen in the epoch under way, each with the weights of its time.
-    pub fn losses(&self) -> Losses {
-        Losses::of(&self.train.terms(&*self.backend, self.progress.at), self.spec.objective.beta)
+    ///
+    /// # Errors
+    /// Those of the device.
+    pub fn losses(&self) -> Result<Losses> {
+        Ok(Losses::of(&self.train.terms(&*self.backend, self.progress.at)?, self.spec.objective.beta))
     }
 
     /// Ends an epoch whose images were all seen: evaluates the test images, if there are any, and goes to the next.
-    pub fn end_epoch(&mut self) -> Option<Losses> {
-        let losses = self.evaluate();
+    ///
+    /// # Errors
+    /// [`Error::Failed`] where a weight or the test loss is not finite.
+    pub fn end_epoch(&mut self) -> Result<Option<Losses>> {
+        self.weights(false)?;
+        let losses = self.evaluate()?;
+        if losses.is_some_and(|l| !l.loss().is_finite()) {
+            return Err(self.diverged("the test loss", self.spec.training.steps));
+        }
         self.progress = Progress { epoch: self.progress.epoch + 1, at: 0 };
-        self.order();
-        losses
+        self.order()?;
+        Ok(losses)
     }
 
     /// The losses of the test images, by sampling, with noise that is the same each time.
-    fn evaluate(&mut self) -> Option<Losses> {
-        let test = self.test.as_ref()?;
+    fn evaluate(&mut self) -> Result<Option<Losses>> {
+        let Some(test) = self.test.as_ref() else { return Ok(None) };
         let trained = *self.backend.state();
         let items = test.ids.len();
-        self.backend.upload_order(&test.visits(0..items as u32));
+        self.backend.upload_order(&test.visits(0..items as u32))?;
         *self.backend.state() = State { epoch: 0, at: 0, items, ..trained };
         let steps = self.backend.state().steps_left();
-        self.backend.run(&test.program, steps);
+        self.backend.run(&test.program, steps)?;
         *self.backend.state() = trained;
-        Some(Losses::of(&test.terms(&*self.backend, items), self.spec.objective.beta))
+        Ok(Some(Losses::of(&test.terms(&*self.backend, items)?, self.spec.objective.beta)))
+    }
+
+    /// The weights, and with `moments` the optimizer's, if all are finite.
+    fn weights(&self, moments: bool) -> Result<StateDict> {
+        let weights = parameters::download(&*self.backend, &self.plan, moments)?;
+        match weights.iter().find(|(_, w)| w.values.iter().any(|v| !v.is_finite())) {
+            Some((name, _)) => Err(self.diverged(name, self.spec.training.steps)),
+            None => Ok(weights),
+        }
     }
 
     /// The model as it is now.
-    pub fn model(&self) -> Model {
-        Model { spec: self.spec.clone(), weights: parameters::download(&*self.backend, &self.plan, false) }
+    ///
+    /// # Errors
+    /// [`Error::Failed`] where a weight is not finite.
+    pub fn model(&self) -> Result<Model> {
+        Ok(Model { spec: self.spec.clone(), weights: self.weights(false)? })
     }
 
     /// Everything that going on needs.
@@ -220,12 +239,9 @@ impl Trainer {
     /// [`Error::Failed`] where a weight is not finite: such a checkpoint would take the place of a good one.
     pub fn checkpoint(&self) -> Result<Model> {
         let spec = Spec { checkpoint: Some(self.progress), ..self.spec.clone() };
-        let mut weights = parameters::download(&*self.backend, &self.plan, true);
-        if let Some((name, _)) = weights.iter().find(|(_, w)| w.values.iter().any(|v| !v.is_finite())) {
-            return Err(self.diverged(name, self.spec.training.steps));
-        }
+        let mut weights = self.weights(true)?;
         if self.progress.at > 0 {
-            let values = self.train.terms(&*self.backend, self.progress.at);
+            let values = self.train.terms(&*self.backend, self.progress.at)?;
             weights.insert(TERMS.into(), Weight { shape: vec![self.progress.at, 2], values });
         }
         Ok(Model { spec, weights })

@@ -56,18 +56,18 @@ fn check(at: usize, samples: usize, beta: f64, cell: Cell) {
     let pixels: Vec<u8> = (0..ITEMS * PIXELS).map(|i| (i * 7919 % 256) as u8).collect();
     let images: Vec<f32> = pixels.iter().map(|b| *b as f32 / 255.0).collect();
     match cell {
-        Cell::Byte => cpu.upload_bytes(model.images.buf, pixels),
-        Cell::Float => cpu.upload(model.images.buf, &images),
+        Cell::Byte => cpu.upload_bytes(model.images.buf, pixels).unwrap(),
+        Cell::Float => cpu.upload(model.images.buf, &images).unwrap(),
     }
     let order = [3, 0, 5, 1, 4, 2].map(|row| Visit { row, id: row + 100 });
-    cpu.upload_order(&order);
+    cpu.upload_order(&order).unwrap();
     let state = cpu.state();
     (state.at, state.items, state.beta, state.epoch) = (at, ITEMS, beta as f32, 1);
     let live = state.live();
-    cpu.run(&step, 1);
+    cpu.run(&step, 1).unwrap();
 
     let mut eps = vec![0.0; BATCH * samples * 3];
-    cpu.download(model.eps.buf, &mut eps);
+    cpu.download(model.eps.buf, &mut eps).unwrap();
     let eps: Row = eps.into_iter().map(f64::from).collect();
     let mean = |net: &StateDict| {
         let one = |n: usize| {
@@ -78,12 +78,12 @@ fn check(at: usize, samples: usize, beta: f64, cell: Cell) {
         (0..live).map(one).sum::<f64>() / live as f64
     };
     let mut terms = vec![0.0; 2 * (at + live)];
-    cpu.download(model.terms.buf, &mut terms);
+    cpu.download(model.terms.buf, &mut terms).unwrap();
     let ours = terms[2 * at..].chunks(2).map(|t| t[0] as f64 + beta * t[1] as f64).sum::<f64>() / live as f64;
     let theirs = mean(&net);
     assert!((ours - theirs).abs() < 1e-5 * theirs, "loss: expected {theirs}, got {ours}");
 
-    let moments = parameters::download(&cpu, &plan, true);
+    let moments = parameters::download(&cpu, &plan, true).unwrap();
     for name in net.keys().cloned().collect::<Vec<_>>() {
         let gradient: Row = moments[&format!("adam.m.{name}")].values.iter().map(|m| *m as f64 / 0.1).collect();
         let size = gradient.iter().fold(1e-3, |a: f64, b| a.max(b.abs()));

@@ -3,7 +3,8 @@
 //! Why it holds. Every slice is cut with checks of its buffer's kind, geometry and length. During `rows` a [`Block`]
 //! hands its operation the rows of its own images only, each written buffer once and no buffer both ways; the
 //! operation's own list of buffers is checked by [`Program::new`](crate::plan::Program::new). Parameters are read-only
-//! then, since no operation has one as output; so are tables, apart from the rows at the positions of the block's images. During `weights` a [`Tile`]
+//! then, since no operation has one as output; so are tables, but for one that is written and then read by no operation
+//! of the program: of it a block has the rows at the positions of its images. During `weights` a [`Tile`]
 //! hands out a part of one parameter and of its moments, mutably, and rows, which nothing writes then; a program learns
 //! no parameter twice. The callers of the two `new` promise the rest: an index is with one thread at a time, and blocks
 //! and tiles never live at the same time.
@@ -11,7 +12,7 @@
 
 use super::cpu::Panels;
 use super::{State, Visit};
-use crate::plan::{Buf, Cell as CellType, Kind, Param, Plan, Rows, Step, Table};
+use crate::plan::{Buf, Call, Cell as CellType, Kind, Param, Plan, Rows, Table};
 use std::cell::{Cell, UnsafeCell};
 use std::ops::Range;
 
@@ -40,7 +41,9 @@ impl Memory {
         let block = plan.block();
         let images = plan.batch.next_multiple_of(block);
         let floats = |len: usize| {
-            let lines = (0..len.div_ceil(16)).map(|_| Line(UnsafeCell::new([0.0; 16]))).collect();
+            // SAFETY: a line is floats, and all zero bits are the float 0. Pages that nothing touches, say the moments of
+            // a model that does not learn, then cost nothing.
+            let lines = unsafe { Box::new_zeroed_slice(len.div_ceil(16)).assume_init() };
             Storage::Floats { lines, len }
         };
         let buffers = plan.kinds().iter().map(|kind| match *kind {
@@ -116,7 +119,7 @@ pub(super) struct Block<'m> {
     memory: &'m Memory,
     images: Range<usize>,
     pub(super) state: &'m State,
-    step: &'m Step,
+    call: &'m Call,
     /// Which of the written buffers are handed out already.
     taken: Cell<u32>,
 }
@@ -124,17 +127,17 @@ pub(super) struct Block<'m> {
 impl<'m> Block<'m> {
     /// # Safety
     /// Until it is dropped no other block with this index and no tile exists.
-    pub(super) unsafe fn new(memory: &'m Memory, index: usize, state: &'m State, step: &'m Step) -> Block<'m> {
+    pub(super) unsafe fn new(memory: &'m Memory, index: usize, state: &'m State, call: &'m Call) -> Block<'m> {
         let images = index * memory.block..(index + 1) * memory.block;
-        Block { memory, images, state, step, taken: Cell::new(0) }
+        Block { memory, images, state, call, taken: Cell::new(0) }
     }
     fn take(&self, buf: Buf) {
-        let i = self.step.written.iter().position(|b| *b == buf).expect("an operation writes only what it declares");
+        let i = self.call.written.iter().position(|b| *b == buf).expect("an operation writes only what it declares");
         assert!(self.taken.get() & (1 << i) == 0, "{buf:?} is handed out already");
         self.taken.set(self.taken.get() | 1 << i);
     }
     fn reads(&self, buf: Buf) {
-        assert!(self.step.read.contains(&buf), "an operation reads only what it declares");
+        assert!(self.call.read.contains(&buf), "an operation reads only what it declares");
     }
     fn range(&self, r: Rows) -> Range<usize> {
         self.memory.expect(r.buf, Kind::Rows(r.per * r.width));
@@ -237,6 +240,6 @@ mod tests {
         let program = Program::new(vec![Op::ActBack { dy: forged, y, act: Act::Relu }], vec![]);
         let mut cpu = Cpu::new(&plan, 1);
         cpu.state().items = 4;
-        cpu.run(&program, 1);
+        cpu.run(&program, 1).unwrap();
     }
 }

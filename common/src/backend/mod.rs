@@ -6,7 +6,8 @@
 pub mod cpu;
 mod memory;
 
-use crate::plan::{Buf, Program};
+use crate::plan::{Buf, Plan, Program};
+use crate::{Error, Result};
 
 pub use cpu::Cpu;
 
@@ -28,6 +29,13 @@ pub struct Adam {
     pub betas: [f32; 2],
     /// Added to the root of the second moment.
     pub eps: f32,
+}
+
+impl Adam {
+    /// The decay rates and epsilon of the paper.
+    pub fn new(lr: f32) -> Adam {
+        Adam { lr, betas: [0.9, 0.999], eps: 1e-8 }
+    }
 }
 
 /// All numbers that change from step to step. The host sets them between runs; inside a run `advance` moves them.
@@ -52,6 +60,10 @@ pub struct State {
 }
 
 impl State {
+    /// No items, nothing learnt, beta 1.
+    pub fn new(plan: &Plan) -> State {
+        State { seed: 0, epoch: 0, at: 0, items: 0, batch: plan.batch, beta: 1.0, adam: Adam::new(0.0), steps: 0 }
+    }
     /// Images of this batch that exist; the others weigh nothing.
     pub fn live(&self) -> usize {
         self.batch.min(self.items.saturating_sub(self.at))
@@ -67,18 +79,58 @@ impl State {
     }
 }
 
-/// A device with the buffers of a plan.
+/// A device with the buffers of a plan. Its errors are those of the device: memory that it has not, a device that is lost.
 pub trait Backend {
     /// Writes the first values of a buffer of floats.
-    fn upload(&mut self, to: Buf, values: &[f32]);
+    fn upload(&mut self, to: Buf, values: &[f32]) -> Result<()>;
     /// Fills a table of bytes.
-    fn upload_bytes(&mut self, to: Buf, values: Vec<u8>);
+    fn upload_bytes(&mut self, to: Buf, values: Vec<u8>) -> Result<()>;
     /// The order in which the images of the data are visited.
-    fn upload_order(&mut self, order: &[Visit]);
+    fn upload_order(&mut self, order: &[Visit]) -> Result<()>;
     /// The first values of a buffer of floats.
-    fn download(&self, from: Buf, into: &mut [f32]);
+    fn download(&self, from: Buf, into: &mut [f32]) -> Result<()>;
     /// The numbers that change.
     fn state(&mut self) -> &mut State;
-    /// Runs the program on so many batches in turn, without a word to the host in between.
-    fn run(&mut self, program: &Program, steps: usize);
+    /// Runs the program on so many batches in turn, without a word to the host in between. What a backend makes of a
+    /// program, say a captured graph, it may keep: equal programs do equal things.
+    fn run(&mut self, program: &Program, steps: usize) -> Result<()>;
+}
+
+/// Where programs run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Device {
+    /// On the CPU.
+    Cpu {
+        /// Threads that compute; the result is the same for any number.
+        threads: usize,
+    },
+}
+
+impl Device {
+    /// The name of the device, for records of a run.
+    pub fn name(self) -> &'static str {
+        match self {
+            Device::Cpu { .. } => "cpu",
+        }
+    }
+    /// A backend with the buffers of a plan.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where the device has not the memory.
+    pub fn open(self, plan: &Plan) -> Result<Box<dyn Backend>> {
+        match self {
+            Device::Cpu { threads } => {
+                let (needed, there) = (plan.bytes(), cpu::memory_of_machine());
+                if needed > there {
+                    return Err(Error::Unavailable(format!(
+                        "this needs {} MB of memory: expected at most the {} MB of this machine; try a smaller --batch, \
+                         --samples or --hidden",
+                        needed >> 20,
+                        there >> 20
+                    )));
+                }
+                Ok(Box::new(Cpu::new(plan, threads)))
+            }
+        }
+    }
 }

@@ -1,7 +1,5 @@
 //! Well-known models by name.
 
-use crate::{Error, Result};
-
 /// The settings that a name stands for; the command line may change each.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Preset {
@@ -43,10 +41,7 @@ pub const PRESETS: &[Preset] = &[
     },
 ];
 
-/// The preset of this name.
-pub fn preset(name: &str) -> Result<Preset> {
-    PRESETS.iter().find(|p| p.name == name).copied().ok_or_else(|| {
-        let names: Vec<&str> = PRESETS.iter().map(|p| p.name).collect();
-        Error::Usage(format!("--preset {name} is not known: expected one of {}", names.join(", ")))
-    })
+/// The preset of this name, which is one of [`PRESETS`].
+pub fn preset(name: &str) -> Preset {
+    *PRESETS.iter().find(|p| p.name == name).unwrap_or(&PRESETS[0])
 }

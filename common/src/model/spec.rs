@@ -132,14 +132,14 @@ impl Spec {
                 image[0], image[1]
             )));
         }
-        let positive = |name: &str, value: f64, zero: bool| {
-            if value.is_finite() && (value > 0.0 || (zero && value == 0.0)) {
-                return Ok(());
-            }
-            Err(Error::Usage(format!("--{name} is {value}: expected a positive number")))
-        };
-        positive("beta", self.objective.beta, true)?;
-        positive("lr", self.training.lr, false)?;
+        // The engine computes in f32, where a number may be infinite or 0 that is not so in f64.
+        let (beta, lr) = (self.objective.beta, self.training.lr);
+        if !(beta as f32).is_finite() || beta < 0.0 {
+            return Err(Error::Usage(format!("--beta is {beta:?}: expected 0 or more, within f32")));
+        }
+        if !(lr as f32).is_finite() || lr as f32 <= 0.0 {
+            return Err(Error::Usage(format!("--lr is {lr:?}: expected a number above 0, within f32")));
+        }
         for (name, value, most) in
             [("samples", self.objective.samples, 1 << 12), ("batch", self.training.batch, 1 << 20)]
         {
@@ -176,6 +176,8 @@ mod tests {
         assert!(message(|s| s.objective.beta = -1.0).contains("--beta is -1"));
         assert!(message(|s| s.objective.samples = 0).contains("--samples is 0"));
         assert!(message(|s| s.training.lr = f64::NAN).contains("--lr is NaN"));
+        assert!(message(|s| s.training.lr = 1e-60).contains("--lr is 1e-60"));
+        assert!(message(|s| s.objective.beta = 1e300).contains("--beta is 1e300"));
         assert!(message(|s| s.training.batch = 0).contains("--batch is 0"));
         let hidden = |s: &mut Spec| s.network = network([28, 28], vec![400, 0], 20);
         assert!(message(hidden).contains("--hidden"));

@@ -26,6 +26,9 @@ impl Stored {
     /// # Errors
     /// No such file; a file that is no model.
     pub fn open(path: &Path) -> Result<Stored> {
+        if path.as_os_str() == "-" {
+            return Err(Error::Usage("standard input is no place for a model: expected a file, or <(...)".into()));
+        }
         let name = path.display().to_string();
         let (bytes, regular) = read(path)?;
         let model = Model::from_bytes(&bytes, &name)?;
@@ -125,18 +128,17 @@ fn read(path: &Path) -> Result<(Vec<u8>, bool)> {
 /// Refuses a place where no model can be written, before any work is done for it.
 ///
 /// # Errors
-/// A folder that is not there; what is no regular file, such as a device.
+/// A folder that is not there; what is no regular file, such as a device or, as `-`, standard output.
 pub fn writable(path: &Path) -> Result<()> {
     let name = path.display();
-    if fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
+    if path.as_os_str() == "-" || fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
         return Err(Error::Usage(format!("{name} is no regular file: expected a place for a new file")));
     }
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if folder.is_dir() {
-        Ok(())
-    } else {
-        Err(Error::NoInput(format!("{}: no such folder; make it first", folder.display())))
+    if !folder.is_dir() {
+        return Err(Error::NoInput(format!("{}: no such folder; make it first", folder.display())));
     }
+    Output::open(Some(path), Kind::Binary).map(drop) // a temporary file, and nothing under this name
 }
 
 impl Model {

@@ -9,7 +9,7 @@ mod program;
 pub mod reverse;
 
 pub use op::{Act, Buf, Cell, Learn, Op, Param, Rows, Table};
-pub use program::{Program, Step};
+pub use program::{Call, Program};
 
 /// What a buffer holds, so that a backend can allocate it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,6 +77,17 @@ impl Plan {
         block
     }
 
+    /// Bytes that a device needs for the buffers, within a part in a hundred.
+    pub fn bytes(&self) -> u64 {
+        let images = self.batch.next_multiple_of(self.block()) as u64;
+        let of = |kind: &Kind| match *kind {
+            Kind::Rows(width) => 4 * images * width as u64,
+            Kind::Param([inp, out]) | Kind::Moment([inp, out]) => 4 * inp as u64 * out.next_multiple_of(16) as u64,
+            Kind::Table(items, width, Cell::Byte) => items as u64 * width as u64,
+            Kind::Table(items, width, Cell::Float) => 4 * items as u64 * width as u64,
+        };
+        self.kinds.iter().map(of).sum()
+    }
     fn buf(&mut self, kind: Kind) -> Buf {
         self.kinds.push(kind);
         Buf(self.kinds.len() as u32 - 1)
@@ -116,10 +127,10 @@ impl Plan {
 
     // Layers: each makes its buffers, writes its operation and returns its output.
 
-    /// The images of the batch, times `scale`: `[N, width]`.
-    pub fn gather(&mut self, from: Table, scale: f32) -> Rows {
+    /// The images of the batch, divided by `unit`: `[N, width]`.
+    pub fn gather(&mut self, from: Table, unit: f32) -> Rows {
         let y = self.rows(1, from.width);
-        self.ops.push(Op::Gather { y, from, scale });
+        self.ops.push(Op::Gather { y, from, unit });
         y
     }
     /// One layer of `out` units: `[N, P, out]`.

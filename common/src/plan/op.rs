@@ -79,8 +79,8 @@ pub enum Act {
 #[allow(missing_docs)] // the formula of a variant says what its fields are
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Op {
-    /// `y[n] = scale · from[row of image n]`; an image past the end of the epoch is zero
-    Gather { y: Rows, from: Table, scale: f32 },
+    /// `y[n] = from[row of image n] / unit`; an image past the end of the epoch is zero
+    Gather { y: Rows, from: Table, unit: f32 },
     /// `y[r] = act(x[r] W + b)`
     Linear { y: Rows, x: Rows, w: Param, b: Param, act: Act },
     /// `dy[r] *= act'(y[r])`
@@ -137,6 +137,16 @@ impl Op {
             Bernoulli { loss, logits, target } => of(&[loss], &[logits, target]),
             BernoulliBack { dlogits, weight, logits, target } => of(&[dlogits], &[weight, logits, target]),
             Elbo { terms, wr, wk, recon, kl } => (vec![terms.buf, wr.buf, wk.buf], vec![recon.buf, kl.buf]),
+        }
+    }
+}
+
+impl Op {
+    /// The table that it writes, by the positions of its images.
+    pub fn table_written(&self) -> Option<Buf> {
+        match self {
+            Op::Elbo { terms, .. } => Some(terms.buf),
+            _ => None,
         }
     }
 }

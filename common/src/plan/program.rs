@@ -4,7 +4,7 @@ use super::op::{Buf, Learn, Op};
 
 /// An operation with the buffers it may touch.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Step {
+pub struct Call {
     /// The operation.
     pub op: Op,
     /// What it writes; for an operation that adds to its output, or changes it, also what it reads.
@@ -16,29 +16,33 @@ pub struct Step {
 /// A step: `rows`, which treat each image by itself, in order; then `weights`, each by itself.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Program {
-    rows: Vec<Step>,
+    rows: Vec<Call>,
     weights: Vec<Learn>,
 }
 
 impl Program {
-    /// Panics on what would make two views of one memory: an operation that reads what it writes, or a parameter
-    /// learnt twice.
+    /// Panics on what would make two views of one memory: an operation that reads what it writes, a table that is both
+    /// read, whole, and written, or a parameter learnt twice.
     pub fn new(rows: Vec<Op>, weights: Vec<Learn>) -> Program {
         let rows = rows.into_iter().map(|op| {
             let (written, read) = op.touches();
             for (i, w) in written.iter().enumerate() {
                 assert!(!read.contains(w) && !written[..i].contains(w), "{op:?} overlaps itself");
             }
-            Step { op, written, read }
+            Call { op, written, read }
         });
-        let rows = rows.collect();
+        let rows: Vec<Call> = rows.collect();
+        let written_tables = rows.iter().filter_map(|call| call.op.table_written());
+        for table in written_tables {
+            assert!(rows.iter().all(|call| !call.read.contains(&table)), "{table:?} is both read and written");
+        }
         let mut learnt: Vec<Buf> = weights.iter().map(|l| l.param().buf).collect();
         learnt.sort();
         assert!(learnt.windows(2).all(|p| p[0] != p[1]), "a parameter is learnt twice");
         Program { rows, weights }
     }
     /// What is done to each image.
-    pub fn rows(&self) -> &[Step] {
+    pub fn rows(&self) -> &[Call] {
         &self.rows
     }
     /// What is done to each parameter.
@@ -58,6 +62,16 @@ mod tests {
         let mut plan = Plan::new(4);
         let y = plan.rows(1, 3);
         Program::new(vec![Op::ActBack { dy: y, y, act: Act::Relu }], vec![]);
+    }
+
+    #[test]
+    #[should_panic(expected = "both read and written")]
+    fn a_table_that_is_both_read_and_written_is_refused() {
+        let mut plan = Plan::new(4);
+        let (recon, kl) = (plan.rows(1, 1), plan.rows(1, 1));
+        let terms = plan.elbo(4, recon, kl);
+        plan.gather(terms, 1.0);
+        Program::new(plan.take(), vec![]);
     }
 
     #[test]

@@ -9,15 +9,19 @@ struct Gradients<'a> {
 }
 
 impl Gradients<'_> {
+    /// The gradient of y, cut into the rows that y is cut into, whoever made it.
+    fn known(&self, y: Rows) -> Option<Rows> {
+        let (_, d) = self.of.iter().find(|(b, _)| *b == y.buf)?;
+        Some(Rows { per: y.per, width: y.width, ..*d })
+    }
     /// The gradient of what a later operation has used. Panics where none has: the model computes it in vain.
     fn of(&self, y: Rows) -> Rows {
-        let known = self.of.iter().find(|(b, _)| *b == y.buf).map(|(_, d)| *d);
-        known.unwrap_or_else(|| panic!("nothing that is learnt uses {y:?}"))
+        self.known(y).unwrap_or_else(|| panic!("nothing that is learnt uses {y:?}"))
     }
     /// The gradient buffer of x, and whether something has written it already.
     fn toward(&mut self, x: Rows) -> (Rows, bool) {
-        if let Some((_, d)) = self.of.iter().find(|(b, _)| *b == x.buf) {
-            return (*d, true);
+        if let Some(d) = self.known(x) {
+            return (d, true);
         }
         let d = self.plan.like(x);
         self.of.push((x.buf, d));

@@ -33,12 +33,10 @@ enum Frames {
 }
 
 impl Reader {
-    /// Opens the file of the command line, or standard input. A bare .npy, which names nothing, is called `bare_name`
-    /// unless the command line says otherwise.
+    /// Opens the file of the command line, or standard input. A bare .npy, which names nothing, is called `bare_name`.
     ///
     /// A terminal is [`Error::Usage`], a file that is not there [`Error::NoInput`], all that is no stream [`Error::Data`].
     pub fn open(args: &InputArgs, bare_name: &str) -> Result<Reader> {
-        let bare_name = args.name.as_deref().unwrap_or(bare_name);
         match args.file.as_deref().filter(|f| f.as_os_str() != "-") {
             Some(path) => Reader::open_file(path, bare_name),
             None => Reader::from_file(fd::stdin().map_err(|e| Error::io(STDIN, e))?, STDIN, bare_name),

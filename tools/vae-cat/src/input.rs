@@ -107,7 +107,7 @@ impl Frames {
 
 /// A reader of the file at `path`, or of standard input for `-`.
 fn open(path: &str, name: &str) -> Result<Reader> {
-    Reader::open(&InputArgs { file: Some(PathBuf::from(path)), name: None }, name)
+    Reader::open(&InputArgs { file: Some(PathBuf::from(path)) }, name)
 }
 
 /// `NAME=FILE`, unless a folder comes before the `=`.

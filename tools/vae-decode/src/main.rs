@@ -1,6 +1,7 @@
 //! Latents in, images out.
 
 use clap::Parser;
+use common::backend::Device;
 use common::cli::{InputArgs, OutputArgs};
 use common::dataset::ids;
 use common::infer::Decoder;
@@ -56,19 +57,20 @@ fn run(args: Args) -> Result<()> {
     head.need(&args.tensor)?;
     let model = Stored::find(&mut reader, args.model.as_deref())?;
     let [h, w] = model.spec.network.image();
+    args.keep.iter().try_for_each(|name| head.need(name).map(drop))?;
     if !args.keep.contains(&args.tensor) {
         head.remove_tensor(&args.tensor);
     }
     head.set_tensor("x_hat", Spec::new(if args.u8 { Dtype::U8 } else { Dtype::F32 }, &[h, w]));
 
-    let mut decoder = Decoder::new(&model, args.threads.count())?;
+    let mut decoder = Decoder::new(&model, Device::Cpu { threads: args.threads.count() })?;
     let mut seen = 0;
     Writer::create(&args.output, head)?.filter(reader, |mut data| {
         let z = data.f32(&args.tensor)?.into_dimensionality::<Ix2>().map_err(|_| {
             let shape = data.get(&args.tensor).map(Tensor::shape).unwrap_or_default();
             Error::Data(format!("tensor {} has shape {shape:?}: expected latents [N, Z]", args.tensor))
         })?;
-        let mut x_hat = decoder.decode(z.view())?;
+        let mut x_hat = decoder.decode(z.view(), seen)?;
         if args.bernoulli {
             draw(&mut x_hat, &ids(&data, seen)?, args.seed);
         }

@@ -1,6 +1,7 @@
 //! Images in, latents out.
 
 use clap::Parser;
+use common::backend::Device;
 use common::cli::{InputArgs, OutputArgs};
 use common::dataset::Dataset;
 use common::infer::Encoder;
@@ -74,6 +75,7 @@ fn run(args: Args) -> Result<()> {
     let reader = Reader::open(&args.input, &args.tensor)?;
     let mut head = reader.head().clone();
     let images = head.need(&args.tensor)?;
+    args.keep.iter().try_for_each(|name| head.need(name).map(drop))?;
     let kept = args.keep.contains(&args.tensor);
     if !kept {
         head.remove_tensor(&args.tensor);
@@ -85,7 +87,7 @@ fn run(args: Args) -> Result<()> {
 
     let cell = if images.dtype.is_whole() { Cell::Byte } else { Cell::Float };
     let sample = args.sample.then_some(args.seed);
-    let mut encoder = Encoder::new(&stored.model, cell, sample, args.threads.count())?;
+    let mut encoder = Encoder::new(&stored.model, cell, sample, Device::Cpu { threads: args.threads.count() })?;
     let mut writer = Writer::create(&args.output, head)?;
     if let Some(model) = model_frame {
         writer.write(model)?;

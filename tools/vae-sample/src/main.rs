@@ -2,11 +2,11 @@
 
 use clap::Parser;
 use common::cli::OutputArgs;
+use common::infer::prior;
 use common::model::Stored;
-use common::rng::{Purpose, normals};
 use common::stream::{Data, Dtype, Head, Spec, Tensor, Writer};
 use common::{Result, cli};
-use ndarray::{Array1, Array2};
+use ndarray::Array1;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -54,11 +54,7 @@ fn run(args: Args) -> Result<()> {
         let number = args.number as usize;
         for first in (0..number).step_by(args.batch) {
             let count = args.batch.min(number - first);
-            let mut z = Array2::zeros([count, latent]);
-            for (k, mut row) in z.rows_mut().into_iter().enumerate() {
-                let row = row.as_slice_mut().expect("a row of a new array is contiguous");
-                normals(row, args.seed, Purpose::Prior, [0, (first + k) as u32, 0]);
-            }
+            let z = prior(latent, args.seed, first, count);
             let i: Array1<i64> = (first..first + count).map(|i| i as i64).collect();
             let data = Data::new([("z", Tensor::from_array(&z)), ("i", Tensor::from_array(&i))]);
             writer.write(data)?;

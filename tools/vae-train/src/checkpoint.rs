@@ -3,6 +3,7 @@
 use common::model::{Model, Stored, writable};
 use common::train::Trainer;
 use common::{Error, Result};
+use std::cell::RefCell;
 use std::fs;
 use std::io::{Write, stderr};
 use std::path::{Path, PathBuf};
@@ -15,6 +16,8 @@ pub struct Checkpoints {
     path: PathBuf,
     /// Asked for by name, so not removed when the run is complete.
     kept: bool,
+    /// The last one of this run.
+    last: RefCell<Option<PathBuf>>,
 }
 
 impl Checkpoints {
@@ -24,9 +27,11 @@ impl Checkpoints {
             name.push(".ckpt");
             PathBuf::from(name)
         };
-        let checkpoints = Checkpoints { path: asked.map_or_else(default, Path::to_path_buf), kept: asked.is_some() };
+        let path = asked.map_or_else(default, Path::to_path_buf);
+        let checkpoints = Checkpoints { path, kept: asked.is_some(), last: RefCell::new(None) };
         writable(&checkpoints.of(0))?;
-        if checkpoints.of(0) == output {
+        let same_folder = fs::canonicalize(folder(output)).ok() == fs::canonicalize(folder(&checkpoints.path)).ok();
+        if same_folder && output.file_name().is_some_and(|name| checkpoints.is_one(name)) {
             return Err(Error::Usage("--checkpoint and -o name the same file: expected two".into()));
         }
         Ok(checkpoints)
@@ -35,47 +40,66 @@ impl Checkpoints {
         self.kept
     }
     /// The name without its folder, cut at `{epoch}` if that is in it.
-    fn name(&self) -> (&Path, Option<(&str, &str)>) {
-        let folder = self.path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        (folder, self.path.file_name().and_then(|n| n.to_str()).and_then(|n| n.split_once(EPOCH)))
+    fn pattern(&self) -> Option<(&str, &str)> {
+        self.path.file_name()?.to_str()?.split_once(EPOCH)
     }
     fn of(&self, epoch: usize) -> PathBuf {
-        match self.name().1 {
+        match self.pattern() {
             Some((before, after)) => self.path.with_file_name(format!("{before}{epoch}{after}")),
             None => self.path.clone(),
         }
     }
+    /// The epoch in the name of a file, if it is one of ours.
+    fn epoch(&self, name: &std::ffi::OsStr) -> Option<usize> {
+        let (before, after) = self.pattern()?;
+        let digits = name.to_str()?.strip_prefix(before)?.strip_suffix(after)?;
+        digits.parse().ok().filter(|epoch: &usize| epoch.to_string() == digits)
+    }
+    fn is_one(&self, name: &std::ffi::OsStr) -> bool {
+        self.epoch(name).is_some() || self.path.file_name() == Some(name)
+    }
     /// The file of the furthest epoch that is there.
     fn newest(&self) -> Option<PathBuf> {
-        let (folder, Some((before, after))) = self.name() else {
+        if self.pattern().is_none() {
             return Some(self.path.clone()).filter(|p| p.exists());
-        };
-        let epoch = |entry: fs::DirEntry| {
-            entry.file_name().to_str()?.strip_prefix(before)?.strip_suffix(after)?.parse::<usize>().ok()
-        };
-        let newest = fs::read_dir(folder).ok()?.filter_map(|entry| epoch(entry.ok()?)).max()?;
-        Some(self.of(newest))
+        }
+        let epochs = fs::read_dir(folder(&self.path)).ok()?.filter_map(|entry| self.epoch(&entry.ok()?.file_name()));
+        Some(self.of(epochs.max()?))
     }
 
-    /// The state to go on from, if there is one.
-    pub fn latest(&self) -> Result<Option<Model>> {
-        self.newest().map(|path| Ok(Stored::open(&path)?.model)).transpose()
-    }
-    /// Tells of a state that a new run is about to replace.
-    pub fn warn_of_replacing(&self) {
-        if let Some(path) = self.newest() {
-            let path = path.display();
-            let _ = writeln!(
-                stderr(),
-                "vae-train: {path} is of an earlier run and will be replaced; --resume goes on from it"
-            );
+    /// With `resume` the state to go on from, if there is one. Without, tells of one that this run will replace, and
+    /// refuses those of a pattern, which a later --resume could not tell from this run's.
+    pub fn begin(&self, resume: bool, output: &Path) -> Result<Option<Model>> {
+        let (newest, output) = (self.newest(), output.display());
+        match newest {
+            Some(path) if resume => {
+                let model = Stored::open(&path)?.model;
+                *self.last.borrow_mut() = Some(path);
+                return Ok(Some(model));
+            }
+            Some(path) if self.pattern().is_some() => {
+                let path = path.display();
+                return Err(Error::Usage(format!(
+                    "{path} is of an earlier run: expected none; --resume goes on, or remove it"
+                )));
+            }
+            Some(path) => {
+                tell(&format!("{} is of an earlier run and will be replaced; --resume goes on from it", path.display()))
+            }
+            None if resume && Path::new(&output.to_string()).exists() => {
+                tell(&format!("no checkpoint, so training starts anew, and {output} will be replaced"));
+            }
+            None => {}
         }
+        Ok(None)
     }
     /// Writes the state as it is now.
     pub fn save(&self, trainer: &Trainer) -> Result<()> {
         let progress = trainer.progress();
-        let epoch = progress.epoch - (progress.at == 0) as usize;
-        trainer.checkpoint().map_err(|e| self.mention(e))?.save(&self.of(epoch)).map(|_| ())
+        let path = self.of(progress.epoch - (progress.at == 0) as usize);
+        trainer.checkpoint()?.save(&path)?;
+        *self.last.borrow_mut() = Some(path);
+        Ok(())
     }
     /// After a complete run, unless it was asked for by name.
     pub fn remove(&self) {
@@ -86,7 +110,7 @@ impl Checkpoints {
 
     /// Adds to the error of a run that failed what is left of it.
     pub fn mention(&self, error: Error) -> Error {
-        match (error, self.newest()) {
+        match (error, &*self.last.borrow()) {
             (Error::Failed(message), Some(path)) => {
                 Error::Failed(format!("{message}; the last good checkpoint is {}", path.display()))
             }
@@ -95,14 +119,23 @@ impl Checkpoints {
     }
     /// What to say when a signal has stopped the run.
     pub fn interrupted(&self, signal: i32) -> Error {
-        let path = self.newest().unwrap_or_else(|| self.path.clone());
-        let mut command: Vec<String> = std::env::args().collect();
+        let mut command: Vec<String> = std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect();
         if !command.iter().any(|arg| arg == "--resume") {
             command.push("--resume".into());
         }
-        let message = format!("stopped; {} has the state; to go on: {}", path.display(), shell(&command));
+        let state =
+            self.last.borrow().as_ref().map_or_else(String::new, |path| format!("{} has the state; ", path.display()));
+        let message = format!("stopped; {state}with the same images, to go on: {}", shell(&command));
         Error::Interrupted { signal, message }
     }
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn tell(message: &str) {
+    let _ = writeln!(stderr(), "vae-train: {message}"); // where it fails, nobody can be told
 }
 
 /// A command line that a shell reads as these words.

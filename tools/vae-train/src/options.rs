@@ -1,17 +1,19 @@
 //! The command line, and what it asks for.
 
 use clap::Parser;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use common::cli::{InputArgs, ThreadArgs};
 use common::dataset::Dataset;
-use common::model::{DataSpec, Likelihood, Network, Objective, Spec, Training, preset};
+use common::images;
+use common::model::{DataSpec, Likelihood, Network, Objective, PRESETS, Preset, Spec, Training, preset, writable};
 use common::network::judged;
 use common::output::{Kind, Output};
 use common::plan::{Cell, Plan};
 use common::stream::Reader;
-use common::{Error, Result};
-use std::io::{IsTerminal, Write};
+use common::{Error, Result, cli};
+use std::io::Write;
 use std::num::NonZeroU64;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Train a VAE on a stream of images
 ///
@@ -31,13 +33,13 @@ pub struct Args {
     /// Where the model goes, when training is complete
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// A well-known model; the options below change it: mlp-400-20, mlp-512-256-2
-    #[arg(long, value_name = "NAME", default_value = "mlp-400-20", help_heading = "Model")]
+    /// A well-known model, from whose settings the options below depart
+    #[arg(long, value_name = "NAME", default_value = "mlp-400-20", value_parser = presets(), help_heading = "Model")]
     pub preset: String,
-    /// Units of each hidden layer, from the image inwards
+    /// Units of each hidden layer, from the image inwards [default: the preset's]
     #[arg(long, value_name = "N,N", value_delimiter = ',', help_heading = "Model")]
     pub hidden: Option<Vec<usize>>,
-    /// Dimensions of z
+    /// Dimensions of z [default: the preset's]
     #[arg(long, value_name = "N", help_heading = "Model")]
     pub latent: Option<usize>,
     /// Weight of the KL in the loss
@@ -46,13 +48,13 @@ pub struct Args {
     /// Draws of z for each image
     #[arg(long, value_name = "L", default_value_t = 1, help_heading = "Training")]
     pub samples: usize,
-    /// Times that every image is seen
+    /// Times that every image is seen [default: the preset's]
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub epochs: Option<usize>,
-    /// Images in a step
+    /// Images in a step [default: the preset's]
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub batch: Option<usize>,
-    /// Adam's step size
+    /// Adam's step size [default: the preset's]
     #[arg(long, value_name = "LR", help_heading = "Training")]
     pub lr: Option<f64>,
     /// Key of all randomness: the same seed gives the same bytes
@@ -68,7 +70,7 @@ pub struct Args {
     /// Write it every N steps instead of after each epoch
     #[arg(long, value_name = "N", help_heading = "Checkpoints")]
     pub every: Option<NonZeroU64>,
-    /// Go on from the checkpoint if it is there, else start; --epochs may have grown
+    /// Go on from the checkpoint if it is there, else start; from one that was named, with more --epochs too
     #[arg(long, help_heading = "Checkpoints")]
     pub resume: bool,
     /// Write a stream instead of plain JSON: the same records, and after each epoch N images in the groups `recon` (x,
@@ -85,7 +87,31 @@ pub struct Args {
     pub threads: ThreadArgs,
 }
 
+/// The names of the presets, with what they are.
+fn presets() -> PossibleValuesParser {
+    let about = |p: &Preset| {
+        let Preset { lr, batch, epochs, .. } = p;
+        format!("{}; lr {lr}, batches of {batch}, {epochs} epochs", p.about)
+    };
+    PossibleValuesParser::new(PRESETS.iter().map(|p| PossibleValue::new(p.name).help(about(p))))
+}
+
 impl Args {
+    /// Refuses what can be refused before any image is read. Gives the place of the model.
+    pub fn check(&self) -> Result<&Path> {
+        let output = self.output.as_deref();
+        let output = output.ok_or_else(|| Error::Usage("no place for the model: expected -o FILE".into()))?;
+        writable(output)?;
+        self.spec_of([1, 1], DataSpec { range: [0.0, 1.0], images: 0, sha256: String::new() })?;
+        match &self.test {
+            Some(path) if path.as_os_str() == "-" => Err(Error::Usage(
+                "--test -: expected a file or FIFO, since standard input is for training images".into(),
+            )),
+            Some(path) if !path.exists() => Err(Error::NoInput(format!("--test {}: no such file", path.display()))),
+            _ => Ok(output),
+        }
+    }
+
     /// The run that is asked for, over these images.
     pub fn spec(&self, data: &Dataset) -> Result<Spec> {
         let data_spec = DataSpec { range: [0.0, 1.0], images: data.items(), sha256: data.sha256() };
@@ -93,7 +119,7 @@ impl Args {
     }
 
     fn spec_of(&self, image: [usize; 2], data: DataSpec) -> Result<Spec> {
-        let preset = preset(&self.preset)?;
+        let preset = preset(&self.preset);
         let spec = Spec {
             vae_model: Spec::VERSION,
             network: Network::Mlp {
@@ -129,15 +155,11 @@ impl Args {
 
 /// Shows what would be trained.
 pub fn describe(args: &Args) -> Result<()> {
-    let image = if args.input.file.is_none() && std::io::stdin().is_terminal() {
-        [28, 28]
-    } else {
+    let image = if args.input.file.is_some() || cli::stdin_holds_something() {
         let reader = Reader::open(&args.input, "x")?;
-        match reader.head().need("x")?.shape[..] {
-            [h, w] | [1, h, w] => [h, w],
-            [d] if d.isqrt().pow(2) == d => [d.isqrt(); 2],
-            ref other => return Err(Error::Data(format!("x has items of shape {other:?}: expected images [H, W]"))),
-        }
+        images::size(&reader.head().need("x")?.shape, None)?
+    } else {
+        [28, 28]
     };
     let spec = args.spec_of(image, DataSpec { range: [0.0, 1.0], images: 0, sha256: String::new() })?;
     let mut plan = Plan::new(spec.training.batch);

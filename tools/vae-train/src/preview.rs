@@ -1,11 +1,11 @@
 //! Pictures of a model in training: the same images and the same noise after every epoch.
 
 use common::Result;
+use common::backend::Device;
 use common::dataset::Dataset;
 use common::images::Pixels;
-use common::infer::{Decoder, Encoder};
+use common::infer::{Decoder, Encoder, prior};
 use common::model::Model;
-use common::rng::{Purpose, normals};
 use common::stream::{Data, Tensor};
 use ndarray::Array2;
 
@@ -21,27 +21,23 @@ impl Preview {
     }
 
     /// The groups `recon`, x and x_hat through a drawn z, and `sample`, x_hat of draws from the prior.
-    pub fn frames(&self, model: &Model, epoch: usize, threads: usize) -> Result<Vec<Data>> {
+    pub fn frames(&self, model: &Model, epoch: usize, device: Device) -> Result<Vec<Data>> {
         let (count, seed) = (self.images.items(), model.spec.training.seed);
         let [h, w] = self.images.image();
-        let mut decoder = Decoder::new(model, threads)?;
+        let mut decoder = Decoder::new(model, device)?;
         let mut decoded = |z: &Array2<f32>| {
-            let x_hat = decoder.decode(z.view())?.into_shape_with_order((count, h, w));
+            let x_hat = decoder.decode(z.view(), 0)?.into_shape_with_order((count, h, w));
             Ok(Tensor::from_array(&x_hat.expect("a row holds H times W pixels")))
         };
 
-        let latents = Encoder::new(model, self.images.cell(), Some(seed), threads)?.encode(&self.images)?;
+        let latents = Encoder::new(model, self.images.cell(), Some(seed), device)?.encode(&self.images)?;
         let x = match self.images.pixels() {
             Pixels::U8(a) => Tensor::from_array(a),
             Pixels::F32(a) => Tensor::from_array(a),
         };
         let recon = [("x", x), ("x_hat", decoded(&latents.z.unwrap_or(latents.mu))?)];
 
-        let mut z = Array2::zeros([count, model.spec.network.latent()]);
-        for (i, mut row) in z.rows_mut().into_iter().enumerate() {
-            let row = row.as_slice_mut().expect("a row of a new array is contiguous");
-            normals(row, seed, Purpose::Prior, [0, i as u32, 0]);
-        }
+        let z = prior(model.spec.network.latent(), seed, 0, count);
         let sample = [("x_hat", decoded(&z)?)];
         let group = |name: &str, data: Data| Data { group: Some(name.into()), epoch: Some(epoch as u64), ..data };
         Ok(vec![group("recon", Data::new(recon)), group("sample", Data::new(sample))])

@@ -3,7 +3,7 @@
 use common::model::Spec;
 use common::train::{Losses, Trainer};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::{IsTerminal, stderr};
+use std::io::{IsTerminal, Write, stderr};
 use std::time::{Duration, Instant};
 
 /// How often the run comes back from the device, to show itself and to hear signals.
@@ -29,6 +29,12 @@ impl Progress {
         let bar = ProgressBar::with_draw_target(Some(steps as u64), target).with_style(style);
         Progress { bar, lines: terminal || verbose, epochs, pace: 1, since: Instant::now() }
     }
+    /// Tells of a run that goes on.
+    pub fn begin(&self, trainer: &Trainer) {
+        if trainer.taken() > 0 {
+            self.say(&format!("going on after step {}", trainer.taken()));
+        }
+    }
     /// How many steps to take now: a beat's worth, and not past the next checkpoint.
     pub fn steps(&mut self, to_checkpoint: Option<u64>) -> usize {
         self.since = Instant::now();
@@ -38,7 +44,7 @@ impl Progress {
     pub fn show(&mut self, trainer: &Trainer, taken: u64) {
         let pace = BEAT.as_secs_f64() / (self.since.elapsed().as_secs_f64() / taken.max(1) as f64);
         self.pace = (pace as usize).clamp(1, 2 * self.pace);
-        self.bar.set_position(trainer.spec().training.steps);
+        self.bar.set_position(trainer.taken());
     }
     pub fn epoch(&self, number: usize, [train, test]: [Option<&Losses>; 2], seconds: f64) {
         let show = |name: &str, losses: Option<&Losses>| {
@@ -52,9 +58,10 @@ impl Progress {
             show("test", test)
         ));
     }
-    pub fn say(&self, line: &str) {
+    fn say(&self, line: &str) {
         if self.lines {
-            self.bar.suspend(|| eprintln!("{line}"));
+            // Where it cannot be written, the run matters more.
+            self.bar.suspend(|| drop(writeln!(stderr(), "{line}")));
         }
     }
     pub fn finish(&self) {

@@ -3,6 +3,7 @@
 //! A reader that goes away does not lose the run: from then on nothing is reported. Any other failure to write is kept
 //! for the end, when the model is safe.
 
+use common::backend::Device;
 use common::dataset::Dataset;
 use common::model::Spec;
 use common::output::{Kind, Output};
@@ -42,8 +43,8 @@ impl Report {
         }
     }
 
-    fn record(&mut self, record: Value) {
-        let Value::Object(record) = record else { return };
+    /// Writes one record.
+    pub fn record(&mut self, record: Map<String, Value>) {
         self.attempt(|to| match to {
             To::Stream(writer) => writer.write(record),
             To::Lines(output) => {
@@ -51,50 +52,6 @@ impl Report {
                 output.write_all(line.as_bytes()).and_then(|()| output.flush()).map_err(|e| output.error(e))
             }
         });
-    }
-
-    /// The objective in full, the options, the data and the device.
-    pub fn run(&mut self, spec: &Spec, test: Option<&Dataset>, threads: usize) {
-        let mut record = json!({
-            "kind": "run",
-            "tool": spec.tool,
-            "network": spec.network,
-            "objective": spec.objective,
-            "reduction": "summed over pixels and dimensions, averaged over images, nats",
-            "training": spec.training,
-            "data": spec.data,
-            "device": "cpu",
-            "threads": threads,
-        });
-        if let Some(test) = test {
-            record["test"] = json!({"images": test.items(), "sha256": test.sha256()});
-        }
-        self.record(record);
-    }
-
-    /// The losses of an epoch; `seconds` were spent on training, over `images`.
-    pub fn epoch(
-        &mut self,
-        number: usize,
-        trainer: &Trainer,
-        [train, test]: [Option<&Losses>; 2],
-        seconds: f64,
-        images: usize,
-    ) {
-        let mut record = json!({
-            "kind": "epoch",
-            "epoch": number,
-            "epochs": trainer.spec().training.epochs,
-            "steps": trainer.spec().training.steps,
-        });
-        for (name, losses) in [("train", train), ("test", test)] {
-            if let Some(losses) = losses {
-                record[name] = parts(losses);
-            }
-        }
-        record["images_per_second"] = rounded(images as f64 / seconds, 0);
-        record["seconds"] = rounded(seconds, 3);
-        self.record(record);
     }
 
     /// Pictures of an epoch.
@@ -107,17 +64,8 @@ impl Report {
         }
     }
 
-    /// The model that was written, and the end.
-    pub fn done(mut self, model: &Path, sha256: &str, trainer: &Trainer, seconds: f64) -> Result<()> {
-        let training = &trainer.spec().training;
-        self.record(json!({
-            "kind": "done",
-            "model": model.display().to_string(),
-            "sha256": sha256,
-            "epochs": training.epochs,
-            "steps": training.steps,
-            "seconds": rounded(seconds, 3),
-        }));
+    /// Ends what was written.
+    pub fn finish(self) -> Result<()> {
         let finished = match self.to {
             Some(To::Stream(writer)) => writer.finish(),
             Some(To::Lines(output)) => output.commit(),
@@ -127,6 +75,77 @@ impl Report {
             Err(Error::Closed) => Ok(()),
             other => other,
         }
+    }
+    /// Ends it with the error that ends the run.
+    pub fn fail(self, error: Error) -> Error {
+        match self.to {
+            Some(To::Stream(writer)) => writer.fail(error),
+            _ => error,
+        }
+    }
+}
+
+/// The objective in full, the options, the data and the device.
+pub fn run(spec: &Spec, test: Option<&Dataset>, device: Device) -> Map<String, Value> {
+    let mut record = object(json!({
+        "kind": "run",
+        "tool": spec.tool,
+        "network": spec.network,
+        "objective": spec.objective,
+        "reduction": "summed over pixels and dimensions, averaged over images, nats",
+        "training": spec.training,
+        "data": spec.data,
+        "device": device.name(),
+    }));
+    let Device::Cpu { threads } = device;
+    record.insert("threads".into(), threads.into());
+    if let Some(test) = test {
+        let how = "with a drawn z, as in training; the same noise after every epoch";
+        record.insert("test".into(), json!({"images": test.items(), "sha256": test.sha256(), "evaluated": how}));
+    }
+    record
+}
+
+/// The losses of an epoch; `seconds` were spent on training, over `images`.
+pub fn epoch(
+    number: usize,
+    trainer: &Trainer,
+    [train, test]: [Option<&Losses>; 2],
+    seconds: f64,
+    images: usize,
+) -> Map<String, Value> {
+    let mut record = object(json!({
+        "kind": "epoch",
+        "epoch": number,
+        "epochs": trainer.spec().training.epochs,
+        "steps": trainer.taken(),
+    }));
+    for (name, losses) in [("train", train), ("test", test)] {
+        if let Some(losses) = losses {
+            record.insert(name.into(), parts(losses));
+        }
+    }
+    record.insert("images_per_second".into(), rounded(images as f64 / seconds, 0));
+    record.insert("seconds".into(), rounded(seconds, 3));
+    record
+}
+
+/// The model that was written.
+pub fn done(model: &Path, sha256: &str, trainer: &Trainer, seconds: f64) -> Map<String, Value> {
+    object(json!({
+        "kind": "done",
+        "model": model.display().to_string(),
+        "sha256": sha256,
+        "epochs": trainer.spec().training.epochs,
+        "steps": trainer.taken(),
+        "seconds": rounded(seconds, 3),
+    }))
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        other => unreachable!("{other} is no object"),
     }
 }
 

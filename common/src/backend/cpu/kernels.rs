@@ -8,13 +8,13 @@ use crate::math::{bernoulli as bce, exp, sigmoid as logistic, sum2};
 use crate::plan::{Act, Cell, Table};
 use std::ops::Range;
 
-/// y = scale · from[row]
+/// y = from[row] / unit
 #[inline(always)]
-pub(super) fn gather(y: &mut [f32], at: &Block, from: Table, row: usize, scale: f32) {
+pub(super) fn gather(y: &mut [f32], at: &Block, from: Table, row: usize, unit: f32) {
     let row = row * from.width..(row + 1) * from.width;
     match from.cell {
-        Cell::Byte => y.iter_mut().zip(&at.bytes(from)[row]).for_each(|(y, v)| *y = *v as f32 * scale),
-        Cell::Float => y.iter_mut().zip(&at.floats(from)[row]).for_each(|(y, v)| *y = *v * scale),
+        Cell::Byte => y.iter_mut().zip(&at.bytes(from)[row]).for_each(|(y, v)| *y = *v as f32 / unit),
+        Cell::Float => y.iter_mut().zip(&at.floats(from)[row]).for_each(|(y, v)| *y = *v / unit),
     }
 }
 

@@ -9,7 +9,8 @@ mod product;
 mod team;
 
 use super::memory::{Block, Memory, Tile};
-use super::{Adam, Backend, State, Visit};
+use super::{Backend, State, Visit};
+use crate::Result;
 use crate::plan::{Buf, Learn, Op, Plan, Program};
 use crate::rng::{self, Purpose};
 use kernels as k;
@@ -17,6 +18,7 @@ pub(crate) use panels::Panels;
 use product::Turned;
 use pulp::{Arch, Simd, WithSimd};
 use std::ops::Range;
+use std::thread::Builder;
 use team::{Barrier, Guard, Jobs};
 
 /// The buffers of a plan in main memory, and the number of threads that work on them.
@@ -30,37 +32,40 @@ pub struct Cpu {
 impl Cpu {
     /// Allocates the buffers of a plan. The state starts empty: no item, no learning rate.
     pub fn new(plan: &Plan, threads: usize) -> Cpu {
-        let adam = Adam { lr: 0.0, betas: [0.9, 0.999], eps: 1e-8 };
-        let state = State { seed: 0, epoch: 0, at: 0, items: 0, batch: plan.batch, beta: 1.0, adam, steps: 0 };
         let arch = Arch::new();
-        Cpu { memory: Memory::new(plan, arch.dispatch(Lanes)), state, threads: threads.max(1), arch }
+        let memory = Memory::new(plan, arch.dispatch(Lanes));
+        Cpu { memory, state: State::new(plan), threads: threads.max(1), arch }
     }
 }
 
 impl Backend for Cpu {
-    fn upload(&mut self, to: Buf, values: &[f32]) {
+    fn upload(&mut self, to: Buf, values: &[f32]) -> Result<()> {
         match self.memory.panels(to) {
             Some(panels) => panels.pack(self.memory.floats_mut(to, panels.values()), values),
             None => self.memory.floats_mut(to, values.len()).copy_from_slice(values),
         }
+        Ok(())
     }
-    fn upload_bytes(&mut self, to: Buf, values: Vec<u8>) {
+    fn upload_bytes(&mut self, to: Buf, values: Vec<u8>) -> Result<()> {
         self.memory.set_bytes(to, values);
+        Ok(())
     }
-    fn upload_order(&mut self, order: &[Visit]) {
+    fn upload_order(&mut self, order: &[Visit]) -> Result<()> {
         self.memory.order.clear();
         self.memory.order.extend_from_slice(order);
+        Ok(())
     }
-    fn download(&self, from: Buf, into: &mut [f32]) {
+    fn download(&self, from: Buf, into: &mut [f32]) -> Result<()> {
         match self.memory.panels(from) {
             Some(panels) => panels.unpack(into, self.memory.floats(from, panels.values())),
             None => into.copy_from_slice(self.memory.floats(from, into.len())),
         }
+        Ok(())
     }
     fn state(&mut self) -> &mut State {
         &mut self.state
     }
-    fn run(&mut self, program: &Program, steps: usize) {
+    fn run(&mut self, program: &Program, steps: usize) -> Result<()> {
         let (memory, start, arch) = (&self.memory, self.state, self.arch);
         let tiles = tiles(program.weights(), memory);
         let most = memory.blocks(start.live());
@@ -75,11 +80,11 @@ impl Backend for Cpu {
             let at = [thread, threads];
             for step in 1..=steps {
                 block_jobs.each(at, step, memory.blocks(state.live()), |b| {
-                    for step in program.rows() {
+                    for call in program.rows() {
                         // SAFETY: `Jobs` gives index b to one thread; the barriers keep blocks and tiles apart.
                         #[allow(unsafe_code)]
-                        let block = unsafe { Block::new(memory, b, &state, step) };
-                        arch.dispatch(OnRows(&step.op, &block, &mut turned));
+                        let block = unsafe { Block::new(memory, b, &state, call) };
+                        arch.dispatch(OnRows(&call.op, &block, &mut turned));
                     }
                 });
                 barrier.wait();
@@ -98,11 +103,27 @@ impl Backend for Cpu {
         self.state = std::thread::scope(|s| {
             for thread in 1..threads {
                 let work = &work;
-                s.spawn(move || work(thread));
+                if Builder::new().spawn_scoped(s, move || work(thread)).is_err() {
+                    // The system has no more threads to give; those that are here do the jobs of all.
+                    barrier.expect_fewer(threads - thread);
+                    break;
+                }
             }
             work(0)
         });
+        Ok(())
     }
+}
+
+/// Bytes of main memory.
+pub(super) fn memory_of_machine() -> u64 {
+    #[cfg(target_os = "linux")]
+    {
+        let info = rustix::system::sysinfo();
+        info.totalram as u64 * info.mem_unit as u64
+    }
+    #[cfg(not(target_os = "linux"))]
+    u64::MAX
 }
 
 /// One operation on the images of a block, compiled for each vector width.
@@ -115,10 +136,10 @@ impl WithSimd for OnRows<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let OnRows(op, at, turned) = self;
         match *op {
-            Op::Gather { y, from, scale } => {
+            Op::Gather { y, from, unit } => {
                 for (n, row) in at.write(y).chunks_exact_mut(y.width).enumerate() {
                     match at.visit(n) {
-                        Some(v) => k::gather(row, at, from, v.row as usize, scale),
+                        Some(v) => k::gather(row, at, from, v.row as usize, unit),
                         None => row.fill(0.0),
                     }
                 }

@@ -24,7 +24,7 @@ impl Jobs {
 /// A barrier that spins for a few microseconds, then yields, so that a busy neighbour gets the core. A thread that
 /// panics releases the others into a panic.
 pub(super) struct Barrier {
-    threads: usize,
+    threads: AtomicUsize,
     arrived: AtomicUsize,
     turn: AtomicUsize,
     broken: AtomicBool,
@@ -32,12 +32,21 @@ pub(super) struct Barrier {
 
 impl Barrier {
     pub(super) fn new(threads: usize) -> Barrier {
-        Barrier { threads, arrived: AtomicUsize::new(0), turn: AtomicUsize::new(0), broken: AtomicBool::new(false) }
+        Barrier {
+            threads: AtomicUsize::new(threads),
+            arrived: AtomicUsize::new(0),
+            turn: AtomicUsize::new(0),
+            broken: AtomicBool::new(false),
+        }
+    }
+    /// Expects so many threads less. For a thread that has not arrived yet: without it, nobody goes on.
+    pub(super) fn expect_fewer(&self, absent: usize) {
+        self.threads.fetch_sub(absent, AcqRel);
     }
     pub(super) fn wait(&self) {
         const SPINS: u32 = 2_000;
         let turn = self.turn.load(Acquire);
-        if self.arrived.fetch_add(1, AcqRel) + 1 == self.threads {
+        if self.arrived.fetch_add(1, AcqRel) + 1 == self.threads.load(Acquire) {
             self.arrived.store(0, Relaxed);
             self.turn.store(turn + 1, Release);
             return;

@@ -1,0 +1,180 @@
+//! Streams that were cut short or altered, or that lie about their size.
+
+use crate::Place;
+use crate::given::Draws;
+
+/// Every program that reads a stream, with its options: `damaged.vae` in, `out` out.
+const READERS: [&str; 6] = [
+    "vae-encode -m model.bin damaged.vae -o out",
+    "vae-decode -m model.bin damaged.vae -o out",
+    "vae-cat damaged.vae -o out",
+    "vae-cat --check damaged.vae -o out",
+    "grid-png damaged.vae -o out",
+    "vae-train --hidden 4 --latent 2 --epochs 1 damaged.vae -o out",
+];
+
+/// A folder with a small stream of two frames that the program takes.
+fn with_stream(reader: &str) -> Place {
+    let place = Place::with_model();
+    let latents = if reader.starts_with("vae-decode") { "| vae-encode -m model.bin" } else { "" };
+    place.run(&format!("mnist-dump --synthetic=3 --batch 2 {latents} > good.vae")).succeeds();
+    place.run(&format!("{} > log", reader.replace("damaged", "good"))).succeeds();
+    place.run("rm out log").succeeds();
+    place
+}
+
+/// The program must refuse `damaged` in one line, and leave nothing behind.
+fn refused(place: &Place, reader: &str, damaged: &[u8], what: &str) {
+    refused_within("unlimited", place, reader, damaged, what);
+}
+
+/// The same in so many KiB of address space.
+fn refused_within(memory: &str, place: &Place, reader: &str, damaged: &[u8], what: &str) {
+    place.write("damaged.vae", damaged);
+    let before = place.files();
+    let ran = place.run(&format!("ulimit -v {memory}; {reader}"));
+    assert_eq!(ran.codes, [65], "{what}\n{ran}");
+    assert!(ran.stdout.is_empty(), "{what}\n{ran}");
+    let tool = reader.split(' ').next().expect("a program");
+    ran.complains(tool, &["damaged.vae"]);
+    assert_eq!(place.files(), before, "{what}: {reader} left something behind");
+}
+
+fn truncations_and_flips_are_refused(reader: &str) {
+    let place = with_stream(reader);
+    let (good, mut draws) = (place.read("good.vae"), Draws(2026));
+    for _ in 0..100 {
+        let length = draws.below(good.len());
+        refused(&place, reader, &good[..length], &format!("cut after {length} bytes"));
+        let (byte, bit) = (draws.below(good.len()), draws.below(8));
+        let mut flipped = good.clone();
+        flipped[byte] ^= 1 << bit;
+        refused(&place, reader, &flipped, &format!("bit {bit} of byte {byte} flipped"));
+    }
+}
+
+#[test]
+fn vae_encode_refuses_truncations_and_flipped_bits() {
+    truncations_and_flips_are_refused(READERS[0]);
+}
+
+#[test]
+fn vae_decode_refuses_truncations_and_flipped_bits() {
+    truncations_and_flips_are_refused(READERS[1]);
+}
+
+#[test]
+fn vae_cat_refuses_truncations_and_flipped_bits() {
+    truncations_and_flips_are_refused(READERS[2]);
+}
+
+#[test]
+fn vae_cat_check_refuses_truncations_and_flipped_bits() {
+    truncations_and_flips_are_refused(READERS[3]);
+}
+
+#[test]
+fn grid_png_refuses_truncations_and_flipped_bits() {
+    truncations_and_flips_are_refused(READERS[4]);
+}
+
+#[test]
+fn vae_train_refuses_truncations_and_flipped_bits() {
+    truncations_and_flips_are_refused(READERS[5]);
+}
+
+#[test]
+fn a_stream_cut_between_its_frames_is_refused_though_each_part_of_it_is_good() {
+    for reader in READERS {
+        let place = with_stream(reader);
+        let good = place.read("good.vae");
+        let lines = good.windows(8).enumerate().filter(|(_, w)| w.starts_with(b"{\"type\":"));
+        for (at, _) in lines {
+            refused(&place, reader, &good[..at], &format!("cut before the line at byte {at}"));
+        }
+    }
+}
+
+#[test]
+fn bytes_after_the_end_are_refused() {
+    for reader in READERS {
+        let place = with_stream(reader);
+        for tail in [&b"\n"[..], b"x", b"{}", b"{\"vae\":"] {
+            refused(&place, reader, &[&place.read("good.vae"), tail].concat(), &format!("{tail:?} at the end"));
+        }
+    }
+}
+
+#[test]
+fn an_empty_stream_is_refused() {
+    let place = Place::with_model();
+    let before = place.files();
+    for reader in READERS {
+        let tool = reader.split(' ').next().expect("a program");
+        let words = ["standard input", "nothing arrived", "see the message of the stage before"];
+        place.run(&reader.replace("damaged.vae", "- < /dev/null")).fails(65, tool, &words);
+        place.run(&reader.replace("damaged.vae", "<&-")).fails(65, tool, &words);
+        assert_eq!(place.files(), before);
+    }
+}
+
+/// A stream of one frame whose line claims this of a tensor, and whose payload starts like this. All is sealed as it
+/// should be.
+fn claim(name: &str, shape: &str, nbytes: u64, payload: &[u8]) -> Vec<u8> {
+    let mut stream = Vec::new();
+    let mut line = |text: String| {
+        stream.extend(text.as_bytes());
+        stream.extend(format!(",\"crc32\":\"{:08x}\"}}\n", crc32fast::hash(&stream)).as_bytes());
+    };
+    line(format!(r#"{{"vae":1,"type":"head","tensors":{{"{name}":{{"dtype":"|u1","shape":[{shape}]}}}}"#));
+    line(format!(
+        r#"{{"type":"data","tensors":[{{"name":"{name}","dtype":"|u1","shape":[1,{shape}],"nbytes":{nbytes}}}]"#
+    ));
+    [&stream[..], payload].concat()
+}
+
+/// The start of a .npy with this shape.
+fn npy(shape: &str) -> Vec<u8> {
+    header("False", shape)
+}
+
+fn fortran(shape: &str) -> Vec<u8> {
+    header("True", shape)
+}
+
+fn header(order: &str, shape: &str) -> Vec<u8> {
+    let text = format!("{{'descr': '|u1', 'fortran_order': {order}, 'shape': ({shape}), }}");
+    let text = format!("{text:<117}\n");
+    [b"\x93NUMPY\x01\x00\x76\x00", text.as_bytes()].concat()
+}
+
+#[test]
+fn a_claim_of_2_to_the_60_elements_is_refused_in_64_mib_of_address_space() {
+    const HUGE: u64 = 1 << 60;
+    let place = Place::with_model();
+    for reader in READERS {
+        let name = if reader.starts_with("vae-decode") { "z" } else { "x" };
+        let claim = |shape: &str, nbytes, payload: &[u8]| claim(name, shape, nbytes, payload);
+        for (what, bytes) in [
+            ("a line that claims 2^60 bytes", claim("28,41175768021673105", HUGE, &npy("28, 28"))),
+            ("a line that claims all memory", claim("2147483648,2147483648", HUGE, b"")),
+            ("a line that claims the largest frame", claim("1024,1048575", 1073740928, &npy("1, 1024, 1048575"))),
+            ("a payload that claims more than its line", claim("28,28", 912, &npy(&format!("1, 28, {HUGE}")))),
+            ("a .npy of 2^60 items", npy(&format!("{HUGE}, 28, 28"))),
+            ("a .npy of one item of 2^60 numbers", npy("1, 1073741824, 1073741824")),
+            ("a .npy in Fortran order", fortran(&format!("{HUGE}, 4"))),
+        ] {
+            refused_within("65536", &place, reader, &bytes, what);
+        }
+    }
+}
+
+#[test]
+fn a_model_that_claims_2_to_the_60_weights_is_refused_in_64_mib_of_address_space() {
+    let place = Place::new();
+    let header = format!(r#"{{"w":{{"dtype":"F32","shape":[{}],"data_offsets":[0,{}]}}}}"#, 1u64 << 60, 1u64 << 62);
+    place.write("model.bin", [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat());
+    place.run("ulimit -v 65536; vae-sample -m model.bin").fails(65, "vae-sample", &["model.bin"]);
+    place.write("model.bin", (1u64 << 60).to_le_bytes());
+    place.run("ulimit -v 65536; vae-sample -m model.bin").fails(65, "vae-sample", &["model.bin"]);
+}

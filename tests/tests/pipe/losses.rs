@@ -1,0 +1,54 @@
+//! Losses on the real MNIST, where `MNIST_DIR` names it: those that others report for the same settings.
+
+use crate::Place;
+use crate::given::{mnist, skipped};
+
+/// The real MNIST as streams, or none.
+fn with_mnist(test: &str) -> Option<Place> {
+    let Some(folder) = mnist() else {
+        skipped(test, "MNIST_DIR is not set");
+        return None;
+    };
+    let mut place = Place::new();
+    place.set("MNIST_DIR", folder);
+    place.run("mnist-dump -o train.vae; mnist-dump --split test -o test.vae").succeeds();
+    Some(place)
+}
+
+/// The test loss after each epoch. (One thread, since other tests have the other cores.)
+fn losses(place: &Place, options: &str) -> Vec<f64> {
+    let options = format!("{options} --threads 1");
+    let records =
+        place.run(&format!("vae-train {options} --test test.vae train.vae -o model.bin")).succeeds().records();
+    records.iter().filter(|r| r["kind"] == "epoch").map(|r| r["test"]["loss"].as_f64().expect("a loss")).collect()
+}
+
+#[track_caller]
+fn assert_near(losses: &[f64], epoch: usize, expected: f64, tolerance: f64) {
+    let got = losses[epoch - 1];
+    assert!(
+        (got - expected).abs() < tolerance,
+        "test loss {got} after epoch {epoch}, expected {expected} +- {tolerance}"
+    );
+}
+
+/// PyTorch gives 164.2 and 156.8, a published run of this network 164.07 and 156.23.
+#[test]
+fn two_hidden_layers_and_a_plane_of_latents_reach_the_known_losses() {
+    let Some(place) = with_mnist("mlp-512-256-2") else { return };
+    let runs: Vec<_> = (0..3).map(|seed| losses(&place, &format!("--preset mlp-512-256-2 --seed {seed}"))).collect();
+    let mean: Vec<f64> = (0..2).map(|epoch| runs.iter().map(|run| run[epoch]).sum::<f64>() / 3.0).collect();
+    assert_near(&mean, 1, 164.1, 1.0);
+    assert_near(&mean, 2, 156.6, 1.0);
+}
+
+/// The numbers of PyTorch's own example of a VAE, 784-400-20, evaluated with a drawn z as it does.
+#[test]
+fn the_classic_small_vae_reaches_the_known_losses() {
+    let Some(place) = with_mnist("mlp-400-20") else { return };
+    let losses = losses(&place, "--preset mlp-400-20 --lr 1e-3 --epochs 10");
+    assert_near(&losses, 1, 127.3, 1.0);
+    assert_near(&losses, 2, 115.7, 1.0);
+    assert_near(&losses, 3, 112.0, 1.0);
+    assert_near(&losses, 10, 105.6, 0.6);
+}

@@ -1,0 +1,24 @@
+//! The programs as people use them: command lines, run by a shell in a folder of their own.
+
+mod batches;
+mod damage;
+mod given;
+mod golden;
+mod latents;
+mod losses;
+mod models;
+mod numpy;
+mod outputs;
+mod own_data;
+mod parameters;
+mod pictures;
+mod place;
+mod previews;
+mod readme;
+mod refused;
+mod resume;
+mod signals;
+mod training;
+mod upstream;
+
+use given::{MODEL, Place};

@@ -1,0 +1,52 @@
+//! What a preset builds, counted.
+
+use safetensors::SafeTensors;
+
+use crate::Place;
+
+const PRESETS: [(&str, usize); 2] = [("mlp-400-20", 652_824), ("mlp-512-256-2", 1_068_820)];
+
+#[test]
+fn a_dry_run_shows_layers_and_parameters_and_writes_nothing() {
+    let place = Place::new();
+    for (preset, parameters) in PRESETS {
+        let line = format!("mnist-dump --synthetic=1 | vae-train --preset {preset} --dry-run");
+        let ran = place.pipe(&line).succeeds();
+        let total = ran.text().lines().find(|line| line.starts_with("total")).expect("a total");
+        assert_eq!(total.split_whitespace().last(), Some(parameters.to_string().as_str()), "{ran}");
+        assert!(ran.text().contains("encoder.0.weight"), "{ran}");
+        assert_eq!(place.files(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_model_file_holds_the_parameters_of_its_preset() {
+    let place = Place::new();
+    for (preset, parameters) in PRESETS {
+        let line = format!("mnist-dump --synthetic=2 | vae-train --preset {preset} --epochs 1 -o model.bin");
+        place.pipe(&line).succeeds();
+        let bytes = place.read("model.bin");
+        let file = SafeTensors::deserialize(&bytes).expect("a safetensors file");
+        let counts = file.tensors().into_iter().map(|(_, tensor)| tensor.shape().iter().product::<usize>());
+        assert_eq!(counts.sum::<usize>(), parameters, "{preset}");
+    }
+}
+
+#[test]
+fn options_change_what_the_preset_says() {
+    let place = Place::new();
+    let line = "mnist-dump --synthetic=1 | vae-train --dry-run --hidden 10,5 --latent 2 --batch 7 --lr 0.5 --epochs 3";
+    let ran = place.pipe(line).succeeds();
+    let parameters = (784 * 10 + 10) + (10 * 5 + 5) + 2 * (5 * 2 + 2) + (2 * 5 + 5) + (5 * 10 + 10) + (10 * 784 + 784);
+    for part in [&parameters.to_string(), "lr 0.5", "batches of 7", "3 epochs"] {
+        assert!(ran.text().contains(part), "expected {part}\n{ran}");
+    }
+}
+
+#[test]
+fn a_dry_run_shows_images_of_their_own_size() {
+    let place = Place::new();
+    place.write_npy("images.npy", &ndarray::Array3::<u8>::zeros((1, 20, 16)));
+    let ran = place.run("vae-train --dry-run images.npy").succeeds();
+    assert!(ran.text().contains("images 20 x 16"), "{ran}");
+}

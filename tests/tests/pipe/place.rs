@@ -1,0 +1,197 @@
+//! A folder, a shell in it, and what came of a command line.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Every program.
+pub const TOOLS: [&str; 7] =
+    ["mnist-dump", "vae-train", "vae-encode", "vae-decode", "vae-sample", "vae-cat", "grid-png"];
+
+/// Seconds after which a command hangs, not works.
+const PATIENCE: &str = "300";
+
+/// The folder of the built programs: the one above that of this test program.
+fn tools() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let exe = std::env::current_exe().expect("the path of this program");
+        let folder = exe.ancestors().nth(2).expect("target/<profile>/deps/<test>").to_owned();
+        let missing: Vec<&str> = TOOLS.into_iter().filter(|tool| !folder.join(tool).is_file()).collect();
+        let (missing, folder_name) = (missing.join(", "), folder.display());
+        assert!(missing.is_empty(), "no {missing} in {folder_name}: run `make test`, which builds the programs first");
+        folder
+    })
+}
+
+/// The root of the repository.
+pub fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the folder of the workspace")
+}
+
+/// A temporary folder in which commands run as if they were typed there. There is no data but what a test brings.
+pub struct Place {
+    root: TempDir,
+    variables: BTreeMap<&'static str, OsString>,
+}
+
+impl Place {
+    /// An empty folder.
+    pub fn new() -> Place {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        fs::create_dir(root.path().join("work")).expect("a folder in it");
+        Place { root, variables: BTreeMap::new() }
+    }
+
+    /// Sets a variable of the environment.
+    pub fn set(&mut self, name: &'static str, value: impl Into<OsString>) {
+        self.variables.insert(name, value.into());
+    }
+
+    /// The path of a file here.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join("work").join(name)
+    }
+
+    /// The bytes of a file here.
+    #[track_caller]
+    pub fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap_or_else(|e| panic!("{name}: {e}; there is only {:?}", self.files()))
+    }
+
+    /// Makes a file here.
+    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        fs::write(self.path(name), bytes).expect("a file to write");
+    }
+
+    /// The names of all that is here, hidden or not.
+    pub fn files(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.path("")).expect("the folder");
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    /// A program that would run here, without a shell around it.
+    pub fn command(&self, program: &str) -> Command {
+        let mut path = OsString::from(tools());
+        path.push(":");
+        path.push(std::env::var_os("PATH").unwrap_or_default());
+        let mut command = Command::new(program);
+        command.current_dir(self.path("")).stdin(Stdio::null());
+        command.env_remove("MNIST_DIR").env("XDG_DATA_HOME", self.root.path().join("home"));
+        command.env("PATH", path).envs(&self.variables);
+        command
+    }
+
+    /// Runs a command line with `sh`.
+    pub fn run(&self, line: &str) -> Ran {
+        self.shell(&["sh", "-c", line], line)
+    }
+
+    /// Runs a command line that ends in a pipe with `bash`, and keeps the status of every stage of the pipe.
+    pub fn pipe(&self, line: &str) -> Ran {
+        let statuses = self.root.path().join("statuses");
+        let script = format!("{line}\necho \"${{PIPESTATUS[@]}}\" > '{}'", statuses.display());
+        let ran = self.shell(&["bash", "-c", &script], line);
+        let text = fs::read_to_string(&statuses).unwrap_or_else(|e| panic!("no statuses: {e}\n{ran}"));
+        let codes = text.split_whitespace().map(|code| code.parse().expect("a number")).collect();
+        Ran { codes, ..ran }
+    }
+
+    fn shell(&self, shell: &[&str], line: &str) -> Ran {
+        let output = self.command("timeout").arg(PATIENCE).args(shell).output().expect("timeout and a shell");
+        Ran {
+            line: line.to_owned(),
+            codes: vec![code(output.status)],
+            stdout: output.stdout,
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// What a shell calls an exit status.
+pub fn code(status: ExitStatus) -> i32 {
+    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default())
+}
+
+/// A command line that has run.
+#[derive(Debug)]
+pub struct Ran {
+    pub line: String,
+    /// The exit code, or that of each stage.
+    pub codes: Vec<i32>,
+    pub stdout: Vec<u8>,
+    pub stderr: String,
+}
+
+impl Ran {
+    /// It ended well and had nothing to say on standard error.
+    #[track_caller]
+    pub fn succeeds(self) -> Ran {
+        assert!(self.codes.iter().all(|code| *code == 0), "expected success\n{self}");
+        assert_eq!(self.stderr, "", "expected silence\n{self}");
+        self
+    }
+
+    /// It ended with this exit code, and with one line on standard error, of this tool, that holds all these words.
+    #[track_caller]
+    pub fn fails(self, code: i32, tool: &str, words: &[&str]) -> Ran {
+        assert_eq!(self.codes.last(), Some(&code), "expected exit code {code}\n{self}");
+        self.complains(tool, words)
+    }
+
+    /// It said one line on standard error, of this tool, that holds all these words.
+    #[track_caller]
+    pub fn complains(self, tool: &str, words: &[&str]) -> Ran {
+        assert_eq!(self.stderr.lines().count(), 1, "expected one line on standard error\n{self}");
+        assert!(self.stderr.starts_with(&format!("{tool}: ")), "expected a message of {tool}\n{self}");
+        for word in words {
+            assert!(self.stderr.contains(word), "expected {word:?} in the message\n{self}");
+        }
+        self
+    }
+
+    /// Standard output as text.
+    #[track_caller]
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.stdout).unwrap_or_else(|e| panic!("expected text: {e}\n{self}"))
+    }
+
+    /// Standard output as newline JSON.
+    #[track_caller]
+    pub fn records(&self) -> Vec<Value> {
+        let parse = |line| serde_json::from_str(line).unwrap_or_else(|e| panic!("expected JSON: {e}\n{self}"));
+        self.text().lines().map(parse).collect()
+    }
+
+    /// Standard output as one JSON value.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(self.text()).unwrap_or_else(|e| panic!("expected JSON: {e}\n{self}"))
+    }
+}
+
+impl fmt::Display for Ran {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 4000;
+        let shown = &self.stdout[..self.stdout.len().min(SHOWN)];
+        writeln!(f, "---- command\n{}\n---- exit {:?}", self.line, self.codes)?;
+        writeln!(
+            f,
+            "---- stdout, {} bytes\n{}",
+            self.stdout.len(),
+            shown.escape_ascii().to_string().replace("\\n", "\n")
+        )?;
+        write!(f, "---- stderr\n{}----", self.stderr)
+    }
+}

@@ -1,0 +1,215 @@
+//! Input that is no images or latents of the model, and command lines that make no sense.
+
+use ndarray::{Array1, Array2, Array3};
+
+use crate::place::TOOLS;
+use crate::{MODEL, Place};
+
+/// The programs that take images, each with its options, by the name of their input.
+fn image_readers(input: &str) -> [String; 2] {
+    [format!("vae-encode -m model.bin {input} -o out"), format!("vae-train {MODEL} {input} -o out")]
+}
+
+/// Every reader refuses the input with 65, in one line with these words, and writes nothing.
+fn refused(place: &Place, lines: impl IntoIterator<Item = String>, words: &[&str]) {
+    let before = place.files();
+    for line in lines {
+        let tool = line.split(' ').next().expect("a program");
+        place.run(&line).fails(65, tool, words);
+        assert_eq!(place.files(), before, "{line}");
+    }
+}
+
+fn grey(value: f32) -> Array3<f32> {
+    let mut images = Array3::from_elem((4, 28, 28), 0.5);
+    images[[2, 3, 5]] = value;
+    images
+}
+
+#[test]
+fn images_outside_0_to_1_are_refused_and_the_pixel_named() {
+    let place = Place::with_model();
+    for (value, shown) in [(1.5, "1.5"), (-0.1, "-0.1"), (255.0, "255"), (f32::INFINITY, "inf")] {
+        place.write_npy("images.npy", &grey(value));
+        refused(
+            &place,
+            image_readers("images.npy"),
+            &["pixel [3, 5] of image 2 is", shown, "expected [0, 1]", "uint8"],
+        );
+    }
+}
+
+#[test]
+fn pixels_that_are_not_numbers_are_refused() {
+    let place = Place::with_model();
+    place.write_npy("images.npy", &grey(f32::NAN));
+    refused(&place, image_readers("images.npy"), &["NaN"]);
+    refused(&place, ["grid-png images.npy -o out".to_owned()], &["NaN"]);
+}
+
+#[test]
+fn whole_numbers_that_are_no_bytes_are_refused() {
+    let place = Place::with_model();
+    for value in [256, -1] {
+        let mut images = Array3::<i64>::zeros((4, 28, 28));
+        images[[2, 3, 5]] = value;
+        place.write_npy("images.npy", &images);
+        refused(&place, image_readers("images.npy"), &["whole numbers from 0 to 255", &value.to_string()]);
+    }
+}
+
+#[test]
+fn images_of_another_size_than_the_models_are_refused() {
+    let place = Place::with_model();
+    place.write_npy("images.npy", &Array3::<u8>::zeros((4, 20, 16)));
+    refused(&place, ["vae-encode -m model.bin images.npy -o out".to_owned()], &["28", "20", "16"]);
+    place.run("mnist-dump --synthetic=4 -o digits.vae").succeeds();
+    let test = format!("vae-train {MODEL} digits.vae --test images.npy -o out");
+    refused(&place, [test], &["test images", "20 x 16", "28 x 28"]);
+}
+
+#[test]
+fn latents_of_another_width_than_the_models_are_refused() {
+    let place = Place::with_model();
+    place.write_npy("z.npy", &Array2::<f32>::zeros((3, 5)));
+    refused(&place, ["vae-decode -m model.bin z.npy -o out".to_owned()], &["z has 5 dimensions", "expected 4"]);
+    place.write_npy("z.npy", &Array1::<f32>::zeros(4));
+    refused(&place, ["vae-decode -m model.bin z.npy -o out".to_owned()], &["expected latents [N, Z]"]);
+}
+
+#[test]
+fn latents_that_are_not_finite_are_refused() {
+    let place = Place::with_model();
+    for (value, shown) in [(f32::NAN, "NaN"), (f32::INFINITY, "inf")] {
+        let mut z = Array2::<f32>::zeros((3, 4));
+        z[[1, 2]] = value;
+        place.write_npy("z.npy", &z);
+        refused(&place, ["vae-decode -m model.bin z.npy -o out".to_owned()], &["item 1", shown]);
+    }
+}
+
+#[test]
+fn a_stream_without_images_or_latents_names_what_there_is() {
+    let place = Place::with_model();
+    place.run("mnist-dump --synthetic=4 -o digits.vae; vae-encode -m model.bin digits.vae -o z.vae").succeeds();
+    refused(&place, image_readers("z.vae"), &["no tensor x", "y, i, z"]);
+    refused(&place, ["vae-decode digits.vae -o out".to_owned()], &["no tensor z", "x, y, i"]);
+    refused(&place, ["grid-png z.vae -o out".to_owned()], &["no images", "vae-decode"]);
+}
+
+#[test]
+fn a_stream_without_items_is_good_but_neither_trains_nor_shows_anything() {
+    let place = Place::with_model();
+    let line = "mnist-dump --synthetic=100 -n 0 | vae-encode -m model.bin --keep x | vae-decode | tee empty.vae | vae-cat --check";
+    assert_eq!(place.pipe(line).succeeds().json()["items"], 0);
+    refused(&place, [format!("vae-train {MODEL} empty.vae -o out")], &["no images"]);
+    refused(&place, ["grid-png empty.vae -o out".to_owned()], &["no images", "no items at all"]);
+}
+
+#[test]
+fn files_of_other_kinds_are_told_by_their_first_bytes() {
+    let place = Place::with_model();
+    place
+        .run("mnist-dump --synthetic=4 -o digits.vae; grid-png digits.vae -o a.png; gzip -c digits.vae > a.gz")
+        .succeeds();
+    place.write("a.idx", [0, 0, 8, 3, 0, 0, 0, 4, 0, 0, 0, 28, 0, 0, 0, 28]);
+    place.write("a.zip", b"PK\x03\x04abcdefgh");
+    place.write("a.pkl", b"\x80\x04\x95abcdefgh");
+    place.write("a.txt", "some text\n");
+    for (name, words) in [
+        ("a.png", ["PNG", "numpy.save"]),
+        ("a.gz", ["gzip", "gzip -dc"]),
+        ("a.idx", ["IDX", "mnist-dump --data"]),
+        ("a.zip", ["zip", "numpy.save"]),
+        ("a.pkl", ["pickle", "numpy.save"]),
+        ("a.txt", ["some te", "expected a stream, .npy or newline JSON"]),
+        ("model.bin", ["model", "-m"]),
+    ] {
+        refused(&place, image_readers(name), &[name, words[0], words[1]]);
+        refused(
+            &place,
+            [format!("vae-cat {name} -o out"), format!("grid-png {name} -o out")],
+            &[name, words[0], words[1]],
+        );
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_66() {
+    let place = Place::with_model();
+    for line in [
+        "vae-encode -m model.bin no.vae",
+        "vae-decode no.vae",
+        "vae-cat no.vae",
+        "grid-png no.vae",
+        "vae-train -o m no.vae",
+    ] {
+        let tool = line.split(' ').next().expect("a program");
+        place.run(line).fails(66, tool, &["no.vae", "no such file"]);
+    }
+}
+
+#[test]
+fn without_data_mnist_dump_names_the_three_ways_to_get_some() {
+    let place = Place::new();
+    place.run("mnist-dump").fails(66, "mnist-dump", &["--data", "MNIST_DIR", "--download", "--synthetic"]);
+}
+
+#[test]
+fn flags_that_are_not_known_are_2() {
+    let place = Place::with_model();
+    for tool in TOOLS {
+        let ran = place.run(&format!("{tool} --no-such-flag < /dev/null"));
+        assert_eq!(ran.codes, [2], "{ran}");
+        assert!(ran.stderr.starts_with(&format!("{tool}: ")) && ran.stderr.contains("--no-such-flag"), "{ran}");
+        assert!(ran.stdout.is_empty(), "{ran}");
+    }
+}
+
+#[test]
+fn values_that_make_no_sense_are_2() {
+    let place = Place::with_model();
+    place.run("mnist-dump --synthetic=4 -o digits.vae").succeeds();
+    for line in [
+        "mnist-dump --synthetic --batch 0",
+        "mnist-dump --synthetic --shard 3/2",
+        "mnist-dump --synthetic --npy z",
+        "vae-train digits.vae",
+        "vae-train digits.vae -o m --preset no-such-preset",
+        "vae-train digits.vae -o m --hidden 0",
+        "vae-train digits.vae -o m --lr -1",
+        "vae-train digits.vae -o m --batch 0",
+        "vae-train digits.vae -o m --samples 0",
+        "vae-train digits.vae -o m --every 0",
+        "vae-train digits.vae -o m --checkpoint m",
+        "vae-train digits.vae -o -",
+        "vae-train digits.vae -o m --checkpoint -",
+        "vae-encode digits.vae",
+        "vae-encode -m model.bin --emit nothing digits.vae",
+        "vae-encode -m model.bin --npy nothing digits.vae",
+        "vae-sample -m model.bin --batch 0",
+        "vae-cat --batch 0 digits.vae",
+        "vae-cat x=digits.vae digits.vae",
+        "grid-png --nrow 0 digits.vae",
+        "grid-png -o {epoch}.png digits.vae",
+    ] {
+        let ran = place.run(line);
+        assert_eq!(ran.codes, [2], "{ran}");
+        let tool = line.split(' ').next().expect("a program");
+        assert!(ran.stderr.starts_with(&format!("{tool}: ")), "{ran}");
+        assert!(ran.stdout.is_empty(), "{ran}");
+    }
+    assert_eq!(place.files(), ["digits.vae", "model.bin"]);
+}
+
+#[test]
+fn every_program_tells_its_version_and_what_it_is_for() {
+    let place = Place::new();
+    for tool in TOOLS {
+        assert_eq!(place.run(&format!("{tool} --version")).succeeds().text(), format!("{tool} 0.1.0\n"));
+        let help = place.run(&format!("{tool} --help")).succeeds();
+        for part in ["Usage: ", tool, "--output", "emory", "ead"] {
+            assert!(help.text().contains(part), "expected {part:?}\n{help}");
+        }
+    }
+}
