@@ -81,9 +81,10 @@ pub fn check(plan: &Plan, dict: &StateDict, moments: bool) -> Result<()> {
 /// What [`check`] refuses.
 pub fn upload(backend: &mut dyn Backend, plan: &Plan, dict: &StateDict, moments: bool) -> Result<()> {
     check(plan, dict, moments)?;
+    let mut values = vec![]; // one for all: fresh pages cost more than the copying
     for (p, view) in plan.params().iter().flat_map(|p| views(moments).iter().map(move |v| (p, v))) {
         let (Param { inp, out, .. }, part) = (p.param, p.param.out / p.names.len());
-        let mut values = vec![0.0; inp * out];
+        values.resize(inp * out, 0.0);
         for (i, name) in p.names.iter().enumerate() {
             let weight = &dict[&format!("{}{name}", view.prefix)];
             for (unit, row) in weight.values.chunks_exact(inp).enumerate() {

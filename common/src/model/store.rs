@@ -116,8 +116,9 @@ fn read(path: &Path) -> Result<(Vec<u8>, bool)> {
         _ => Error::io(format!("cannot open {name}"), e),
     })?;
     let failed = |e| Error::io(format!("cannot read {name}"), e);
-    let regular = file.metadata().map_err(failed)?.is_file();
-    let mut bytes = vec![];
+    let metadata = file.metadata().map_err(failed)?;
+    let regular = metadata.is_file();
+    let mut bytes = Vec::with_capacity(if regular { metadata.len().min(MOST) as usize + 1 } else { 0 });
     file.take(MOST + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > MOST {
         return Err(Error::Data(format!("{name} is not a model: expected at most {MOST} bytes")));

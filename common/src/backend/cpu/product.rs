@@ -14,24 +14,87 @@ use crate::plan::Act;
 use pulp::Simd;
 use std::ops::Range;
 
-/// acc[i][v] += sum over k of a(k)[i] b(k)[v]
+/// Numbers as a product reads them: element (i, k) at i·rs + k·cs.
+#[derive(Clone, Copy)]
+struct Left<'a> {
+    values: &'a [f32],
+    rs: usize,
+    cs: usize,
+}
+
+/// Rows of vectors as a product reads them: row k from k·ld, `columns` wide, which may end within a vector.
+#[derive(Clone, Copy)]
+struct Right<'a> {
+    values: &'a [f32],
+    ld: usize,
+    columns: usize,
+}
+
+/// acc[i][v] + sum over k < inner of a(i, k) b(k)[v]
 #[inline(always)]
 fn multiply<S: Simd, const MR: usize, const NV: usize>(
     simd: S,
-    acc: &mut [[S::f32s; NV]; MR],
+    acc: [[S::f32s; NV]; MR],
     inner: usize,
-    a: impl Fn(usize) -> [f32; MR],
-    b: impl Fn(usize) -> [S::f32s; NV],
-) {
-    for k in 0..inner {
-        let (a, b) = (a(k), b(k));
-        for i in 0..MR {
-            let a = simd.splat_f32s(a[i]);
-            for v in 0..NV {
-                acc[i][v] = simd.mul_add_e_f32s(a, b[v], acc[i][v]);
-            }
+    a: Left,
+    b: Right,
+) -> [[S::f32s; NV]; MR] {
+    if inner == 0 {
+        return acc;
+    }
+    assert!((MR - 1) * a.rs + (inner - 1) * a.cs < a.values.len(), "the left side is too short");
+    assert!((inner - 1) * b.ld + b.columns <= b.values.len(), "the right side is too short");
+    assert!(
+        ((NV - 1) * S::F32_LANES + 1..=NV * S::F32_LANES).contains(&b.columns),
+        "the right side is not NV vectors wide"
+    );
+    // SAFETY: the assertions bound every element that is read.
+    #[allow(unsafe_code)]
+    unsafe {
+        if b.columns == NV * S::F32_LANES {
+            multiply_unchecked::<S, MR, NV, false>(simd, acc, inner, a, b)
+        } else {
+            multiply_unchecked::<S, MR, NV, true>(simd, acc, inner, a, b)
         }
     }
+}
+
+/// The loop of `multiply`; with `PART` the last vector ends at `b.columns`.
+///
+/// # Safety
+/// Element (i, k) of `a` is there for i < MR and k < inner, and so are `b.columns` of NV vectors of each row k of `b`.
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn multiply_unchecked<S: Simd, const MR: usize, const NV: usize, const PART: bool>(
+    simd: S,
+    mut acc: [[S::f32s; NV]; MR],
+    inner: usize,
+    a: Left,
+    b: Right,
+) -> [[S::f32s; NV]; MR] {
+    let last = simd.mask_between_m32s(0, (b.columns - (NV - 1) * S::F32_LANES) as u32);
+    let (mut left, mut right) = (a.values.as_ptr(), b.values.as_ptr());
+    for _ in 0..inner {
+        // SAFETY: the promise of the caller; the pointers move past what is read only after the last row.
+        unsafe {
+            let row: [S::f32s; NV] = std::array::from_fn(|v| {
+                let at = right.add(v * S::F32_LANES);
+                if PART && v == NV - 1 {
+                    simd.mask_load_ptr_f32s(last, at)
+                } else {
+                    at.cast::<S::f32s>().read_unaligned()
+                }
+            });
+            for (i, acc) in acc.iter_mut().enumerate() {
+                let a = simd.splat_f32s(*left.add(i * a.rs));
+                for (acc, b) in acc.iter_mut().zip(row) {
+                    *acc = simd.mul_add_e_f32s(a, b, *acc);
+                }
+            }
+            (left, right) = (left.wrapping_add(a.cs), right.wrapping_add(b.ld));
+        }
+    }
+    acc
 }
 
 /// Calls `$go::<S, MR, NV>` with NV vectors.
@@ -88,10 +151,10 @@ fn forward_tile<S: Simd, const MR: usize, const NV: usize>(
     (panels, panel, act): (Panels, usize, Act),
 ) -> usize {
     let inp = panels.inp;
-    let x: [&[f32]; MR] = std::array::from_fn(|i| &x[(r + i) * inp..][..inp]);
-    let w = &S::as_simd_f32s(w).0.as_chunks::<NV>().0[..inp];
-    let mut acc = [row::<S, NV>(b); MR];
-    multiply(simd, &mut acc, inp, |k| std::array::from_fn(|i| x[i][k]), |k| w[k]);
+    let width = NV * panels.lanes;
+    let x = Left { values: &x[r * inp..], rs: inp, cs: 1 };
+    let w = Right { values: w, ld: width, columns: width };
+    let acc = multiply(simd, [row::<S, NV>(b); MR], inp, x, w);
     for (i, acc) in acc.iter().enumerate() {
         let columns = panels.columns(panel);
         let y = &mut y[(r + i) * panels.out..][columns];
@@ -121,11 +184,10 @@ pub(super) fn weight_gradient<S: Simd>(
     assert!(x.len() == count * panels.inp && g.len() == rows.len() * panels.width(panel) && rows.end <= panels.inp);
     let many = if S::REGISTER_COUNT >= 32 { 8 } else { 4 };
     let nv = panels.width(panel) / panels.lanes;
-    let whole = panels.columns(panel).len() == panels.width(panel);
     let mut i = rows.start;
     while i < rows.end {
         let g = &mut g[(i - rows.start) * panels.width(panel)..];
-        let at = (panels, panel, i, whole);
+        let at = (panels, panel, i);
         i += match rows.end - i {
             left if left >= 8 && many == 8 => vectors!(nv, weight_tile::<S, 8>(simd, g, x, dy, at)),
             left if left >= 4 => vectors!(nv, weight_tile::<S, 4>(simd, g, x, dy, at)),
@@ -140,21 +202,12 @@ fn weight_tile<S: Simd, const MR: usize, const NV: usize>(
     g: &mut [f32],
     x: &[f32],
     dy: &[f32],
-    (panels, panel, i, whole): (Panels, usize, usize, bool),
+    (panels, panel, i): (Panels, usize, usize),
 ) -> usize {
     let (inp, out, columns) = (panels.inp, panels.out, panels.columns(panel));
-    let count = dy.len() / out;
-    let mut acc = [[simd.splat_f32s(0.0); NV]; MR];
-    let a = |k: usize| *x[k * inp + i..].first_chunk().expect("MR values");
-    if whole {
-        multiply(simd, &mut acc, count, a, |k| row::<S, NV>(&dy[k * out + columns.start..]));
-    } else {
-        let partial = |k: usize| {
-            let mut parts = dy[k * out..][columns.clone()].chunks(panels.lanes);
-            std::array::from_fn(|_| simd.partial_load_f32s(parts.next().unwrap_or_default()))
-        };
-        multiply(simd, &mut acc, count, a, partial);
-    }
+    let x = Left { values: &x[i..], rs: 1, cs: inp };
+    let dy_panel = Right { values: &dy[columns.start..], ld: out, columns: columns.len() };
+    let acc = multiply(simd, [[simd.splat_f32s(0.0); NV]; MR], dy.len() / out, x, dy_panel);
     let (g, _) = S::as_mut_simd_f32s(g);
     for (g, acc) in g.as_chunks_mut::<NV>().0.iter_mut().zip(&acc) {
         *g = *acc;
@@ -222,10 +275,9 @@ fn input_tile<S: Simd, const MR: usize, const NV: usize>(
     let mut acc = [[simd.splat_f32s(0.0); NV]; MR];
     for panel in 0..panels.count() {
         let columns = panels.columns(panel);
-        let w: [&[f32]; MR] = std::array::from_fn(|m| &w[panels.rows(panel, i + m..i + m + 1)][..columns.len()]);
-        let dyt = &dyt[columns.start * ld + at..];
-        let b = |k: usize| row::<S, NV>(&dyt[k * ld..]);
-        multiply(simd, &mut acc, columns.len(), |k| std::array::from_fn(|m| w[m][k]), b);
+        let w = Left { values: &w[panels.rows(panel, i..i + MR)], rs: panels.width(panel), cs: 1 };
+        let dyt = Right { values: &dyt[columns.start * ld + at..], ld, columns: NV * panels.lanes };
+        acc = multiply(simd, acc, columns.len(), w, dyt);
     }
     for (m, acc) in acc.iter().enumerate() {
         let (row, _) = S::as_mut_simd_f32s(&mut dxt[(i + m) * ld + at..]);
@@ -256,6 +308,77 @@ fn transpose(to: &mut [f32], to_ld: usize, from: &[f32], from_ld: usize, [m, n]:
                     to.copy_from_slice(&line[..rows]);
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pulp::{Scalar, WithSimd};
+
+    /// The three products of a layer of one shape, each against its formula in f64.
+    struct Check([usize; 3]);
+
+    impl WithSimd for Check {
+        type Output = ();
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) {
+            let [rows, inp, out] = self.0;
+            let values =
+                |n: usize, step: usize| (0..n).map(|i| (i * step % 101) as f32 / 50.0 - 1.0).collect::<Vec<f32>>();
+            let (x, dy, w, b) = (values(rows * inp, 37), values(rows * out, 29), values(inp * out, 31), values(out, 7));
+            let panels = Panels::new([inp, out], S::F32_LANES);
+            let mut packed = vec![0.0; panels.values()];
+            panels.pack(&mut packed, &w);
+            let mut bias = b.clone();
+            bias.resize(out.next_multiple_of(S::F32_LANES), 0.0);
+            let sum = |n: usize, f: &dyn Fn(usize) -> f32| (0..n).map(|i| f(i) as f64).sum::<f64>();
+            // Sums of n products of numbers up to 1, rounded at each step.
+            let near = |what: &str, got: f32, expected: f64, n: usize| {
+                let error = (got as f64 - expected).abs();
+                assert!(
+                    error < 1e-6 * (n as f64 + 1.0),
+                    "{what} {rows} x {inp} x {out}: expected {expected}, got {got}"
+                );
+            };
+
+            let mut y = vec![f32::NAN; rows * out];
+            forward(simd, &mut y, &x, &packed, &bias, panels, Act::Relu);
+            for (r, o) in (0..rows * out).map(|i| (i / out, i % out)) {
+                let expected = sum(inp, &|i| x[r * inp + i] * w[i * out + o]) + b[o] as f64;
+                near("forward", y[r * out + o], expected.max(0.0), inp);
+            }
+            let mut dx = vec![1.0; rows * inp];
+            input_gradient(simd, &mut dx, &dy, &packed, panels, true, &mut Turned::default());
+            for (r, i) in (0..rows * inp).map(|k| (k / inp, k % inp)) {
+                let expected = 1.0 + sum(out, &|o| dy[r * out + o] * w[i * out + o]);
+                near("input gradient", dx[r * inp + i], expected, out);
+            }
+            for panel in 0..panels.count() {
+                let (tile, columns) = (inp / 3..inp, panels.columns(panel));
+                let mut g = vec![f32::NAN; tile.len() * panels.width(panel)];
+                weight_gradient(simd, &mut g, &x, &dy, panels, panel, tile.clone());
+                for (i, o) in tile.clone().flat_map(|i| columns.clone().map(move |o| (i, o))) {
+                    let got = g[(i - tile.start) * panels.width(panel) + o - columns.start];
+                    near("weight gradient", got, sum(rows, &|r| x[r * inp + i] * dy[r * out + o]), rows);
+                }
+                assert!(g.iter().all(|v| v.is_finite()), "columns beyond the last are filled");
+            }
+        }
+    }
+
+    #[test]
+    fn products_agree_with_their_formulas_at_odd_sizes_on_every_vector_width() {
+        for shape in [[1, 1, 1], [31, 257, 31], [64, 31, 257], [9, 5, 48], [64, 49, 40], [2, 100, 16], [17, 3, 49]] {
+            Simd::vectorize(Scalar::new(), Check(shape));
+            #[cfg(target_arch = "x86_64")]
+            {
+                pulp::x86::V3::try_new().map(|v3| Simd::vectorize(v3, Check(shape)));
+                pulp::x86::V4::try_new().map(|v4| Simd::vectorize(v4, Check(shape)));
+            }
+            pulp::Arch::new().dispatch(Check(shape));
         }
     }
 }
