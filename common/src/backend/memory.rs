@@ -16,13 +16,28 @@ use crate::plan::{Buf, Call, Cell as CellType, Kind, Param, Plan, Rows, Table};
 use std::cell::{Cell, UnsafeCell};
 use std::ops::Range;
 
-/// Floats come in cache lines, so that no vector straddles two.
-#[repr(align(64))]
-struct Line(#[allow(dead_code)] UnsafeCell<[f32; 16]>);
+/// Floats of a cache line.
+const LINE: usize = 16;
 
 enum Storage {
-    Floats { lines: Box<[Line]>, len: usize },
+    /// `len` values from `start`, where a cache line begins, so that no vector straddles two.
+    Floats {
+        cells: Box<[UnsafeCell<f32>]>,
+        start: usize,
+        len: usize,
+    },
     Bytes(Vec<u8>),
+}
+
+impl Storage {
+    /// Zeros. Pages that nothing touches, say the moments of a model that does not learn, cost nothing, which an allocation
+    /// of aligned lines could not offer.
+    fn floats(len: usize) -> Storage {
+        // SAFETY: all zero bits are the float 0.
+        let cells: Box<[UnsafeCell<f32>]> = unsafe { Box::new_zeroed_slice(len + LINE - 1).assume_init() };
+        let start = cells.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE - 1);
+        Storage::Floats { cells, start, len }
+    }
 }
 
 pub(super) struct Memory {
@@ -40,16 +55,10 @@ impl Memory {
     pub(super) fn new(plan: &Plan, lanes: usize) -> Memory {
         let block = plan.block();
         let images = plan.batch.next_multiple_of(block);
-        let floats = |len: usize| {
-            // SAFETY: a line is floats, and all zero bits are the float 0. Pages that nothing touches, say the moments of
-            // a model that does not learn, then cost nothing.
-            let lines = unsafe { Box::new_zeroed_slice(len.div_ceil(16)).assume_init() };
-            Storage::Floats { lines, len }
-        };
         let buffers = plan.kinds().iter().map(|kind| match *kind {
-            Kind::Rows(width) => floats(images * width),
-            Kind::Param(size) | Kind::Moment(size) => floats(Panels::new(size, lanes).values()),
-            Kind::Table(items, width, CellType::Float) => floats(items * width),
+            Kind::Rows(width) => Storage::floats(images * width),
+            Kind::Param(size) | Kind::Moment(size) => Storage::floats(Panels::new(size, lanes).values()),
+            Kind::Table(items, width, CellType::Float) => Storage::floats(items * width),
             Kind::Table(..) => Storage::Bytes(vec![]),
         });
         Memory { buffers: buffers.collect(), kinds: plan.kinds().to_vec(), order: vec![], block, lanes }
@@ -68,12 +77,12 @@ impl Memory {
     /// The start of a range of a buffer, checked.
     fn at(&self, buf: Buf, range: &Range<usize>) -> *mut f32 {
         match &self.buffers[buf.0 as usize] {
-            Storage::Floats { lines, len } => {
+            Storage::Floats { cells, start, len } => {
                 assert!(
                     range.start <= range.end && range.end <= *len,
                     "{buf:?}: expected at most {len}, got {range:?}"
                 );
-                lines.as_ptr().cast_mut().cast::<f32>().wrapping_add(range.start)
+                UnsafeCell::raw_get(cells[start + range.start..].as_ptr())
             }
             Storage::Bytes(_) => panic!("expected floats, got bytes: {buf:?}"),
         }
