@@ -32,12 +32,18 @@ fn assert_near(losses: &[f64], epoch: usize, expected: f64, tolerance: f64) {
     );
 }
 
-/// PyTorch gives 164.2 and 156.8, a published run of this network 164.07 and 156.23.
+/// The mean over seeds of the test loss after each epoch.
+fn means(place: &Place, options: &str, seeds: u32) -> Vec<f64> {
+    let runs: Vec<_> = (0..seeds).map(|seed| losses(place, &format!("{options} --seed {seed}"))).collect();
+    (0..runs[0].len()).map(|epoch| runs.iter().map(|run| run[epoch]).sum::<f64>() / runs.len() as f64).collect()
+}
+
+/// PyTorch gives 164.2 and 156.7 (four seeds, 156.1 to 157.8), a published run of this network 164.07 and 156.23. One
+/// seed spreads by 0.6 (standard deviation), so that a mean of three may miss by more than it tells.
 #[test]
 fn two_hidden_layers_and_a_plane_of_latents_reach_the_known_losses() {
     let Some(place) = with_mnist("mlp-512-256-2") else { return };
-    let runs: Vec<_> = (0..3).map(|seed| losses(&place, &format!("--preset mlp-512-256-2 --seed {seed}"))).collect();
-    let mean: Vec<f64> = (0..2).map(|epoch| runs.iter().map(|run| run[epoch]).sum::<f64>() / 3.0).collect();
+    let mean = means(&place, "--preset mlp-512-256-2", 5);
     assert_near(&mean, 1, 164.1, 1.0);
     assert_near(&mean, 2, 156.6, 1.0);
 }
@@ -46,9 +52,9 @@ fn two_hidden_layers_and_a_plane_of_latents_reach_the_known_losses() {
 #[test]
 fn the_classic_small_vae_reaches_the_known_losses() {
     let Some(place) = with_mnist("mlp-400-20") else { return };
-    let losses = losses(&place, "--preset mlp-400-20 --lr 1e-3 --epochs 10");
-    assert_near(&losses, 1, 127.3, 1.0);
-    assert_near(&losses, 2, 115.7, 1.0);
-    assert_near(&losses, 3, 112.0, 1.0);
-    assert_near(&losses, 10, 105.6, 0.6);
+    let mean = means(&place, "--preset mlp-400-20 --lr 1e-3 --epochs 10", 3);
+    assert_near(&mean, 1, 127.3, 1.0);
+    assert_near(&mean, 2, 115.7, 1.0);
+    assert_near(&mean, 3, 112.0, 1.0);
+    assert_near(&mean, 10, 105.6, 0.6);
 }

@@ -213,3 +213,75 @@ fn every_program_tells_its_version_and_what_it_is_for() {
         }
     }
 }
+
+#[test]
+fn weights_that_are_not_finite_at_the_end_are_no_model() {
+    let place = Place::new();
+    place.run("mnist-dump --synthetic=100 -o d.vae").succeeds();
+    place.run("vae-train --hidden 8 --latent 2 --batch 100 --epochs 1 --lr 1e38 d.vae -o m.bin > losses.jsonl").fails(
+        1,
+        "vae-train",
+        &["not finite at step 1", "try a smaller --lr"],
+    );
+    assert!(!place.path("m.bin").exists());
+}
+
+#[test]
+fn an_index_that_is_not_one_number_for_each_item_is_refused() {
+    let place = Place::with_model();
+    let z = r#"'{"z":[0,0,0,0],"i":[0,1]}'"#;
+    place.run(&format!("echo {z} | vae-decode -m model.bin --bernoulli > x.vae")).fails(
+        65,
+        "vae-decode",
+        &["tensor i"],
+    );
+    let x = r#"'{"x":[[0,255],[255,0]],"i":[0,1]}'"#;
+    place.run(&format!("echo {x} | vae-train -o m.bin > losses.jsonl")).fails(65, "vae-train", &["tensor i"]);
+}
+
+#[test]
+fn whole_numbers_of_0_and_1_alone_are_not_taken_for_almost_black() {
+    let place = Place::new();
+    let x = r#"'{"x":[[0,1],[1,0]]}'"#;
+    place.run(&format!("echo {x} | vae-train -o m.bin > losses.jsonl")).fails(
+        65,
+        "vae-train",
+        &["0 and 1 alone", "bool"],
+    );
+}
+
+#[test]
+fn options_are_judged_before_any_image_is_read() {
+    let place = Place::new();
+    place.run("mkfifo silent").succeeds();
+    for (options, words) in [
+        ("-o m.bin --lr=-1", "--lr is -1"),
+        ("-o m.bin --latent 0", "--latent"),
+        ("-o m.bin --test nowhere", "no such file"),
+        ("-o m.bin --test -", "file or FIFO"),
+    ] {
+        // An input that neither says anything nor ends.
+        let ran = place.run(&format!("timeout 60 vae-train {options} 0<> silent > losses.jsonl"));
+        assert!(ran.stderr.contains(words), "{options}: {}", ran.stderr);
+    }
+    let ran = place.run("vae-train --preset mlp-400-2 -o m.bin < /dev/null");
+    assert!(ran.codes == [2] && ran.stderr.contains("mlp-400-20"), "{}", ran.stderr);
+    let ran = place.run("vae-train --dry-run < /dev/null").succeeds();
+    assert!(ran.text().contains("652824"), "{}", ran.text());
+}
+
+#[test]
+fn a_name_to_keep_that_is_not_there_is_refused() {
+    let place = Place::with_model();
+    let dump = "mnist-dump --synthetic=10";
+    place.run(&format!("{dump} | vae-encode -m model.bin --keep w > z.vae")).fails(65, "vae-encode", &["no tensor w"]);
+}
+
+#[test]
+fn a_run_with_previews_that_fails_says_so_in_its_stream() {
+    let place = Place::new();
+    place.run("mnist-dump --synthetic=100 -o d.vae").succeeds();
+    let line = "vae-train --hidden 8 --latent 2 --batch 50 --lr 1e30 --preview 4 d.vae -o m.bin | vae-cat --check";
+    let ran = place.run(line);
+    assert!(ran.codes == [65] && ran.stderr.contains("vae-train failed: "), "{}", ran.stderr);
+}

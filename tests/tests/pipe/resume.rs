@@ -170,3 +170,21 @@ fn a_checkpoint_that_is_none_is_65() {
         assert!(!place.path("b.bin").exists());
     }
 }
+
+#[test]
+fn checkpoints_of_an_earlier_run_are_not_taken_for_this_one() {
+    let place = Place::new();
+    place.run("mnist-dump --synthetic=100 -o d.vae").succeeds();
+    let train = "vae-train --hidden 4 --latent 2 d.vae -o m.bin > losses.jsonl";
+    place.run(&format!("{train} --epochs 2 --checkpoint 'e-{{epoch}}'")).succeeds();
+    place.run(&format!("{train} --epochs 3 --checkpoint 'e-{{epoch}}'")).fails(
+        2,
+        "vae-train",
+        &["e-2 is of an earlier run", "--resume goes on"],
+    );
+    place.run(&format!("{train} --epochs 3 --checkpoint 'e-{{epoch}}' --resume")).succeeds();
+    assert!(place.path("e-3").exists());
+    let same = "expected two";
+    place.run(&format!("{train} --checkpoint ./m.bin")).fails(2, "vae-train", &[same]);
+    place.run("vae-train d.vae -o m-1 --checkpoint 'm-{epoch}'").fails(2, "vae-train", &[same]);
+}

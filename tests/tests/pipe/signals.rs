@@ -139,3 +139,11 @@ fn ctrl_c_before_there_is_anything_to_keep_just_ends() {
     assert_eq!(code(status), 130, "it went on waiting for images");
     assert_eq!(place.files(), ["digits.vae"]);
 }
+
+#[test]
+fn a_standard_error_that_goes_away_does_not_lose_the_run() {
+    let place = with_digits();
+    place.run(&format!("vae-train {MODEL} {RUN} 3 -o model.bin -v 2>&1 > losses.jsonl | true")).succeeds();
+    place.run(&format!("vae-train {MODEL} {RUN} 3 -o whole.bin -v > losses.jsonl 2> /dev/full")).succeeds();
+    place.assert_same("model.bin", "whole.bin");
+}
