@@ -92,7 +92,10 @@ impl Bench {
         }
         println!("\ntraining, seconds per epoch of 60,000 images, N = 128, median of {ROUNDS} (range)");
         for (hidden, latent) in [("400", 20), ("512,256", 2)] {
-            let net = format!("--hidden {hidden} --latent {latent} --lr 1e-3 --batch 128 --epochs 2");
+            // Both compute with as many threads: where a core has two, PyTorch alone would take one of each.
+            let threads = std::thread::available_parallelism().map_or(1, usize::from);
+            let net =
+                format!("--hidden {hidden} --latent {latent} --lr 1e-3 --batch 128 --epochs 2 --threads {threads}");
             // The second epoch is timed: the first warms the caches.
             let ours = format!("vae-train train.vae --test test.vae -o bench.bin {net}");
             let theirs = format!("{python} {}/tests/peers/torch_vae.py train.npy test.npy {net}", self.repo.display());
@@ -156,6 +159,8 @@ impl Bench {
             ("vae-cat", "test.vae", "long.vae"),
             ("vae-encode -m model.bin", "test.vae", "long.vae"),
             ("vae-decode", "latents.vae", "long-latents.vae"),
+            ("grid-png -o grid.png", "test.vae", "long.vae"),
+            ("vae-sample -m model.bin -n", "10000", "300000"),
         ] {
             println!(
                 "  {filter}: {:.1} {:.1}",
@@ -177,7 +182,7 @@ impl Bench {
     fn sizes(&self, tools: &Path) {
         println!("\nprograms, MB");
         for tool in ["mnist-dump", "vae-train", "vae-encode", "vae-decode", "vae-sample", "vae-cat", "grid-png"] {
-            let bytes = std::fs::metadata(tools.join(tool)).map_or(0, |m| m.len());
+            let bytes = std::fs::metadata(tools.join(tool)).expect("`make bench` builds every program").len();
             println!("  {tool}: {:.1}", bytes as f64 / 1e6);
         }
     }
