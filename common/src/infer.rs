@@ -3,7 +3,7 @@
 //! What comes out for an image does not depend on the images beside it: blocks have one fixed size, short ones are filled
 //! with zeros.
 
-use crate::backend::{Backend, Device, Visit};
+use crate::backend::{Backend, Device, Precision, Visit};
 use crate::dataset::{Dataset, Part};
 use crate::model::Model;
 use crate::network;
@@ -35,7 +35,7 @@ struct Engine {
 impl Engine {
     fn new(model: &Model, plan: &Plan, program: Program, seed: u32, device: Device) -> Result<Engine> {
         parameters::check(plan, &model.weights, false)?;
-        let mut backend = device.open(plan)?;
+        let mut backend = device.open(plan, Precision::Fp32)?;
         parameters::upload(&mut *backend, plan, &model.weights, false)?;
         backend.state().seed = seed;
         Ok(Engine { backend, program })

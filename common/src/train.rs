@@ -97,7 +97,7 @@ impl Trainer {
             None => (Progress { epoch: 1, at: 0 }, with_moments(parameters::initial(&plan, spec.training.seed))),
         };
         parameters::check(&plan, &weights, true)?;
-        let mut backend = device.open(&plan)?;
+        let mut backend = device.open(&plan, spec.training.precision)?;
         parameters::upload(&mut *backend, &plan, &weights, true)?;
         let mut place = |judged: Judged, program: Program, data: Dataset| {
             let ids = data.upload(&mut *backend, judged.images)?;

@@ -1,6 +1,6 @@
 //! What the engine promises: the same bytes for any number of threads and any batching, and runs that go on to the bit.
 
-use common::backend::Device;
+use common::backend::{Device, Level, Precision};
 use common::dataset::Dataset;
 use common::images::Pixels;
 use common::infer::{Decoder, Encoder};
@@ -25,14 +25,19 @@ fn spec(data: &Dataset, hidden: &[usize], latent: usize) -> Spec {
         network: Network::Mlp { image: data.image(), hidden: hidden.to_vec(), latent },
         objective: Objective { likelihood: Likelihood::Bernoulli, beta: 1.0, samples: 1 },
         data: DataSpec { range: [0.0, 1.0], images: data.items(), sha256: data.sha256() },
-        training: Training { lr: 1e-3, batch: 130, seed: 1, epochs: 3, steps: 0 },
+        training: Training { lr: 1e-3, batch: 130, seed: 1, epochs: 3, steps: 0, precision: Precision::Fp32 },
         tool: "test".into(),
         checkpoint: None,
     }
 }
 
+/// With the best instructions of this CPU.
 fn cpu(threads: usize) -> Device {
-    Device::Cpu { threads }
+    on(threads, *Level::available().last().unwrap())
+}
+
+fn on(threads: usize, level: Level) -> Device {
+    Device::Cpu { threads, level }
 }
 
 /// Trains to the end, so many steps at a time.
@@ -45,24 +50,61 @@ fn finish(mut trainer: Trainer, most: usize) -> Model {
     trainer.model().unwrap()
 }
 
-fn trained(threads: usize) -> Model {
-    let data = images(300, [12, 10]);
-    finish(Trainer::new(spec(&data, &[33], 5), data, None, None, cpu(threads)).unwrap(), 100)
+/// Every level that this CPU has, with products of each precision.
+fn paths() -> impl Iterator<Item = (Level, Precision)> {
+    let both = |level| [(level, Precision::Fp32), (level, Precision::Bf16)];
+    Level::available().into_iter().flat_map(both)
 }
 
 #[test]
 fn a_model_has_the_same_bytes_for_any_number_of_threads() {
-    let expected = trained(1).to_bytes();
-    for threads in [2, 3, 8] {
-        assert!(trained(threads).to_bytes() == expected, "{threads} threads");
+    let data = images(300, [12, 10]);
+    for (level, precision) in paths() {
+        let trained = |threads: usize| {
+            let mut spec = spec(&data, &[33], 5);
+            spec.training.precision = precision;
+            finish(Trainer::new(spec, data.clone(), None, None, on(threads, level)).unwrap(), 100)
+        };
+        let expected = trained(1).to_bytes();
+        for threads in [2, 3, 8, 32] {
+            assert!(trained(threads).to_bytes() == expected, "{threads} threads, {level:?}, {precision:?}");
+        }
+    }
+}
+
+#[test]
+fn every_path_learns_the_same_but_for_rounding() {
+    let data = images(300, [12, 10]);
+    let losses = paths().map(|(level, precision)| {
+        let mut spec = spec(&data, &[33], 5);
+        (spec.training.precision, spec.training.batch) = (precision, 20);
+        let mut trainer = Trainer::new(spec, data.clone(), None, None, on(2, level)).unwrap();
+        assert!(trainer.steps(100).unwrap());
+        (level, precision, trainer.losses().unwrap().loss())
+    });
+    let losses: Vec<_> = losses.collect();
+    for (level, precision, loss) in &losses {
+        // After 15 steps rounding has grown little; bf16 has 8 bits, so that a product is off by 2^-8 at most.
+        let bound = if *precision == Precision::Fp32 { 1e-6 } else { 1e-3 };
+        let expected = losses[0].2;
+        assert!(
+            (loss - expected).abs() < bound * expected,
+            "{level:?}, {precision:?}: expected {expected}, got {loss}"
+        );
     }
 }
 
 #[test]
 fn a_run_resumed_at_any_step_ends_in_the_same_bytes_and_losses() {
+    paths().for_each(|(level, precision)| resume_at_every_step(level, precision));
+}
+
+fn resume_at_every_step(level: Level, precision: Precision) {
     let data = images(300, [12, 10]);
-    let spec = spec(&data, &[33], 5);
-    let begin = |from| Trainer::new(spec.clone(), data.clone(), Some(data.slice(0..70)), from, cpu(2)).unwrap();
+    let mut spec = spec(&data, &[33], 5);
+    spec.training.precision = precision;
+    let device = on(2, level);
+    let begin = |from| Trainer::new(spec.clone(), data.clone(), Some(data.slice(0..70)), from, device).unwrap();
     let expected = finish(begin(None), 2).to_bytes();
     for stop in 1..9 {
         let mut trainer = begin(None);
@@ -135,20 +177,23 @@ fn classic() -> Model {
 #[test]
 fn an_image_is_encoded_and_decoded_the_same_in_any_batch_by_any_number_of_threads() {
     let (model, data) = (classic(), images(300, [28, 28]));
-    let all = Encoder::new(&model, Cell::Byte, Some(7), cpu(1)).unwrap().encode(&data).unwrap();
-    let expected = Decoder::new(&model, cpu(1)).unwrap().decode(all.mu.view(), 0).unwrap();
-    for (batch, threads) in [(1, 1), (7, 2), (64, 8), (256, 3)] {
-        let mut encoder = Encoder::new(&model, Cell::Byte, Some(7), cpu(threads)).unwrap();
-        let mut decoder = Decoder::new(&model, cpu(threads)).unwrap();
-        for first in (0..300).step_by(batch) {
-            let rows = ndarray::s![first..(first + batch).min(300), ..];
-            let part = data.slice(first..(first + batch).min(300));
-            let latents = encoder.encode(&part).unwrap();
-            assert!(latents.mu == all.mu.slice(rows), "mu in batches of {batch}");
-            assert!(latents.logvar == all.logvar.slice(rows), "logvar in batches of {batch}");
-            assert!(latents.z.unwrap() == all.z.as_ref().unwrap().slice(rows), "z in batches of {batch}");
-            let x_hat = decoder.decode(latents.mu.view(), first).unwrap();
-            assert!(x_hat == expected.slice(rows), "x_hat in batches of {batch}");
+    for level in Level::available() {
+        let all = Encoder::new(&model, Cell::Byte, Some(7), on(1, level)).unwrap().encode(&data).unwrap();
+        let expected = Decoder::new(&model, on(1, level)).unwrap().decode(all.mu.view(), 0).unwrap();
+        for (batch, threads) in [(1, 1), (7, 2), (64, 8), (256, 3)] {
+            let mut encoder = Encoder::new(&model, Cell::Byte, Some(7), on(threads, level)).unwrap();
+            let mut decoder = Decoder::new(&model, on(threads, level)).unwrap();
+            for first in (0..300).step_by(batch) {
+                let rows = ndarray::s![first..(first + batch).min(300), ..];
+                let part = data.slice(first..(first + batch).min(300));
+                let latents = encoder.encode(&part).unwrap();
+                let where_ = format!("in batches of {batch}, {level:?}");
+                assert!(latents.mu == all.mu.slice(rows), "mu {where_}");
+                assert!(latents.logvar == all.logvar.slice(rows), "logvar {where_}");
+                assert!(latents.z.unwrap() == all.z.as_ref().unwrap().slice(rows), "z {where_}");
+                let x_hat = decoder.decode(latents.mu.view(), first).unwrap();
+                assert!(x_hat == expected.slice(rows), "x_hat {where_}");
+            }
         }
     }
 }

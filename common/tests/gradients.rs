@@ -1,6 +1,6 @@
 //! The gradient of a model against finite differences of its loss, written again, plainly, in f64.
 
-use common::backend::{Backend, Cpu, Visit};
+use common::backend::{Backend, Cpu, Level, Precision, Visit};
 use common::model::{Likelihood, Network, Objective, StateDict};
 use common::network::judged;
 use common::parameters;
@@ -43,14 +43,19 @@ fn loss(net: &StateDict, x: &[f64], eps: &[f64], beta: f64) -> f64 {
     recon + beta * kl
 }
 
-/// Takes one step at position `at` with lr 0, so that the first moment is a tenth of the gradient.
+/// On every level that this CPU has.
 fn check(at: usize, samples: usize, beta: f64, cell: Cell) {
+    Level::available().into_iter().for_each(|level| check_on(level, at, samples, beta, cell));
+}
+
+/// Takes one step at position `at` with lr 0, so that the first moment is a tenth of the gradient.
+fn check_on(level: Level, at: usize, samples: usize, beta: f64, cell: Cell) {
     let network = Network::Mlp { image: [3, 4], hidden: vec![7, 5], latent: 3 };
     let objective = Objective { likelihood: Likelihood::Bernoulli, beta, samples };
     let mut plan = Plan::new(BATCH);
     let model = judged(&mut plan, &network, &objective, ITEMS, cell);
     let step = model.training(&mut plan);
-    let mut cpu = Cpu::new(&plan, 2);
+    let mut cpu = Cpu::new(&plan, 2, Precision::Fp32, level);
     let mut net = parameters::initial(&plan, 5);
     parameters::upload(&mut cpu, &plan, &net, false).unwrap();
     let pixels: Vec<u8> = (0..ITEMS * PIXELS).map(|i| (i * 7919 % 256) as u8).collect();
@@ -99,7 +104,10 @@ fn check(at: usize, samples: usize, beta: f64, cell: Cell) {
             let ((up, above), (down, below)) = (shifted(1e-3), shifted(-1e-3));
             let numeric = (up - down) / (above - below);
             // Central differences with h = 1e-3 are off by h²/6 of the third derivative.
-            assert!((g - numeric).abs() < 2e-4 * size, "at {at}: d/d{name}[{i}]: expected {numeric}, got {g}");
+            assert!(
+                (g - numeric).abs() < 2e-4 * size,
+                "{level:?}, at {at}: d/d{name}[{i}]: expected {numeric}, got {g}"
+            );
         }
     }
 }

@@ -8,65 +8,132 @@
 //! hands out a part of one parameter and of its moments, mutably, and rows, which nothing writes then; a program learns
 //! no parameter twice. The callers of the two `new` promise the rest: an index is with one thread at a time, and blocks
 //! and tiles never live at the same time.
+//!
+//! Beside a buffer may lie what products make of it: the cells of a weight in pairs of bf16, which follow it; for rows that
+//! a weight learns from, their cells across rows and the lists of those that are not zero.
 #![allow(unsafe_code)]
 
-use super::cpu::Panels;
-use super::{State, Visit};
-use crate::plan::{Buf, Call, Cell as CellType, Kind, Param, Plan, Rows, Table};
+use super::cpu::{Blocks, Level, Lit, Panels, Weight};
+use super::{Precision, State, Visit};
+use crate::plan::{Buf, Call, Cell as CellType, Kind, Param, Plan, Program, Rows, Table};
 use std::cell::{Cell, UnsafeCell};
 use std::ops::Range;
 
-/// Floats of a cache line.
-const LINE: usize = 16;
+/// Bytes of a cache line.
+const LINE: usize = 64;
 
-enum Storage {
-    /// `len` values from `start`, where a cache line begins, so that no vector straddles two.
-    Floats {
-        cells: Box<[UnsafeCell<f32>]>,
-        start: usize,
-        len: usize,
-    },
-    Bytes(Vec<u8>),
+/// `len` values from `start`, where a cache line begins, so that no vector straddles two.
+struct Storage<T> {
+    cells: Box<[UnsafeCell<T>]>,
+    start: usize,
+    len: usize,
 }
 
-impl Storage {
+impl<T: Default + Clone> Storage<T> {
     /// Zeros. Pages that nothing touches, say the moments of a model that does not learn, cost nothing, which an allocation
     /// of aligned lines could not offer.
-    fn floats(len: usize) -> Storage {
-        // SAFETY: all zero bits are the float 0.
-        let cells: Box<[UnsafeCell<f32>]> = unsafe { Box::new_zeroed_slice(len + LINE - 1).assume_init() };
-        let start = cells.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE - 1);
-        Storage::Floats { cells, start, len }
+    fn new(len: usize) -> Storage<T> {
+        let line = LINE / size_of::<T>();
+        let values = Box::into_raw(vec![T::default(); len + line - 1].into_boxed_slice());
+        // SAFETY: the pointer comes from a box, and a cell has the layout of what it holds.
+        let cells = unsafe { Box::from_raw(values as *mut [UnsafeCell<T>]) };
+        let start = cells.as_ptr().align_offset(LINE).min(line - 1);
+        Storage { cells, start, len }
     }
 }
 
+impl<T> Storage<T> {
+    /// The start of a range, checked.
+    fn at(&self, range: &Range<usize>) -> *mut T {
+        let len = self.len;
+        assert!(range.start <= range.end && range.end <= len, "a buffer of {len} values has no {range:?}");
+        UnsafeCell::raw_get(self.cells[self.start + range.start..].as_ptr())
+    }
+    /// # Safety
+    /// Nobody writes this range while the slice lives.
+    unsafe fn slice(&self, range: Range<usize>) -> &[T] {
+        // SAFETY: `at` checks the range; the rest is the caller's promise.
+        unsafe { std::slice::from_raw_parts(self.at(&range), range.len()) }
+    }
+    /// # Safety
+    /// Nobody else looks at this range while the slice lives.
+    #[allow(clippy::mut_from_ref)]
+    unsafe fn slice_mut(&self, range: Range<usize>) -> &mut [T] {
+        // SAFETY: `at` checks the range; the rest is the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.at(&range), range.len()) }
+    }
+}
+
+/// A buffer, and what products make of it.
+enum Buffer {
+    Floats(Storage<f32>),
+    Bytes(Vec<u8>),
+    /// A weight in panels; in bf16 also its cells (see [`Weight`]).
+    Weight(Storage<f32>, Option<[Storage<u32>; 2]>),
+    /// The rows of the batch.
+    Rows(Storage<f32>, Learnt),
+}
+
+/// What a weight learns from.
+#[derive(Default)]
+struct Learnt {
+    /// In bf16: cells across rows.
+    across: Option<Storage<u32>>,
+    /// For rows gathered from the data: where they are not zero.
+    lit: Option<Storage<u16>>,
+}
+
 pub(super) struct Memory {
-    buffers: Vec<Storage>,
+    buffers: Vec<Buffer>,
     kinds: Vec<Kind>,
     pub(super) order: Vec<Visit>,
-    pub(super) block: usize,
-    /// Lanes of a vector, by which the panels of a weight are cut.
-    lanes: usize,
+    /// The most and the fewest images that a block may have.
+    pub(super) most: usize,
+    pub(super) least: usize,
+    images: usize,
+    level: Level,
 }
 // SAFETY: shared access to the cells goes through Block and Tile only; see the top of the file.
 unsafe impl Sync for Memory {}
 
 impl Memory {
-    pub(super) fn new(plan: &Plan, lanes: usize) -> Memory {
-        let block = plan.block();
-        let images = plan.batch.next_multiple_of(block);
+    pub(super) fn new(plan: &Plan, level: Level, precision: Precision) -> Memory {
+        let most = plan.block();
+        let images = plan.batch.next_multiple_of(most);
+        let lanes = level.lanes();
         let buffers = plan.kinds().iter().map(|kind| match *kind {
-            Kind::Rows(width) => Storage::floats(images * width),
-            Kind::Param(size) | Kind::Moment(size) => Storage::floats(Panels::new(size, lanes).values()),
-            Kind::Table(items, width, CellType::Float) => Storage::floats(items * width),
-            Kind::Table(..) => Storage::Bytes(vec![]),
+            Kind::Rows(width) => Buffer::Rows(Storage::new(images * width), Learnt::default()),
+            Kind::Param(size) => {
+                let panels = Panels::new(size, lanes);
+                let pairs = || [Storage::new(panels.along(2).values()), Storage::new(panels.values() / 2)];
+                Buffer::Weight(Storage::new(panels.values()), (precision == Precision::Bf16).then(pairs))
+            }
+            Kind::Moment(size) => Buffer::Floats(Storage::new(Panels::new(size, lanes).values())),
+            Kind::Table(items, width, CellType::Float) => Buffer::Floats(Storage::new(items * width)),
+            Kind::Table(..) => Buffer::Bytes(vec![]),
         });
-        Memory { buffers: buffers.collect(), kinds: plan.kinds().to_vec(), order: vec![], block, lanes }
+        let (buffers, kinds) = (buffers.collect(), plan.kinds().to_vec());
+        Memory { buffers, kinds, order: vec![], most, least: most.min(8), images, level }
+    }
+    /// Makes room for what the weights of a program learn from.
+    pub(super) fn prepare(&mut self, program: &Program, precision: Precision) {
+        let (images, bf16) = (self.images, precision == Precision::Bf16);
+        for r in program.learnt() {
+            let Buffer::Rows(_, learnt) = &mut self.buffers[r.buf.0 as usize] else {
+                panic!("{r:?} is no buffer of rows");
+            };
+            if bf16 && learnt.across.is_none() {
+                learnt.across = Some(Storage::new((images * r.per).div_ceil(2) * r.width));
+            }
+            if program.gathers(r) && learnt.lit.is_none() {
+                learnt.lit = Some(Storage::new(images / self.least * Lit::room(r.width)));
+            }
+        }
     }
     /// How the weight in a buffer, or its moment, lies; none for what lies as it is.
-    pub(super) fn panels(&self, buf: Buf) -> Option<Panels> {
+    fn panels(&self, buf: Buf) -> Option<Panels> {
         match self.kinds[buf.0 as usize] {
-            Kind::Param(size) | Kind::Moment(size) => Some(Panels::new(size, self.lanes)),
+            Kind::Param(size) | Kind::Moment(size) => Some(Panels::new(size, self.level.lanes())),
             Kind::Rows(_) | Kind::Table(..) => None,
         }
     }
@@ -74,79 +141,88 @@ impl Memory {
         let got = self.kinds[buf.0 as usize];
         assert!(got == kind, "{buf:?}: expected {kind:?}, got {got:?}");
     }
-    /// The start of a range of a buffer, checked.
-    fn at(&self, buf: Buf, range: &Range<usize>) -> *mut f32 {
+    fn floats(&self, buf: Buf) -> &Storage<f32> {
         match &self.buffers[buf.0 as usize] {
-            Storage::Floats { cells, start, len } => {
-                assert!(
-                    range.start <= range.end && range.end <= *len,
-                    "{buf:?}: expected at most {len}, got {range:?}"
-                );
-                UnsafeCell::raw_get(cells[start + range.start..].as_ptr())
-            }
-            Storage::Bytes(_) => panic!("expected floats, got bytes: {buf:?}"),
+            Buffer::Floats(values) | Buffer::Weight(values, _) | Buffer::Rows(values, _) => values,
+            Buffer::Bytes(_) => panic!("expected floats, got bytes: {buf:?}"),
         }
     }
-    /// # Safety
-    /// Nobody writes this range while the slice lives.
-    unsafe fn slice(&self, buf: Buf, range: Range<usize>) -> &[f32] {
-        // SAFETY: `at` checks the range; the rest is the caller's promise.
-        unsafe { std::slice::from_raw_parts(self.at(buf, &range), range.len()) }
+    fn learnt(&self, r: Rows) -> &Learnt {
+        self.expect(r.buf, Kind::Rows(r.per * r.width));
+        match &self.buffers[r.buf.0 as usize] {
+            Buffer::Rows(_, learnt) => learnt,
+            _ => panic!("{r:?} is no buffer of rows"),
+        }
     }
-    /// # Safety
-    /// Nobody else looks at this range while the slice lives.
-    #[allow(clippy::mut_from_ref)]
-    unsafe fn slice_mut(&self, buf: Buf, range: Range<usize>) -> &mut [f32] {
-        // SAFETY: `at` checks the range; the rest is the caller's promise.
-        unsafe { std::slice::from_raw_parts_mut(self.at(buf, &range), range.len()) }
-    }
-    /// The first values of a buffer.
-    pub(super) fn floats_mut(&mut self, buf: Buf, len: usize) -> &mut [f32] {
+    /// Writes the first values of a buffer, a weight from `[in, out]`.
+    pub(super) fn fill(&mut self, buf: Buf, values: &[f32]) {
+        let Some(panels) = self.panels(buf) else {
+            // SAFETY: &mut self.
+            return unsafe { self.floats(buf).slice_mut(0..values.len()) }.copy_from_slice(values);
+        };
         // SAFETY: &mut self.
-        unsafe { self.slice_mut(buf, 0..len) }
+        let packed = unsafe { self.floats(buf).slice_mut(0..panels.values()) };
+        panels.pack(packed, values);
+        if let Buffer::Weight(_, Some([forward, backward])) = &self.buffers[buf.0 as usize] {
+            // SAFETY: &mut self; two buffers.
+            let cells = unsafe { (forward.slice_mut(0..forward.len), backward.slice_mut(0..backward.len)) };
+            panels.pair(cells.0, cells.1, packed);
+        }
     }
-    /// The first values of a buffer.
-    pub(super) fn floats(&self, buf: Buf, len: usize) -> &[f32] {
+    /// The first values of a buffer, a weight as `[in, out]`.
+    pub(super) fn copy(&self, buf: Buf, into: &mut [f32]) {
         // SAFETY: blocks and tiles live only inside a backend's `run`, which holds &mut.
-        unsafe { self.slice(buf, 0..len) }
+        let values = |len: usize| unsafe { self.floats(buf).slice(0..len) };
+        match self.panels(buf) {
+            Some(panels) => panels.unpack(into, values(panels.values())),
+            None => into.copy_from_slice(values(into.len())),
+        }
     }
     pub(super) fn set_bytes(&mut self, buf: Buf, values: Vec<u8>) {
         match self.kinds[buf.0 as usize] {
             Kind::Table(items, width, CellType::Byte) => assert_eq!(values.len(), items * width, "{buf:?}"),
             other => panic!("{buf:?}: expected a table of bytes, got {other:?}"),
         }
-        self.buffers[buf.0 as usize] = Storage::Bytes(values);
-    }
-    /// Blocks that hold an image which exists. The others are left alone: nothing reads them.
-    pub(super) fn blocks(&self, live: usize) -> usize {
-        live.div_ceil(self.block)
+        self.buffers[buf.0 as usize] = Buffer::Bytes(values);
     }
 }
 
-/// The rows of some images, for one operation of `rows`.
+/// The rows of some images, for one operation of `rows`, or for what their weights make of them at its end.
 pub(super) struct Block<'m> {
     memory: &'m Memory,
     images: Range<usize>,
     pub(super) state: &'m State,
-    call: &'m Call,
+    written: &'m [Buf],
+    read: &'m [Buf],
     /// Which of the written buffers are handed out already.
     taken: Cell<u32>,
 }
 
 impl<'m> Block<'m> {
     /// # Safety
-    /// Until it is dropped no other block with this index and no tile exists.
-    pub(super) unsafe fn new(memory: &'m Memory, index: usize, state: &'m State, call: &'m Call) -> Block<'m> {
-        let images = index * memory.block..(index + 1) * memory.block;
-        Block { memory, images, state, call, taken: Cell::new(0) }
+    /// Until it is dropped no other block with any of these images and no tile exists.
+    pub(super) unsafe fn new(memory: &'m Memory, images: Range<usize>, state: &'m State, call: &'m Call) -> Block<'m> {
+        assert!(images.end <= memory.images);
+        Block { memory, images, state, written: &call.written, read: &call.read, taken: Cell::new(0) }
+    }
+    /// For what a weight learns from.
+    ///
+    /// # Safety
+    /// As `new`.
+    pub(super) unsafe fn learnt(memory: &'m Memory, images: Range<usize>, state: &'m State, buf: &'m Buf) -> Block<'m> {
+        assert!(images.end <= memory.images);
+        Block { memory, images, state, written: &[], read: std::slice::from_ref(buf), taken: Cell::new(0) }
     }
     fn take(&self, buf: Buf) {
-        let i = self.call.written.iter().position(|b| *b == buf).expect("an operation writes only what it declares");
+        let i = self.written.iter().position(|b| *b == buf).expect("an operation writes only what it declares");
+        self.take_once(i, buf);
+    }
+    fn take_once(&self, i: usize, buf: Buf) {
         assert!(self.taken.get() & (1 << i) == 0, "{buf:?} is handed out already");
         self.taken.set(self.taken.get() | 1 << i);
     }
     fn reads(&self, buf: Buf) {
-        assert!(self.call.read.contains(&buf), "an operation reads only what it declares");
+        assert!(self.read.contains(&buf), "an operation reads only what it declares");
     }
     fn range(&self, r: Rows) -> Range<usize> {
         self.memory.expect(r.buf, Kind::Rows(r.per * r.width));
@@ -155,20 +231,56 @@ impl<'m> Block<'m> {
     pub(super) fn read(&self, r: Rows) -> &[f32] {
         self.reads(r.buf);
         // SAFETY: see the top of the file.
-        unsafe { self.memory.slice(r.buf, self.range(r)) }
+        unsafe { self.memory.floats(r.buf).slice(self.range(r)) }
     }
     #[allow(clippy::mut_from_ref)]
     pub(super) fn write(&self, r: Rows) -> &mut [f32] {
         self.take(r.buf);
         // SAFETY: see the top of the file.
-        unsafe { self.memory.slice_mut(r.buf, self.range(r)) }
+        unsafe { self.memory.floats(r.buf).slice_mut(self.range(r)) }
     }
-    /// A whole weight, in panels.
-    pub(super) fn param(&self, p: Param) -> (&[f32], Panels) {
+    /// Where cells across rows go, if products read pairs.
+    #[allow(clippy::mut_from_ref)]
+    pub(super) fn across(&self, r: Rows) -> Option<&mut [u32]> {
+        let range = self.range(r);
+        let across = self.memory.learnt(r).across.as_ref()?;
+        self.reads(r.buf);
+        self.take_once(30, r.buf);
+        assert!(self.images.start * r.per % 2 == 0, "a pair of rows lies in one block");
+        // SAFETY: see the top of the file; an operation has no such cells.
+        Some(unsafe {
+            across.slice_mut(range.start / 2..range.start / 2 + (range.len() / r.width).div_ceil(2) * r.width)
+        })
+    }
+    /// Where the lists of cells that are not zero go, for rows that have some.
+    #[allow(clippy::mut_from_ref)]
+    pub(super) fn lit(&self, r: Rows) -> Option<&mut [u16]> {
+        let lit = self.memory.learnt(r).lit.as_ref()?;
+        self.reads(r.buf);
+        self.take_once(31, r.buf);
+        let (room, index) = (Lit::room(r.width), self.images.start / self.images.len());
+        // SAFETY: see the top of the file; blocks of a run have one size.
+        Some(unsafe { lit.slice_mut(index * room..(index + 1) * room) })
+    }
+    /// A whole weight, for products of this precision.
+    pub(super) fn weight(&self, p: Param, precision: Precision) -> Weight<'_> {
         self.memory.expect(p.buf, Kind::Param([p.inp, p.out]));
-        let panels = Panels::new([p.inp, p.out], self.memory.lanes);
+        let panels = Panels::new([p.inp, p.out], self.memory.level.lanes());
         // SAFETY: see the top of the file.
-        (unsafe { self.memory.slice(p.buf, 0..panels.values()) }, panels)
+        let whole = |cells: &'m Storage<u32>| unsafe { cells.slice(0..cells.len) };
+        match &self.memory.buffers[p.buf.0 as usize] {
+            Buffer::Weight(_, Some([forward, backward])) if precision == Precision::Bf16 => {
+                Weight { panels, forward: whole(forward), backward: whole(backward) }
+            }
+            _ => Weight::of(panels, self.bias(p)),
+        }
+    }
+    /// A whole bias, or a weight in panels.
+    pub(super) fn bias(&self, p: Param) -> &[f32] {
+        self.memory.expect(p.buf, Kind::Param([p.inp, p.out]));
+        let panels = Panels::new([p.inp, p.out], self.memory.level.lanes());
+        // SAFETY: see the top of the file.
+        unsafe { self.memory.floats(p.buf).slice(0..panels.values()) }
     }
     /// The rows of a table at the positions of these images that exist.
     #[allow(clippy::mut_from_ref)]
@@ -177,14 +289,14 @@ impl<'m> Block<'m> {
         self.memory.expect(t.buf, Kind::Table(t.items, t.width, CellType::Float));
         let first = self.state.at + self.images.start;
         // SAFETY: see the top of the file.
-        unsafe { self.memory.slice_mut(t.buf, first * t.width..(first + self.live()) * t.width) }
+        unsafe { self.memory.floats(t.buf).slice_mut(first * t.width..(first + self.live()) * t.width) }
     }
     /// A whole table of bytes.
     pub(super) fn bytes(&self, t: Table) -> &[u8] {
         self.reads(t.buf);
         match &self.memory.buffers[t.buf.0 as usize] {
-            Storage::Bytes(bytes) => bytes,
-            Storage::Floats { .. } => panic!("expected bytes, got floats: {t:?}"),
+            Buffer::Bytes(bytes) => bytes,
+            _ => panic!("expected bytes, got floats: {t:?}"),
         }
     }
     /// A whole table of floats.
@@ -192,7 +304,7 @@ impl<'m> Block<'m> {
         self.reads(t.buf);
         self.memory.expect(t.buf, Kind::Table(t.items, t.width, CellType::Float));
         // SAFETY: see the top of the file; an operation that writes a table does not read it.
-        unsafe { self.memory.slice(t.buf, 0..t.items * t.width) }
+        unsafe { self.memory.floats(t.buf).slice(0..t.items * t.width) }
     }
     /// How many of these images exist.
     pub(super) fn live(&self) -> usize {
@@ -208,36 +320,79 @@ impl<'m> Block<'m> {
 pub(super) struct Tile<'m> {
     memory: &'m Memory,
     param: Param,
-    range: Range<usize>,
+    /// Rows of a panel.
+    at: (Panels, usize, Range<usize>),
+    /// Images that a block wrote.
     images: usize,
+    block: usize,
+}
+
+/// What a tile changes.
+pub(super) struct Parts<'a> {
+    pub(super) w: &'a mut [f32],
+    pub(super) m: &'a mut [f32],
+    pub(super) v: &'a mut [f32],
+    /// In bf16: the cells, forward and backward.
+    pub(super) pairs: Option<[&'a mut [u32]; 2]>,
 }
 
 impl<'m> Tile<'m> {
-    /// `range`: values of the panels; `live`: images of the batch that exist.
+    /// `at`: rows of a panel; `images`: those of the batch that blocks of `block` wrote.
     ///
     /// # Safety
     /// Until it is dropped no other tile has any of these values of this parameter and no block exists.
-    pub(super) unsafe fn new(memory: &'m Memory, param: Param, range: Range<usize>, live: usize) -> Tile<'m> {
-        Tile { memory, param, range, images: memory.blocks(live) * memory.block }
+    pub(super) unsafe fn new(
+        memory: &'m Memory,
+        param: Param,
+        at: (Panels, usize, Range<usize>),
+        images: usize,
+        block: usize,
+    ) -> Tile<'m> {
+        Tile { memory, param, at, images, block }
     }
-    /// (weights, first moments, second moments)
-    pub(super) fn parts(&mut self) -> [&mut [f32]; 3] {
-        let p = self.param;
+    pub(super) fn parts(&mut self) -> Parts<'_> {
+        let (p, (panels, panel, rows)) = (self.param, &self.at);
         self.memory.expect(p.buf, Kind::Param([p.inp, p.out]));
+        let range = panels.rows(*panel, rows.clone());
+        let pairs = match &self.memory.buffers[p.buf.0 as usize] {
+            Buffer::Weight(_, Some([forward, backward])) => {
+                assert!(rows.start % 2 == 0, "a pair of rows lies in one tile");
+                let half = panels.along(2).rows(*panel, rows.start / 2..rows.end.div_ceil(2));
+                // SAFETY: two buffers; for the rest see the top of the file.
+                Some(unsafe { [forward.slice_mut(half), backward.slice_mut(range.start / 2..range.end / 2)] })
+            }
+            _ => None,
+        };
         // SAFETY: three buffers; for the rest see the top of the file.
-        [p.buf, p.first_moment(), p.second_moment()].map(|b| unsafe { self.memory.slice_mut(b, self.range.clone()) })
+        let [w, m, v] = [p.buf, p.first_moment(), p.second_moment()]
+            .map(|b| unsafe { self.memory.floats(b).slice_mut(range.clone()) });
+        Parts { w, m, v, pairs }
     }
     /// The rows of every block that ran.
-    pub(super) fn read(&self, r: Rows) -> &[f32] {
+    pub(super) fn read(&self, r: Rows) -> &'m [f32] {
         self.memory.expect(r.buf, Kind::Rows(r.per * r.width));
         // SAFETY: see the top of the file.
-        unsafe { self.memory.slice(r.buf, 0..self.images * r.per * r.width) }
+        unsafe { self.memory.floats(r.buf).slice(0..self.images * r.per * r.width) }
+    }
+    /// The same in cells across rows, if products read pairs.
+    pub(super) fn across(&self, r: Rows) -> Option<&'m [u32]> {
+        let cells = self.memory.learnt(r).across.as_ref()?;
+        // SAFETY: see the top of the file.
+        Some(unsafe { cells.slice(0..(self.images * r.per).div_ceil(2) * r.width) })
+    }
+    /// The lists of those that are not zero, where there are some; a block has so many rows of cells.
+    pub(super) fn lit(&self, r: Rows, per_cell: usize) -> Option<Blocks<'m>> {
+        let lit = self.memory.learnt(r).lit.as_ref()?;
+        let blocks = self.images / self.block;
+        // SAFETY: see the top of the file.
+        let lit = unsafe { lit.slice(0..blocks * Lit::room(r.width)) };
+        Some(Blocks { lit, rows: self.block / per_cell, width: r.width })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::backend::{Backend, Cpu};
+    use crate::backend::{Backend, Cpu, Level, Precision};
     use crate::plan::{Act, Op, Plan, Program, Rows};
 
     #[test]
@@ -247,7 +402,7 @@ mod tests {
         let (y, b) = (plan.rows(1, 3), plan.bias(&["b"], 3, 1));
         let forged = Rows { buf: b.buf, ..y };
         let program = Program::new(vec![Op::ActBack { dy: forged, y, act: Act::Relu }], vec![]);
-        let mut cpu = Cpu::new(&plan, 1);
+        let mut cpu = Cpu::new(&plan, 1, Precision::Fp32, Level::available()[0]);
         cpu.state().items = 4;
         cpu.run(&program, 1).unwrap();
     }

@@ -8,8 +8,9 @@ mod memory;
 
 use crate::plan::{Buf, Plan, Program};
 use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
 
-pub use cpu::Cpu;
+pub use cpu::{Cpu, Level};
 
 /// One image of an epoch: which row of the data it is, and which noise it draws.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -96,6 +97,17 @@ pub trait Backend {
     fn run(&mut self, program: &Program, steps: usize) -> Result<()>;
 }
 
+/// The numbers that products multiply. Their sums, and all else, are f32.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 24 bits.
+    #[default]
+    Fp32,
+    /// 8 bits, which is faster where the CPU has instructions for it. Weights are kept, and learn, in f32.
+    Bf16,
+}
+
 /// Where programs run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Device {
@@ -103,6 +115,8 @@ pub enum Device {
     Cpu {
         /// Threads that compute; the result is the same for any number.
         threads: usize,
+        /// The instructions that it uses.
+        level: Level,
     },
 }
 
@@ -113,13 +127,20 @@ impl Device {
             Device::Cpu { .. } => "cpu",
         }
     }
-    /// A backend with the buffers of a plan.
+    /// The CPU, with the best instructions that it has, or those that `VAE_CPU` asks for.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where this CPU has not what `VAE_CPU` asks for.
+    pub fn cpu(threads: usize) -> Result<Device> {
+        Ok(Device::Cpu { threads, level: Level::chosen()? })
+    }
+    /// A backend with the buffers of a plan, which multiplies at this precision.
     ///
     /// # Errors
     /// [`Error::Unavailable`] where the device has not the memory.
-    pub fn open(self, plan: &Plan) -> Result<Box<dyn Backend>> {
+    pub fn open(self, plan: &Plan, precision: Precision) -> Result<Box<dyn Backend>> {
         match self {
-            Device::Cpu { threads } => {
+            Device::Cpu { threads, level } => {
                 let (needed, there) = (plan.bytes(), cpu::memory_of_machine());
                 if needed > there {
                     return Err(Error::Unavailable(format!(
@@ -129,7 +150,7 @@ impl Device {
                         there >> 20
                     )));
                 }
-                Ok(Box::new(Cpu::new(plan, threads)))
+                Ok(Box::new(Cpu::new(plan, threads, precision, level)))
             }
         }
     }

@@ -1,5 +1,6 @@
 //! What a model is, in the words of its file: the network, the objective, the data it is for, and how it was trained.
 
+use crate::backend::Precision;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -81,6 +82,9 @@ pub struct Training {
     pub epochs: usize,
     /// Steps taken so far.
     pub steps: u64,
+    /// What products multiplied; models older than this field were trained in fp32.
+    #[serde(default)]
+    pub precision: Precision,
 }
 
 /// How far an unfinished run has come.
@@ -161,7 +165,7 @@ mod tests {
             network: Network::Mlp { image: [28, 28], hidden: vec![400], latent: 20 },
             objective: Objective { likelihood: Likelihood::Bernoulli, beta: 1.0, samples: 1 },
             data: DataSpec { range: [0.0, 1.0], images: 1, sha256: String::new() },
-            training: Training { lr: 1e-3, batch: 128, seed: 0, epochs: 1, steps: 0 },
+            training: Training { lr: 1e-3, batch: 128, seed: 0, epochs: 1, steps: 0, precision: Precision::Fp32 },
             tool: String::new(),
             checkpoint: None,
         };

@@ -65,13 +65,12 @@ impl Plan {
     pub fn take(&mut self) -> Vec<Op> {
         std::mem::take(&mut self.ops)
     }
-    /// Images that one thread takes at a time: 64, or fewer if an image is large. It is a matter of the plan and never of
-    /// the threads, since the order of every sum follows from it.
+    /// Images that one thread takes at a time, at most: 64, or fewer if an image is large.
     pub fn block(&self) -> usize {
         const VALUES: usize = 1 << 18; // the largest buffer of a block then stays in the L2 cache
         let largest = self.kinds.iter().map(|k| if let Kind::Rows(w) = k { *w } else { 1 }).max().unwrap_or(1);
         let mut block = 64;
-        while block > 1 && block * largest > VALUES {
+        while block > 2 && block * largest > VALUES {
             block /= 2;
         }
         block
@@ -167,8 +166,8 @@ impl Plan {
     }
     /// -log p(target given z) of each row: `[N, P, 1]`, nats.
     pub fn bernoulli(&mut self, logits: Rows, target: Rows) -> Rows {
-        let loss = self.rows(logits.per, 1);
-        self.ops.push(Op::Bernoulli { loss, logits, target });
+        let (loss, slope) = (self.rows(logits.per, 1), self.like(logits));
+        self.ops.push(Op::Bernoulli { loss, slope, logits, target });
         loss
     }
     /// The terms of the ELBO by position in the epoch: `[items, 2]`, reconstruction and KL, nats.

@@ -98,10 +98,11 @@ pub enum Op {
     KlBack { dq: Rows, dkl: Rows, q: Rows, add: bool },
     /// `p[r] = 1 / (1 + exp(-logits[r]))`
     Sigmoid { p: Rows, logits: Rows },
-    /// `loss[r] = -log Bernoulli(target[n]; logits[r])`, summed over pixels
-    Bernoulli { loss: Rows, logits: Rows, target: Rows },
-    /// `dlogits[r] = weight[r] (sigmoid(logits[r]) - target[n])`
-    BernoulliBack { dlogits: Rows, weight: Rows, logits: Rows, target: Rows },
+    /// `loss[r] = -log Bernoulli(target[n]; logits[r])`, summed over pixels, and its derivative
+    /// `slope[r] = sigmoid(logits[r]) - target[n]`
+    Bernoulli { loss: Rows, slope: Rows, logits: Rows, target: Rows },
+    /// `d[r] *= weight[r]`, one weight for each row
+    Weigh { d: Rows, weight: Rows },
     /// `terms[position of n]` = mean over samples of recon, and of kl. The gradient of the batch mean of recon + beta kl with
     /// respect to each row goes to wr and wk: 1 / (images · samples), and beta times that; 0 for an image that is absent
     Elbo { terms: Table, wr: Rows, wk: Rows, recon: Rows, kl: Rows },
@@ -134,8 +135,8 @@ impl Op {
             Kl { kl, q } => of(&[kl], &[q]),
             KlBack { dq, dkl, q, .. } => of(&[dq], &[dkl, q]),
             Sigmoid { p, logits } => of(&[p], &[logits]),
-            Bernoulli { loss, logits, target } => of(&[loss], &[logits, target]),
-            BernoulliBack { dlogits, weight, logits, target } => of(&[dlogits], &[weight, logits, target]),
+            Bernoulli { loss, slope, logits, target } => of(&[loss, slope], &[logits, target]),
+            Weigh { d, weight } => of(&[d], &[weight]),
             Elbo { terms, wr, wk, recon, kl } => (vec![terms.buf, wr.buf, wk.buf], vec![recon.buf, kl.buf]),
         }
     }

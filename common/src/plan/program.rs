@@ -1,6 +1,6 @@
 //! A checked list of operations: one step of training, of evaluation, of encoding or of decoding.
 
-use super::op::{Buf, Learn, Op};
+use super::op::{Buf, Learn, Op, Rows};
 
 /// An operation with the buffers it may touch.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +40,24 @@ impl Program {
         learnt.sort();
         assert!(learnt.windows(2).all(|p| p[0] != p[1]), "a parameter is learnt twice");
         Program { rows, weights }
+    }
+    /// The rows that weights learn from, each once.
+    pub fn learnt(&self) -> Vec<Rows> {
+        let mut learnt = vec![];
+        for learn in &self.weights {
+            if let Learn::Weight { x, dy, .. } = *learn {
+                for rows in [x, dy] {
+                    if learnt.iter().all(|known: &Rows| known.buf != rows.buf) {
+                        learnt.push(rows);
+                    }
+                }
+            }
+        }
+        learnt
+    }
+    /// Whether these rows come from the data as they are.
+    pub fn gathers(&self, r: Rows) -> bool {
+        self.rows.iter().any(|call| matches!(call.op, Op::Gather { y, .. } if y == r))
     }
     /// What is done to each image.
     pub fn rows(&self) -> &[Call] {

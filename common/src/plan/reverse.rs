@@ -41,11 +41,11 @@ pub fn training(plan: &mut Plan, forward: &[Op]) -> Program {
     for op in forward.iter().rev() {
         match *op {
             Elbo { wr, wk, recon, kl, .. } => g.of.extend([(recon.buf, wr), (kl.buf, wk)]),
-            Bernoulli { loss, logits, target } => {
+            Bernoulli { loss, slope, logits, .. } => {
                 let weight = g.of(loss);
-                let (dlogits, add) = g.toward(logits);
-                assert!(!add, "one likelihood judges the logits");
-                rows.push(BernoulliBack { dlogits, weight, logits, target });
+                assert!(g.known(logits).is_none(), "one likelihood judges the logits");
+                g.of.push((logits.buf, slope));
+                rows.push(Weigh { d: slope, weight });
             }
             Kl { kl, q } => {
                 let dkl = g.of(kl);
@@ -70,12 +70,7 @@ pub fn training(plan: &mut Plan, forward: &[Op]) -> Program {
                 }
             }
             Gather { .. } => {}
-            Sigmoid { .. }
-            | ActBack { .. }
-            | LinearBack { .. }
-            | SampleBack { .. }
-            | KlBack { .. }
-            | BernoulliBack { .. } => {
+            Sigmoid { .. } | ActBack { .. } | LinearBack { .. } | SampleBack { .. } | KlBack { .. } | Weigh { .. } => {
                 unreachable!("{op:?} is no part of an objective")
             }
         }

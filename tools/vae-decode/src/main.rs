@@ -63,7 +63,7 @@ fn run(args: Args) -> Result<()> {
     }
     head.set_tensor("x_hat", Spec::new(if args.u8 { Dtype::U8 } else { Dtype::F32 }, &[h, w]));
 
-    let mut decoder = Decoder::new(&model, Device::Cpu { threads: args.threads.count() })?;
+    let mut decoder = Decoder::new(&model, Device::cpu(args.threads.count())?)?;
     let mut seen = 0;
     Writer::create(&args.output, head)?.filter(reader, |mut data| {
         let z = data.f32(&args.tensor)?.into_dimensionality::<Ix2>().map_err(|_| {

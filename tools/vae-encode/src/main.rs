@@ -87,7 +87,7 @@ fn run(args: Args) -> Result<()> {
 
     let cell = if images.dtype.is_whole() { Cell::Byte } else { Cell::Float };
     let sample = args.sample.then_some(args.seed);
-    let mut encoder = Encoder::new(&stored.model, cell, sample, Device::Cpu { threads: args.threads.count() })?;
+    let mut encoder = Encoder::new(&stored.model, cell, sample, Device::cpu(args.threads.count())?)?;
     let mut writer = Writer::create(&args.output, head)?;
     if let Some(model) = model_frame {
         writer.write(model)?;

@@ -42,7 +42,7 @@ fn run(args: Args) -> Result<()> {
 fn train(args: &Args, output: &Path, checkpoints: &Checkpoints, report: &mut Report) -> Result<()> {
     let train = Dataset::read(&mut Reader::open(&args.input, "x")?, "x")?;
     let test = args.test.as_deref().map(|path| Dataset::read(&mut Reader::open_file(path, "x")?, "x")).transpose()?;
-    let (spec, device) = (args.spec(&train)?, Device::Cpu { threads: args.threads.count() });
+    let (spec, device) = (args.spec(&train)?, Device::cpu(args.threads.count())?);
     let preview = Preview::new(&train, test.as_ref(), args.preview);
     let from = checkpoints.begin(args.resume, output)?;
     // Until here there is nothing to keep, and Ctrl-C just ends.

@@ -97,8 +97,9 @@ pub fn run(spec: &Spec, test: Option<&Dataset>, device: Device) -> Map<String, V
         "data": spec.data,
         "device": device.name(),
     }));
-    let Device::Cpu { threads } = device;
+    let Device::Cpu { threads, level } = device;
     record.insert("threads".into(), threads.into());
+    record.insert("instructions".into(), level.name().into());
     if let Some(test) = test {
         let how = "with a drawn z, as in training; the same noise after every epoch";
         record.insert("test".into(), json!({"images": test.items(), "sha256": test.sha256(), "evaluated": how}));

@@ -2,9 +2,8 @@
 //!
 //! Every function is inlined into the caller, which compiles it for each vector width.
 
-use super::super::State;
 use super::super::memory::Block;
-use crate::math::{bernoulli as bce, exp, sigmoid as logistic, sum2};
+use crate::math::{bernoulli as bce, exp, sigmoid as logistic, sum_into, sum2};
 use crate::plan::{Act, Cell, Table};
 use std::ops::Range;
 
@@ -75,21 +74,23 @@ pub(super) fn sigmoid(p: &mut [f32], logits: &[f32]) {
     put(p, false, |i| logistic(logits[i]));
 }
 
-/// loss[r] = sum of max(l, 0) - l t + ln(1 + exp(-|l|))
+/// loss[r] = sum of max(l, 0) - l t + ln(1 + exp(-|l|)), slope = sigmoid(l) - t
 #[inline(always)]
-pub(super) fn bernoulli(loss: &mut [f32], logits: &[f32], target: &[f32], width: usize, per: usize) {
-    for (r, (loss, l)) in loss.iter_mut().zip(logits.chunks_exact(width)).enumerate() {
-        *loss = sum2(l, &target[r / per * width..][..width], |l, t| bce(l, t).0);
+pub(super) fn bernoulli(loss: &mut [f32], slope: &mut [f32], logits: &[f32], target: &[f32], width: usize, per: usize) {
+    let rows = slope.chunks_exact_mut(width).zip(logits.chunks_exact(width));
+    for (r, (loss, (slope, l))) in loss.iter_mut().zip(rows).enumerate() {
+        *loss = sum_into(slope, l, &target[r / per * width..][..width], |l, t| {
+            let (loss, sigmoid) = bce(l, t);
+            (loss, sigmoid - t)
+        });
     }
 }
 
-/// dlogits[r] = weight[r] (sigmoid(l) - t)
+/// d[r] *= weight[r]
 #[inline(always)]
-pub(super) fn bernoulli_back(d: &mut [f32], weight: &[f32], logits: &[f32], target: &[f32], width: usize, per: usize) {
-    for (r, (d, l)) in d.chunks_exact_mut(width).zip(logits.chunks_exact(width)).enumerate() {
-        let t = &target[r / per * width..][..width];
-        let weight = weight[r];
-        put(d, false, |j| weight * (logistic(l[j]) - t[j]));
+pub(super) fn weigh(d: &mut [f32], weight: &[f32], width: usize) {
+    for (d, weight) in d.chunks_exact_mut(width).zip(weight) {
+        d.iter_mut().for_each(|d| *d *= weight);
     }
 }
 
@@ -117,21 +118,6 @@ pub(super) fn bias_gradient(g: &mut [f32], dy: &[f32], width: usize, columns: Ra
     g.fill(0.0);
     for row in dy.chunks_exact(width) {
         g.iter_mut().zip(&row[columns.clone()]).for_each(|(g, d)| *g += d);
-    }
-}
-
-/// Adam (Kingma and Ba 2015, algorithm 1), its bias correction folded into `rate` and `root`.
-#[inline(always)]
-pub(super) fn adam(w: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32], state: &State) {
-    let step = (state.steps + 1).min(i32::MAX as u64) as i32;
-    let [b1, b2] = state.adam.betas;
-    let correction = |beta: f32| 1.0 - (beta as f64).powi(step);
-    let rate = (state.adam.lr as f64 / correction(b1)) as f32;
-    let root = (1.0 / correction(b2).sqrt()) as f32;
-    for (((w, m), v), g) in w.iter_mut().zip(m).zip(v).zip(g) {
-        *m = b1 * *m + (1.0 - b1) * g;
-        *v = b2 * *v + (1.0 - b2) * g * g;
-        *w -= rate * *m / (v.sqrt() * root + state.adam.eps);
     }
 }
 

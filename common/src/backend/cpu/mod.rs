@@ -1,49 +1,63 @@
-//! The CPU: blocks of images, then tiles of parameters, on a team of threads that lives as long as one `run`.
+//! The CPU: a step is two phases and two barriers, on a team of threads that lives as long as one `run`.
 //!
-//! Blocks and tiles are cut by the plan and never by the threads, each is done by one thread, and every sum has an order
-//! of its own: the same bytes come out for any number of threads.
+//! ```text
+//! rows      blocks of images, each through the whole forward, the loss and back      rows.rs   kernels.rs
+//!    ── barrier ──                                                                   team.rs
+//! weights   tiles of parameters: gradient, then the optimizer                        learn.rs  optimizer.rs
+//!    ── barrier ──
+//! ```
+//!
+//! Both stand on the three products of a layer (product.rs), which are one loop (multiply.rs) over weights in panels
+//! (panels.rs), in f32 or in pairs of bf16 (bf16.rs), without the pixels that are black (zeros.rs), in the vectors of this
+//! CPU (simd.rs). Every value is computed by one thread, in an order of its own: the same bytes come out for any number of
+//! threads, and for blocks and tiles of any size.
 
+mod bf16;
 mod kernels;
+mod learn;
+mod multiply;
+mod optimizer;
 mod panels;
 mod product;
+mod rows;
+mod simd;
 mod team;
+mod zeros;
 
 use super::memory::{Block, Memory, Tile};
-use super::{Backend, State, Visit};
+use super::{Backend, Precision, State, Visit};
 use crate::Result;
-use crate::plan::{Buf, Learn, Op, Plan, Program};
-use crate::rng::{self, Purpose};
-use kernels as k;
+use crate::plan::{Buf, Plan, Program};
+use learn::{Job, OnWeights};
+use optimizer::Rates;
 pub(crate) use panels::Panels;
-use product::Turned;
-use pulp::{Arch, Simd, WithSimd};
-use std::ops::Range;
+pub(crate) use product::{Blocks, Weight};
+use rows::{Learnt, OnRows, Scratch};
+pub use simd::Level;
 use std::thread::Builder;
 use team::{Barrier, Guard, Jobs};
+pub(crate) use zeros::Lit;
 
 /// The buffers of a plan in main memory, and the number of threads that work on them.
 pub struct Cpu {
     memory: Memory,
     state: State,
     threads: usize,
-    arch: Arch,
+    precision: Precision,
+    level: Level,
 }
 
 impl Cpu {
     /// Allocates the buffers of a plan. The state starts empty: no item, no learning rate.
-    pub fn new(plan: &Plan, threads: usize) -> Cpu {
-        let arch = Arch::new();
-        let memory = Memory::new(plan, arch.dispatch(Lanes));
-        Cpu { memory, state: State::new(plan), threads: threads.max(1), arch }
+    pub fn new(plan: &Plan, threads: usize, precision: Precision, level: Level) -> Cpu {
+        let memory = Memory::new(plan, level, precision);
+        Cpu { memory, state: State::new(plan), threads: threads.max(1), precision, level }
     }
 }
 
 impl Backend for Cpu {
     fn upload(&mut self, to: Buf, values: &[f32]) -> Result<()> {
-        match self.memory.panels(to) {
-            Some(panels) => panels.pack(self.memory.floats_mut(to, panels.values()), values),
-            None => self.memory.floats_mut(to, values.len()).copy_from_slice(values),
-        }
+        self.memory.fill(to, values);
         Ok(())
     }
     fn upload_bytes(&mut self, to: Buf, values: Vec<u8>) -> Result<()> {
@@ -56,44 +70,54 @@ impl Backend for Cpu {
         Ok(())
     }
     fn download(&self, from: Buf, into: &mut [f32]) -> Result<()> {
-        match self.memory.panels(from) {
-            Some(panels) => panels.unpack(into, self.memory.floats(from, panels.values())),
-            None => into.copy_from_slice(self.memory.floats(from, into.len())),
-        }
+        self.memory.copy(from, into);
         Ok(())
     }
     fn state(&mut self) -> &mut State {
         &mut self.state
     }
     fn run(&mut self, program: &Program, steps: usize) -> Result<()> {
-        let (memory, start, arch) = (&self.memory, self.state, self.arch);
-        let tiles = tiles(program.weights(), memory);
-        let most = memory.blocks(start.live());
-        let threads = self.threads.min(most.max(tiles.len())).max(1);
+        // What is judged, encoded or decoded is so in full.
+        let precision = if program.weights().is_empty() { Precision::Fp32 } else { self.precision };
+        self.memory.prepare(program, precision);
+        let (memory, start, level) = (&self.memory, self.state, self.level);
+        let jobs = Job::all(program, level.lanes());
+        let size = learn::block(memory, start.live(), self.threads);
+        let blocks = |state: &State| state.live().div_ceil(size);
+        let threads = self.threads.min(blocks(&start).max(jobs.len())).max(1);
         let barrier = Barrier::new(threads);
-        let (block_jobs, tile_jobs) = (Jobs::new(most), Jobs::new(tiles.len()));
+        let row_jobs = Jobs::new(vec![1; blocks(&start)], threads);
+        let weight_jobs = Jobs::new(jobs.iter().map(|job| job.cost(program)).collect(), threads);
+        let learnt = program.learnt();
         let work = |thread: usize| {
             let _guard = Guard(&barrier);
-            let mut gradient = vec![0.0; tiles.iter().map(|t| t.range().len()).max().unwrap_or(0)];
-            let mut turned = Turned::default();
+            let mut gradient = vec![0.0; jobs.iter().map(Job::values).max().unwrap_or(0)];
+            let mut scratch = Scratch::default();
             let mut state = start;
-            let at = [thread, threads];
             for step in 1..=steps {
-                block_jobs.each(at, step, memory.blocks(state.live()), |b| {
+                row_jobs.each(thread, step, blocks(&state), |b| {
+                    let images = b * size..(b + 1) * size;
                     for call in program.rows() {
                         // SAFETY: `Jobs` gives index b to one thread; the barriers keep blocks and tiles apart.
                         #[allow(unsafe_code)]
-                        let block = unsafe { Block::new(memory, b, &state, call) };
-                        arch.dispatch(OnRows(&call.op, &block, &mut turned));
+                        let at = unsafe { Block::new(memory, images.clone(), &state, call) };
+                        level.run(OnRows { op: &call.op, at, program, scratch: &mut scratch, precision });
+                    }
+                    for rows in &learnt {
+                        // SAFETY: as above.
+                        #[allow(unsafe_code)]
+                        let at = unsafe { Block::learnt(memory, images.clone(), &state, &rows.buf) };
+                        level.run(Learnt { rows: *rows, at, scratch: &mut scratch });
                     }
                 });
                 barrier.wait();
-                tile_jobs.each(at, step, tiles.len(), |t| {
-                    let (job, live) = (&tiles[t], state.live());
+                let (images, rates) = (blocks(&state) * size, Rates::of(&state));
+                weight_jobs.each(thread, step, jobs.len(), |j| {
+                    let job = &jobs[j];
                     // SAFETY: as above; the tiles of a parameter are disjoint and a parameter is learnt once.
                     #[allow(unsafe_code)]
-                    let mut tile = unsafe { Tile::new(memory, job.learn.param(), job.range(), live) };
-                    arch.dispatch(OnWeights(job, &mut tile, &mut gradient[..job.range().len()], &state));
+                    let tile = unsafe { Tile::new(memory, job.learn.param(), job.at.clone(), images, size) };
+                    level.run(OnWeights { job, tile, gradient: &mut gradient, rates, precision });
                 });
                 barrier.wait();
                 state.advance();
@@ -124,126 +148,4 @@ pub(super) fn memory_of_machine() -> u64 {
     }
     #[cfg(not(target_os = "linux"))]
     u64::MAX
-}
-
-/// One operation on the images of a block, compiled for each vector width.
-struct OnRows<'a>(&'a Op, &'a Block<'a>, &'a mut Turned);
-
-impl WithSimd for OnRows<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let OnRows(op, at, turned) = self;
-        match *op {
-            Op::Gather { y, from, unit } => {
-                for (n, row) in at.write(y).chunks_exact_mut(y.width).enumerate() {
-                    match at.visit(n) {
-                        Some(v) => k::gather(row, at, from, v.row as usize, unit),
-                        None => row.fill(0.0),
-                    }
-                }
-            }
-            Op::Linear { y, x, w, b, act } => {
-                let ((w, panels), (b, _)) = (at.param(w), at.param(b));
-                product::forward(simd, at.write(y), at.read(x), w, b, panels, act)
-            }
-            Op::ActBack { dy, y, act } => k::act_back(at.write(dy), at.read(y), act),
-            Op::LinearBack { dx, dy, w, add } => {
-                let (w, panels) = at.param(w);
-                product::input_gradient(simd, at.write(dx), at.read(dy), w, panels, add, turned)
-            }
-            Op::Sample { z, eps, q } => {
-                let State { seed, epoch, .. } = *at.state;
-                let eps = at.write(eps);
-                for (r, row) in eps.chunks_exact_mut(z.width).enumerate() {
-                    let id = at.visit(r / z.per).map_or(0, |v| v.id);
-                    rng::normals(row, seed, Purpose::Latent, [(r % z.per) as u32, id, epoch]);
-                }
-                k::sample(at.write(z), eps, at.read(q), z.width, z.per)
-            }
-            Op::SampleBack { dq, dz, eps, q, add } => {
-                k::sample_back(at.write(dq), at.read(dz), at.read(eps), at.read(q), dz.width, dz.per, add)
-            }
-            Op::Kl { kl, q } => k::kl(at.write(kl), at.read(q), q.width / 2),
-            Op::KlBack { dq, dkl, q, add } => k::kl_back(at.write(dq), at.read(dkl), at.read(q), q.width / 2, add),
-            Op::Sigmoid { p, logits } => k::sigmoid(at.write(p), at.read(logits)),
-            Op::Bernoulli { loss, logits, target } => {
-                k::bernoulli(at.write(loss), at.read(logits), at.read(target), logits.width, logits.per)
-            }
-            Op::BernoulliBack { dlogits, weight, logits, target } => {
-                let (width, per) = (logits.width, logits.per);
-                k::bernoulli_back(at.write(dlogits), at.read(weight), at.read(logits), at.read(target), width, per)
-            }
-            Op::Elbo { terms, wr, wk, recon, kl } => {
-                let (live, images, beta) = (at.live(), at.state.live(), at.state.beta);
-                k::mean_weights(at.write(wr), live, images, wr.per, 1.0);
-                k::mean_weights(at.write(wk), live, images, wk.per, beta);
-                k::terms(at.write_table(terms), at.read(recon), at.read(kl), recon.per, kl.per);
-            }
-        }
-    }
-}
-
-/// Learns a tile of a parameter: its gradient, then the optimizer.
-struct OnWeights<'a, 'm>(&'a Job, &'a mut Tile<'m>, &'a mut [f32], &'a State);
-
-impl WithSimd for OnWeights<'_, '_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let OnWeights(job, tile, gradient, state) = self;
-        let Job { learn, panels, panel, rows } = job;
-        match *learn {
-            Learn::Weight { x, dy, .. } => {
-                product::weight_gradient(simd, gradient, tile.read(x), tile.read(dy), *panels, *panel, rows.clone())
-            }
-            Learn::Bias { dy, .. } => k::bias_gradient(gradient, tile.read(dy), dy.width, panels.columns(*panel)),
-        }
-        let [w, m, v] = tile.parts();
-        k::adam(w, m, v, gradient, state);
-    }
-}
-
-/// Lanes of a vector of f32.
-struct Lanes;
-
-impl WithSimd for Lanes {
-    type Output = usize;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> usize {
-        S::F32_LANES
-    }
-}
-
-/// Some rows of a panel: the unit of work of `weights`.
-struct Job {
-    learn: Learn,
-    panels: Panels,
-    panel: usize,
-    rows: Range<usize>,
-}
-
-impl Job {
-    fn range(&self) -> Range<usize> {
-        self.panels.rows(self.panel, self.rows.clone())
-    }
-}
-
-/// Cuts every parameter into tiles by its shape alone. A tile with its gradient and moments stays in the L2 cache.
-fn tiles(weights: &[Learn], memory: &Memory) -> Vec<Job> {
-    const ROWS: usize = 200;
-    let mut jobs = vec![];
-    for &learn in weights {
-        let panels = memory.panels(learn.param().buf).expect("a parameter lies in panels");
-        let parts = panels.inp.div_ceil(ROWS);
-        let rows = panels.inp.div_ceil(parts).next_multiple_of(8);
-        for panel in 0..panels.count() {
-            let rows = (0..panels.inp).step_by(rows).map(|i| i..(i + rows).min(panels.inp));
-            jobs.extend(rows.map(|rows| Job { learn, panels, panel, rows }));
-        }
-    }
-    jobs
 }

@@ -8,6 +8,7 @@
 //! A product reads a panel from front to end. The moments of the optimizer lie likewise, so that it need not know. A bias
 //! is a weight with one row, and lies as it is, zero filled to whole vectors.
 
+use super::bf16;
 use std::ops::Range;
 
 /// Vectors across a panel.
@@ -42,7 +43,7 @@ impl Panels {
         self.columns(panel).len().next_multiple_of(self.lanes)
     }
     /// Where some rows of a panel lie.
-    pub(super) fn rows(self, panel: usize, rows: Range<usize>) -> Range<usize> {
+    pub(crate) fn rows(self, panel: usize, rows: Range<usize>) -> Range<usize> {
         let (start, width) = (panel * VECTORS * self.lanes * self.inp, self.width(panel));
         start + rows.start * width..start + rows.end * width
     }
@@ -59,6 +60,19 @@ impl Panels {
                 (at..at + columns.len(), i * self.out + columns.start..i * self.out + columns.end)
             })
         })
+    }
+    /// The panels of cells that hold `per` rows each.
+    pub(crate) fn along(self, per: usize) -> Panels {
+        Panels { inp: self.inp.div_ceil(per), ..self }
+    }
+    /// Fills the two forms in pairs of bf16 (see [`product`](super::product)) from panels.
+    pub(crate) fn pair(self, forward: &mut [u32], backward: &mut [u32], panels: &[f32]) {
+        for panel in 0..self.count() {
+            let (at, half) = (self.panel(panel), self.along(2).panel(panel));
+            let (width, values) = (self.width(panel), &panels[at.clone()]);
+            bf16::across(&mut forward[half], values, width);
+            bf16::along(&mut backward[at.start / 2..at.end / 2], values, width);
+        }
     }
     /// Fills panels from `[in, out]`.
     pub(crate) fn pack(self, panels: &mut [f32], plain: &[f32]) {

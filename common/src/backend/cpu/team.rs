@@ -1,42 +1,67 @@
 //! Threads that live as long as one run, the jobs they share, and the barrier between two phases.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Jobs of one phase: each is done once in a step, by its own thread if that comes in time, so that its data stay in
 /// that thread's cache; else by whoever is idle.
-pub(super) struct Jobs(Vec<AtomicUsize>);
+pub(super) struct Jobs {
+    /// The last step in which each was done.
+    done: Vec<AtomicUsize>,
+    /// The first of each thread.
+    own: Vec<usize>,
+}
 
 impl Jobs {
-    pub(super) fn new(n: usize) -> Jobs {
-        Jobs((0..n).map(|_| AtomicUsize::new(0)).collect())
+    /// Jobs of these costs, shared out evenly.
+    pub(super) fn new(costs: Vec<usize>, threads: usize) -> Jobs {
+        let all: usize = costs.iter().sum();
+        let mut before = 0;
+        let ends = costs.iter().map(|cost| {
+            before += cost;
+            before - cost / 2
+        });
+        let ends: Vec<usize> = ends.collect();
+        let own = (0..threads).map(|t| ends.partition_point(|end| end * threads < all * t)).collect();
+        Jobs { done: costs.iter().map(|_| AtomicUsize::new(0)).collect(), own }
     }
     /// Does the first `n` jobs of this step (1, 2, …) together with the other threads.
-    pub(super) fn each(&self, [thread, threads]: [usize; 2], step: usize, n: usize, mut f: impl FnMut(usize)) {
-        let own = n * thread / threads;
+    pub(super) fn each(&self, thread: usize, step: usize, n: usize, mut f: impl FnMut(usize)) {
+        let own = self.own[thread].min(n);
         for j in (own..n).chain(0..own) {
-            if self.0[j].load(Relaxed) < step && self.0[j].fetch_max(step, Relaxed) < step {
+            if self.done[j].load(Relaxed) < step && self.done[j].fetch_max(step, Relaxed) < step {
                 f(j);
             }
         }
     }
 }
 
-/// A barrier that spins for a few microseconds, then yields, so that a busy neighbour gets the core. A thread that
-/// panics releases the others into a panic.
+/// A barrier that spins for some microseconds, as long as phases differ where every thread has a core; then it sleeps, so
+/// that a busy neighbour gets the core. A thread that panics releases the others into a panic.
 pub(super) struct Barrier {
     threads: AtomicUsize,
     arrived: AtomicUsize,
     turn: AtomicUsize,
     broken: AtomicBool,
+    /// How many sleep, or are about to.
+    sleepers: Mutex<usize>,
+    wake: Condvar,
+    spin: Duration,
 }
 
 impl Barrier {
     pub(super) fn new(threads: usize) -> Barrier {
+        // With more threads than cores, the one that is waited for may need the core of the one that waits.
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Barrier {
             threads: AtomicUsize::new(threads),
             arrived: AtomicUsize::new(0),
             turn: AtomicUsize::new(0),
             broken: AtomicBool::new(false),
+            sleepers: Mutex::new(0),
+            wake: Condvar::new(),
+            spin: Duration::from_micros(if threads > cores { 0 } else { 50 }),
         }
     }
     /// Expects so many threads less. For a thread that has not arrived yet: without it, nobody goes on.
@@ -44,18 +69,36 @@ impl Barrier {
         self.threads.fetch_sub(absent, AcqRel);
     }
     pub(super) fn wait(&self) {
-        const SPINS: u32 = 2_000;
         let turn = self.turn.load(Acquire);
         if self.arrived.fetch_add(1, AcqRel) + 1 == self.threads.load(Acquire) {
             self.arrived.store(0, Relaxed);
-            self.turn.store(turn + 1, Release);
+            self.turn.store(turn + 1, SeqCst);
+            self.release();
             return;
         }
-        let mut turns = 0;
+        let begun = Instant::now();
         while self.turn.load(Acquire) == turn {
             assert!(!self.broken.load(Relaxed), "another thread of the team panicked");
-            turns += 1;
-            if turns < SPINS { std::hint::spin_loop() } else { std::thread::yield_now() }
+            if begun.elapsed() > self.spin {
+                return self.sleep(turn);
+            }
+            (0..32).for_each(|_| std::hint::spin_loop());
+        }
+    }
+    fn sleep(&self, turn: usize) {
+        let mut sleepers = self.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
+        *sleepers += 1;
+        while self.turn.load(SeqCst) == turn && !self.broken.load(SeqCst) {
+            sleepers = self.wake.wait(sleepers).unwrap_or_else(PoisonError::into_inner);
+        }
+        *sleepers -= 1;
+        drop(sleepers);
+        assert!(!self.broken.load(Relaxed), "another thread of the team panicked");
+    }
+    fn release(&self) {
+        // Whoever looked at the turn before it changed holds the lock until it sleeps.
+        if *self.sleepers.lock().unwrap_or_else(PoisonError::into_inner) > 0 {
+            self.wake.notify_all();
         }
     }
 }
@@ -66,7 +109,8 @@ pub(super) struct Guard<'a>(pub(super) &'a Barrier);
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.broken.store(true, Relaxed);
+            self.0.broken.store(true, SeqCst);
+            self.0.release();
         }
     }
 }

@@ -1,0 +1,155 @@
+//! The one loop under every product: MR rows of `a`, one cell each, times NV vectors of `b`, added into MR x NV registers.
+//!
+//! ```text
+//!                    b: NV vectors
+//!                  ┌───────────────┐
+//!            k  →  │ b(k)          │          a cell is an f32, or a pair of bf16;
+//!                  └───────────────┘          k counts cells
+//!  a: MR rows ┌─┐  ┌───────────────┐
+//!             │ │  │ acc[i][v] +=  │
+//!     a(i, k) │ │  │   a(i,k) b(k) │
+//!             └─┘  └───────────────┘
+//! ```
+//!
+//! Every element is one running sum in the order of k, whatever MR, NV and the width of a vector are. Adding a product with
+//! a zero changes no finite sum, so that the k at which all of `a` is zero may be left out: [`Where`] lists the others.
+
+use super::simd::Simd;
+
+/// How cells are multiplied.
+pub(super) trait Cells {
+    /// Values in a cell.
+    const PER: usize;
+    fn mul_add<S: Simd>(simd: S, a: S::V, b: S::V, c: S::V) -> S::V;
+}
+
+/// A cell is an f32.
+pub(super) struct Singles;
+
+impl Cells for Singles {
+    const PER: usize = 1;
+    #[inline(always)]
+    fn mul_add<S: Simd>(simd: S, a: S::V, b: S::V, c: S::V) -> S::V {
+        simd.mul_add(a, b, c)
+    }
+}
+
+/// A cell is two bf16.
+pub(super) struct Pairs;
+
+impl Cells for Pairs {
+    const PER: usize = 2;
+    #[inline(always)]
+    fn mul_add<S: Simd>(simd: S, a: S::V, b: S::V, c: S::V) -> S::V {
+        simd.mul_add_pairs(a, b, c)
+    }
+}
+
+/// Element (i, k) at i·rs + k·cs.
+#[derive(Clone, Copy)]
+pub(super) struct Left<'a> {
+    pub(super) cells: &'a [u32],
+    pub(super) rs: usize,
+    pub(super) cs: usize,
+}
+
+/// Row k from k·ld, `columns` wide, which may end within a vector.
+#[derive(Clone, Copy)]
+pub(super) struct Right<'a> {
+    pub(super) cells: &'a [u32],
+    pub(super) ld: usize,
+    pub(super) columns: usize,
+}
+
+/// Some k, ascending: made by those who looked for them.
+#[derive(Clone, Copy)]
+pub(super) struct List<'a>(&'a [u16]);
+
+impl<'a> List<'a> {
+    /// # Safety
+    /// No entry is greater than the last.
+    #[allow(unsafe_code)]
+    pub(super) unsafe fn new(ascending: &'a [u16]) -> List<'a> {
+        List(ascending)
+    }
+}
+
+/// Which k are added.
+#[derive(Clone, Copy)]
+pub(super) enum Where<'a> {
+    /// Those below this.
+    Below(usize),
+    /// These alone.
+    At(List<'a>),
+}
+
+/// acc[i][v] + sum over k of a(i, k) b(k)[v]
+#[inline(always)]
+pub(super) fn multiply<S: Simd, C: Cells, const MR: usize, const NV: usize>(
+    simd: S,
+    acc: [[S::V; NV]; MR],
+    k: Where,
+    a: Left,
+    b: Right,
+) -> [[S::V; NV]; MR] {
+    let end = match k {
+        Where::Below(end) => end,
+        Where::At(list) => list.0.last().map_or(0, |last| *last as usize + 1),
+    };
+    if end == 0 {
+        return acc;
+    }
+    assert!((MR - 1) * a.rs + (end - 1) * a.cs < a.cells.len(), "the left side is too short");
+    assert!((end - 1) * b.ld + b.columns <= b.cells.len(), "the right side is too short");
+    assert!(((NV - 1) * S::LANES + 1..=NV * S::LANES).contains(&b.columns), "the right side is not NV vectors wide");
+    let whole = b.columns == NV * S::LANES;
+    // SAFETY: the assertions bound every cell that is read, since no k reaches `end`.
+    #[allow(unsafe_code)]
+    unsafe {
+        match k {
+            Where::Below(end) if whole => each::<S, C, MR, NV, false>(simd, acc, 0..end, a, b),
+            Where::Below(end) => each::<S, C, MR, NV, true>(simd, acc, 0..end, a, b),
+            Where::At(list) => {
+                let list = list.0.iter().map(|k| *k as usize);
+                match whole {
+                    true => each::<S, C, MR, NV, false>(simd, acc, list, a, b),
+                    false => each::<S, C, MR, NV, true>(simd, acc, list, a, b),
+                }
+            }
+        }
+    }
+}
+
+/// The loop of `multiply`; with `PART` the last vector ends at `b.columns`.
+///
+/// # Safety
+/// For each k, `a(i, k)` is there for i < MR, and so are `b.columns` of NV vectors of row k of `b`.
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn each<S: Simd, C: Cells, const MR: usize, const NV: usize, const PART: bool>(
+    simd: S,
+    mut acc: [[S::V; NV]; MR],
+    ks: impl Iterator<Item = usize>,
+    a: Left,
+    b: Right,
+) -> [[S::V; NV]; MR] {
+    let last = b.columns - (NV - 1) * S::LANES;
+    let (left, right) = (a.cells.as_ptr(), b.cells.as_ptr());
+    for k in ks {
+        // SAFETY: the promise of the caller.
+        unsafe {
+            let (left, right) = (left.add(k * a.cs), right.add(k * b.ld));
+            let row: [S::V; NV] = std::array::from_fn(|v| {
+                let at = right.add(v * S::LANES);
+                if PART && v == NV - 1 { simd.load_part(at, last) } else { simd.load(at) }
+            });
+            for (i, acc) in acc.iter_mut().enumerate() {
+                let a = simd.splat_cell(left.add(i * a.rs));
+                for (acc, b) in acc.iter_mut().zip(row) {
+                    *acc = C::mul_add(simd, a, b, *acc);
+                }
+            }
+        }
+    }
+    acc
+}

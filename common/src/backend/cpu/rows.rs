@@ -1,0 +1,142 @@
+//! The first phase of a step: the operations on the images of a block, in order, and then what the weights learn from.
+
+use super::bf16;
+use super::kernels as k;
+use super::multiply::{Cells, Pairs, Singles};
+use super::product::{self, Turned, as_cells};
+use super::simd::{Simd, Work};
+use super::zeros::{Columns, Lit};
+use crate::backend::memory::Block;
+use crate::backend::{Precision, State};
+use crate::plan::{Op, Program, Rows};
+use crate::rng::{self, Purpose};
+
+/// Room that a thread uses again and again.
+#[derive(Default)]
+pub(super) struct Scratch {
+    along: Vec<u32>,
+    turned: Turned,
+    columns: Columns,
+    bits: Vec<u64>,
+}
+
+/// One operation, compiled for each level.
+pub(super) struct OnRows<'a, 'm> {
+    pub(super) op: &'a Op,
+    pub(super) at: Block<'m>,
+    pub(super) program: &'a Program,
+    pub(super) scratch: &'a mut Scratch,
+    pub(super) precision: Precision,
+}
+
+impl Work for OnRows<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with<S: Simd>(self, simd: S) {
+        match self.precision {
+            Precision::Fp32 => self.run::<S, Singles>(simd),
+            Precision::Bf16 => self.run::<S, Pairs>(simd),
+        }
+    }
+}
+
+/// The cells of rows along their width.
+#[inline(always)]
+fn along<'a, C: Cells>(values: &'a [f32], width: usize, room: &'a mut Vec<u32>) -> &'a [u32] {
+    if C::PER == 1 {
+        return as_cells(values);
+    }
+    let cells = values.len() / width * bf16::cells(width);
+    room.resize(room.len().max(cells), 0);
+    bf16::along(&mut room[..cells], values, width);
+    &room[..cells]
+}
+
+impl OnRows<'_, '_> {
+    #[inline(always)]
+    fn run<S: Simd, C: Cells>(self, simd: S) {
+        let OnRows { op, at, program, scratch, precision } = self;
+        match *op {
+            Op::Gather { y, from, unit } => {
+                for (n, row) in at.write(y).chunks_exact_mut(y.width).enumerate() {
+                    match at.visit(n) {
+                        Some(v) => k::gather(row, &at, from, v.row as usize, unit),
+                        None => row.fill(0.0),
+                    }
+                }
+            }
+            Op::Linear { y, x, w, b, act } => {
+                let cells = along::<C>(at.read(x), x.width, &mut scratch.along);
+                let listed = program.gathers(x) && scratch.columns.find(simd, cells, x.width.div_ceil(C::PER));
+                let lit = listed.then_some(&scratch.columns);
+                product::forward::<S, C>(simd, at.write(y), cells, at.weight(w, precision), at.bias(b), act, lit)
+            }
+            Op::ActBack { dy, y, act } => k::act_back(at.write(dy), at.read(y), act),
+            Op::LinearBack { dx, dy, w, add } => {
+                let cells = along::<C>(at.read(dy), dy.width, &mut scratch.along);
+                product::input_gradient::<S, C>(
+                    simd,
+                    at.write(dx),
+                    cells,
+                    at.weight(w, precision),
+                    add,
+                    &mut scratch.turned,
+                )
+            }
+            Op::Sample { z, eps, q } => {
+                let State { seed, epoch, .. } = *at.state;
+                let eps = at.write(eps);
+                for (r, row) in eps.chunks_exact_mut(z.width).enumerate() {
+                    let id = at.visit(r / z.per).map_or(0, |v| v.id);
+                    rng::normals(row, seed, Purpose::Latent, [(r % z.per) as u32, id, epoch]);
+                }
+                k::sample(at.write(z), eps, at.read(q), z.width, z.per)
+            }
+            Op::SampleBack { dq, dz, eps, q, add } => {
+                k::sample_back(at.write(dq), at.read(dz), at.read(eps), at.read(q), dz.width, dz.per, add)
+            }
+            Op::Kl { kl, q } => k::kl(at.write(kl), at.read(q), q.width / 2),
+            Op::KlBack { dq, dkl, q, add } => k::kl_back(at.write(dq), at.read(dkl), at.read(q), q.width / 2, add),
+            Op::Sigmoid { p, logits } => k::sigmoid(at.write(p), at.read(logits)),
+            Op::Bernoulli { loss, slope, logits, target } => {
+                let (width, per) = (logits.width, logits.per);
+                k::bernoulli(at.write(loss), at.write(slope), at.read(logits), at.read(target), width, per)
+            }
+            Op::Weigh { d, weight } => k::weigh(at.write(d), at.read(weight), d.width),
+            Op::Elbo { terms, wr, wk, recon, kl } => {
+                let (live, images, beta) = (at.live(), at.state.live(), at.state.beta);
+                k::mean_weights(at.write(wr), live, images, wr.per, 1.0);
+                k::mean_weights(at.write(wk), live, images, wk.per, beta);
+                k::terms(at.write_table(terms), at.read(recon), at.read(kl), recon.per, kl.per);
+            }
+        }
+    }
+}
+
+/// Leaves in memory what a weight learns from, beside the rows themselves.
+pub(super) struct Learnt<'a, 'm> {
+    pub(super) rows: Rows,
+    pub(super) at: Block<'m>,
+    pub(super) scratch: &'a mut Scratch,
+}
+
+impl Work for Learnt<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with<S: Simd>(self, simd: S) {
+        let Learnt { rows, at, scratch } = self;
+        let values = at.read(rows);
+        let cells = match at.across(rows) {
+            Some(cells) => {
+                bf16::across(cells, values, rows.width);
+                &*cells
+            }
+            None => as_cells(values),
+        };
+        if let Some(lit) = at.lit(rows) {
+            Lit::find(simd, lit, cells, rows.width, &mut scratch.bits);
+        }
+    }
+}

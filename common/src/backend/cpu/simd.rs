@@ -1,0 +1,538 @@
+//! The vector instructions of a CPU behind one small set of primitives, chosen when a backend opens.
+//!
+//! What products need is here; the rest of the engine is plain loops, which the compiler turns into vectors, since
+//! [`Level::run`] compiles its work once for each level.
+#![allow(unsafe_code)]
+
+use crate::{Error, Result};
+
+/// Vectors of 32-bit cells: each an f32, or a pair of bf16 with the first in the low half.
+pub(super) trait Simd: Copy {
+    /// A register.
+    type V: Copy;
+    /// Cells in it.
+    const LANES: usize;
+    /// Whether there are 32 of them, and not 16.
+    const MANY: bool;
+
+    fn splat(self, value: f32) -> Self::V;
+    /// # Safety
+    /// The cell can be read.
+    unsafe fn splat_cell(self, from: *const u32) -> Self::V;
+    /// # Safety
+    /// `LANES` cells can be read.
+    unsafe fn load(self, from: *const u32) -> Self::V;
+    /// The first `n` cells, 1 to `LANES`, and zeros.
+    ///
+    /// # Safety
+    /// They can be read.
+    unsafe fn load_part(self, from: *const u32, n: usize) -> Self::V;
+    /// # Safety
+    /// `LANES` cells can be written.
+    unsafe fn store(self, to: *mut f32, v: Self::V);
+    /// The first `n` cells, 1 to `LANES`.
+    ///
+    /// # Safety
+    /// They can be written.
+    unsafe fn store_part(self, to: *mut f32, v: Self::V, n: usize);
+    /// a b + c of floats, rounded once where the CPU can.
+    fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// a b + c of pairs of bf16: both products are added to the float c.
+    fn mul_add_pairs(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    fn max(self, a: Self::V, b: Self::V) -> Self::V;
+    /// One bit for each cell that is not all zero bits.
+    fn nonzero(self, v: Self::V) -> u32;
+    /// Appends `first + i` for each bit i of the mask; gives how many. Room is needed for a whole vector.
+    fn append(self, mask: u32, first: u16, to: &mut [u16]) -> usize;
+    /// Asks for the cache line of a value that is soon changed.
+    fn prefetch(self, at: &[f32]);
+    /// A square of `LANES` by `LANES` cells, turned: `to[j][i] = from[i][j]`.
+    ///
+    /// # Safety
+    /// `LANES` rows of `LANES` cells can be read and written at these distances.
+    unsafe fn turn(self, to: *mut u32, to_ld: usize, from: *const u32, from_ld: usize);
+}
+
+/// What is compiled for each level. `with` must be `#[inline(always)]`, and so must all that it calls with `simd`.
+pub(super) trait Work {
+    type Output;
+    fn with<S: Simd>(self, simd: S) -> Self::Output;
+}
+
+/// The vector instructions of this CPU that the engine uses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Level(Set);
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Set {
+    /// No more than the compiler takes for granted.
+    Portable,
+    /// AVX2 and FMA: 8 lanes.
+    Avx2,
+    /// AVX-512 F, BW, DQ and VL: 16 lanes.
+    Avx512,
+    /// These, and dot products of bf16.
+    Avx512Bf16,
+}
+
+impl Level {
+    /// The levels that this CPU has, the best last.
+    pub fn available() -> Vec<Level> {
+        #[allow(unused_mut)]
+        let mut sets = vec![Set::Portable];
+        #[cfg(target_arch = "x86_64")]
+        {
+            let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+            let avx512 = avx2
+                && is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512dq")
+                && is_x86_feature_detected!("avx512vl");
+            let bf16 = avx512 && is_x86_feature_detected!("avx512bf16");
+            let found = [(avx2, Set::Avx2), (avx512, Set::Avx512), (bf16, Set::Avx512Bf16)];
+            sets.extend(found.into_iter().filter(|(there, _)| *there).map(|(_, set)| set));
+        }
+        sets.into_iter().map(Level).collect()
+    }
+
+    /// The best that this CPU has, or what `VAE_CPU` asks for: `avx512`, `avx2` or `portable`.
+    ///
+    /// # Errors
+    /// Another value of `VAE_CPU`, or one that this CPU has not.
+    pub fn chosen() -> Result<Level> {
+        let available = Level::available();
+        let Some(asked) = std::env::var_os("VAE_CPU").filter(|v| !v.is_empty()) else {
+            return Ok(*available.last().expect("the portable level is everywhere"));
+        };
+        available.iter().rev().find(|level| asked == *level.name()).copied().ok_or_else(|| {
+            let mut here: Vec<&str> = available.iter().map(|level| level.name()).collect();
+            here.dedup();
+            let (asked, here) = (asked.display(), here.join(", "));
+            Error::Usage(format!("VAE_CPU is {asked}: expected one of those that this CPU has: {here}"))
+        })
+    }
+
+    /// What `VAE_CPU` calls it.
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            Set::Portable => "portable",
+            Set::Avx2 => "avx2",
+            Set::Avx512 | Set::Avx512Bf16 => "avx512",
+        }
+    }
+
+    /// Whether products of bf16 have an instruction of their own; else they are slower than those of f32.
+    pub fn has_bf16(self) -> bool {
+        self.0 == Set::Avx512Bf16
+    }
+
+    /// Cells of a vector.
+    pub(crate) fn lanes(self) -> usize {
+        match self.0 {
+            Set::Portable => Portable::LANES,
+            Set::Avx2 => 8,
+            Set::Avx512 | Set::Avx512Bf16 => 16,
+        }
+    }
+
+    /// Does the work with the instructions of this level.
+    pub(super) fn run<W: Work>(self, work: W) -> W::Output {
+        match self.0 {
+            Set::Portable => work.with(Portable),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: a level is made by `available` alone, which asked the CPU.
+            set => unsafe {
+                match set {
+                    Set::Avx2 => x86::avx2(work),
+                    Set::Avx512 => x86::avx512(work),
+                    _ => x86::avx512_bf16(work),
+                }
+            },
+            #[cfg(not(target_arch = "x86_64"))]
+            set => unreachable!("{set:?} is of another architecture"),
+        }
+    }
+}
+
+/// Arrays of as many lanes as the smallest vectors have.
+#[derive(Clone, Copy)]
+pub(super) struct Portable;
+
+impl Simd for Portable {
+    type V = [f32; 4];
+    const LANES: usize = 4;
+    const MANY: bool = false;
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> [f32; 4] {
+        [value; 4]
+    }
+    #[inline(always)]
+    unsafe fn splat_cell(self, from: *const u32) -> [f32; 4] {
+        // SAFETY: the caller's promise.
+        [f32::from_bits(unsafe { *from }); 4]
+    }
+    #[inline(always)]
+    unsafe fn load(self, from: *const u32) -> [f32; 4] {
+        // SAFETY: the caller's promise; any bits are a float.
+        unsafe { from.cast::<[f32; 4]>().read_unaligned() }
+    }
+    #[inline(always)]
+    unsafe fn load_part(self, from: *const u32, n: usize) -> [f32; 4] {
+        // SAFETY: the caller's promise.
+        std::array::from_fn(|i| if i < n { f32::from_bits(unsafe { *from.add(i) }) } else { 0.0 })
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32, v: [f32; 4]) {
+        // SAFETY: the caller's promise.
+        unsafe { to.cast::<[f32; 4]>().write_unaligned(v) }
+    }
+    #[inline(always)]
+    unsafe fn store_part(self, to: *mut f32, v: [f32; 4], n: usize) {
+        for (i, v) in v.iter().enumerate().take(n) {
+            // SAFETY: the caller's promise.
+            unsafe { *to.add(i) = *v }
+        }
+    }
+    #[inline(always)]
+    fn mul_add(self, a: [f32; 4], b: [f32; 4], c: [f32; 4]) -> [f32; 4] {
+        // Where the compiler may not take the fused instruction for granted, it would call a function for each.
+        let fused = cfg!(any(target_feature = "fma", target_arch = "aarch64"));
+        std::array::from_fn(|i| if fused { a[i].mul_add(b[i], c[i]) } else { a[i] * b[i] + c[i] })
+    }
+    #[inline(always)]
+    fn mul_add_pairs(self, a: [f32; 4], b: [f32; 4], c: [f32; 4]) -> [f32; 4] {
+        let first = |v: [f32; 4]| v.map(|v| f32::from_bits(v.to_bits() << 16));
+        let second = |v: [f32; 4]| v.map(|v| f32::from_bits(v.to_bits() & 0xffff_0000));
+        self.mul_add(first(a), first(b), self.mul_add(second(a), second(b), c))
+    }
+    #[inline(always)]
+    fn max(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|i| if a[i] > b[i] { a[i] } else { b[i] })
+    }
+    #[inline(always)]
+    fn nonzero(self, v: [f32; 4]) -> u32 {
+        v.iter().enumerate().fold(0, |mask, (i, v)| mask | ((v.to_bits() != 0) as u32) << i)
+    }
+    #[inline(always)]
+    fn append(self, mask: u32, first: u16, to: &mut [u16]) -> usize {
+        append(mask, first, to)
+    }
+    #[inline(always)]
+    fn prefetch(self, _: &[f32]) {}
+    #[inline(always)]
+    unsafe fn turn(self, to: *mut u32, to_ld: usize, from: *const u32, from_ld: usize) {
+        for (i, j) in (0..16).map(|k| (k / 4, k % 4)) {
+            // SAFETY: the caller's promise.
+            unsafe { *to.add(j * to_ld + i) = *from.add(i * from_ld + j) }
+        }
+    }
+}
+
+/// [`Simd::append`], bit by bit.
+#[inline(always)]
+fn append(mut mask: u32, first: u16, to: &mut [u16]) -> usize {
+    let mut n = 0;
+    while mask != 0 {
+        to[n] = first + mask.trailing_zeros() as u16;
+        mask &= mask - 1;
+        n += 1;
+    }
+    n
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::{Simd, Work};
+    use std::arch::x86_64::*;
+
+    /// # Safety
+    /// The CPU has AVX2 and FMA.
+    #[target_feature(enable = "avx2,fma")]
+    pub(super) unsafe fn avx2<W: Work>(work: W) -> W::Output {
+        work.with(Avx2)
+    }
+    /// # Safety
+    /// The CPU has these.
+    #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+    pub(super) unsafe fn avx512<W: Work>(work: W) -> W::Output {
+        work.with(Avx512::<false>)
+    }
+    /// # Safety
+    /// The CPU has these.
+    #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
+    pub(super) unsafe fn avx512_bf16<W: Work>(work: W) -> W::Output {
+        work.with(Avx512::<true>)
+    }
+
+    /// Made by [`avx2`] alone, so that the CPU has the instructions; this is the reason for each `unsafe` below that has
+    /// no promise of its caller.
+    #[derive(Clone, Copy)]
+    pub(super) struct Avx2;
+
+    /// Lanes below n.
+    #[inline(always)]
+    fn mask8(n: usize) -> __m256i {
+        // SAFETY: see Avx2.
+        unsafe {
+            let lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+            _mm256_cmpgt_epi32(_mm256_set1_epi32(n as i32), lanes)
+        }
+    }
+
+    #[allow(clippy::undocumented_unsafe_blocks)] // the type says why: see Avx2
+    impl Simd for Avx2 {
+        type V = __m256;
+        const LANES: usize = 8;
+        const MANY: bool = false;
+
+        #[inline(always)]
+        fn splat(self, value: f32) -> __m256 {
+            unsafe { _mm256_set1_ps(value) }
+        }
+        #[inline(always)]
+        unsafe fn splat_cell(self, from: *const u32) -> __m256 {
+            unsafe { _mm256_set1_ps(f32::from_bits(*from)) }
+        }
+        #[inline(always)]
+        unsafe fn load(self, from: *const u32) -> __m256 {
+            unsafe { _mm256_loadu_ps(from.cast()) }
+        }
+        #[inline(always)]
+        unsafe fn load_part(self, from: *const u32, n: usize) -> __m256 {
+            unsafe { _mm256_maskload_ps(from.cast(), mask8(n)) }
+        }
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32, v: __m256) {
+            unsafe { _mm256_storeu_ps(to, v) }
+        }
+        #[inline(always)]
+        unsafe fn store_part(self, to: *mut f32, v: __m256, n: usize) {
+            unsafe { _mm256_maskstore_ps(to, mask8(n), v) }
+        }
+        #[inline(always)]
+        fn mul_add(self, a: __m256, b: __m256, c: __m256) -> __m256 {
+            unsafe { _mm256_fmadd_ps(a, b, c) }
+        }
+        #[inline(always)]
+        fn mul_add_pairs(self, a: __m256, b: __m256, c: __m256) -> __m256 {
+            unsafe {
+                let high = _mm256_castsi256_ps(_mm256_set1_epi32(0xffff_0000_u32 as i32));
+                let first = |v| _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_castps_si256(v)));
+                let second = |v| _mm256_and_ps(v, high);
+                _mm256_fmadd_ps(first(a), first(b), _mm256_fmadd_ps(second(a), second(b), c))
+            }
+        }
+        #[inline(always)]
+        fn max(self, a: __m256, b: __m256) -> __m256 {
+            unsafe { _mm256_max_ps(a, b) }
+        }
+        #[inline(always)]
+        fn nonzero(self, v: __m256) -> u32 {
+            unsafe {
+                let zero = _mm256_cmpeq_epi32(_mm256_castps_si256(v), _mm256_setzero_si256());
+                !_mm256_movemask_ps(_mm256_castsi256_ps(zero)) as u32 & 0xff
+            }
+        }
+        #[inline(always)]
+        fn append(self, mask: u32, first: u16, to: &mut [u16]) -> usize {
+            super::append(mask, first, to)
+        }
+        #[inline(always)]
+        fn prefetch(self, at: &[f32]) {
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(at.as_ptr().cast()) }
+        }
+        #[inline(always)]
+        unsafe fn turn(self, to: *mut u32, to_ld: usize, from: *const u32, from_ld: usize) {
+            unsafe {
+                let row = |i: usize| _mm256_loadu_ps(from.add(i * from_ld).cast());
+                let r: [__m256; 8] = std::array::from_fn(row);
+                // Pairs of rows, then fours, then halves.
+                let t: [__m256; 8] = std::array::from_fn(|i| match i % 2 {
+                    0 => _mm256_unpacklo_ps(r[i], r[i + 1]),
+                    _ => _mm256_unpackhi_ps(r[i - 1], r[i]),
+                });
+                let fours = |a: __m256, b: __m256| {
+                    let (a, b) = (_mm256_castps_pd(a), _mm256_castps_pd(b));
+                    [_mm256_castpd_ps(_mm256_unpacklo_pd(a, b)), _mm256_castpd_ps(_mm256_unpackhi_pd(a, b))]
+                };
+                let [a, b] = fours(t[0], t[2]);
+                let [c, d] = fours(t[1], t[3]);
+                let [e, f] = fours(t[4], t[6]);
+                let [g, h] = fours(t[5], t[7]);
+                for (j, (low, high)) in [(a, e), (b, f), (c, g), (d, h)].into_iter().enumerate() {
+                    _mm256_storeu_ps(to.add(j * to_ld).cast(), _mm256_permute2f128_ps::<0x20>(low, high));
+                    _mm256_storeu_ps(to.add((j + 4) * to_ld).cast(), _mm256_permute2f128_ps::<0x31>(low, high));
+                }
+            }
+        }
+    }
+
+    /// Made by [`avx512`] and [`avx512_bf16`] alone; as [`Avx2`].
+    #[derive(Clone, Copy)]
+    pub(super) struct Avx512<const BF16: bool>;
+
+    /// Lanes below n.
+    #[inline(always)]
+    fn mask16(n: usize) -> __mmask16 {
+        (0xffff_u32 >> (16 - n as u32)) as __mmask16
+    }
+
+    #[allow(clippy::undocumented_unsafe_blocks)] // the type says why: see Avx512
+    impl<const BF16: bool> Simd for Avx512<BF16> {
+        type V = __m512;
+        const LANES: usize = 16;
+        const MANY: bool = true;
+
+        #[inline(always)]
+        fn splat(self, value: f32) -> __m512 {
+            unsafe { _mm512_set1_ps(value) }
+        }
+        #[inline(always)]
+        unsafe fn splat_cell(self, from: *const u32) -> __m512 {
+            unsafe { _mm512_set1_ps(f32::from_bits(*from)) }
+        }
+        #[inline(always)]
+        unsafe fn load(self, from: *const u32) -> __m512 {
+            unsafe { _mm512_loadu_ps(from.cast()) }
+        }
+        #[inline(always)]
+        unsafe fn load_part(self, from: *const u32, n: usize) -> __m512 {
+            unsafe { _mm512_maskz_loadu_ps(mask16(n), from.cast()) }
+        }
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32, v: __m512) {
+            unsafe { _mm512_storeu_ps(to, v) }
+        }
+        #[inline(always)]
+        unsafe fn store_part(self, to: *mut f32, v: __m512, n: usize) {
+            unsafe { _mm512_mask_storeu_ps(to, mask16(n), v) }
+        }
+        #[inline(always)]
+        fn mul_add(self, a: __m512, b: __m512, c: __m512) -> __m512 {
+            unsafe { _mm512_fmadd_ps(a, b, c) }
+        }
+        #[inline(always)]
+        fn mul_add_pairs(self, a: __m512, b: __m512, c: __m512) -> __m512 {
+            unsafe {
+                if BF16 {
+                    return _mm512_dpbf16_ps(c, std::mem::transmute(a), std::mem::transmute(b));
+                }
+                let first = |v| _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_castps_si512(v)));
+                let high = _mm512_set1_epi32(0xffff_0000_u32 as i32);
+                let second = |v| _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(v), high));
+                _mm512_fmadd_ps(first(a), first(b), _mm512_fmadd_ps(second(a), second(b), c))
+            }
+        }
+        #[inline(always)]
+        fn max(self, a: __m512, b: __m512) -> __m512 {
+            unsafe { _mm512_max_ps(a, b) }
+        }
+        #[inline(always)]
+        fn nonzero(self, v: __m512) -> u32 {
+            unsafe {
+                let v = _mm512_castps_si512(v);
+                _mm512_test_epi32_mask(v, v) as u32
+            }
+        }
+        #[inline(always)]
+        fn append(self, mask: u32, first: u16, to: &mut [u16]) -> usize {
+            let to = &mut to[..16];
+            unsafe {
+                let lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+                let at = _mm512_add_epi32(lanes, _mm512_set1_epi32(first as i32));
+                let packed = _mm512_maskz_compress_epi32(mask as __mmask16, at);
+                _mm256_storeu_si256(to.as_mut_ptr().cast(), _mm512_cvtepi32_epi16(packed));
+            }
+            (mask & 0xffff).count_ones() as usize
+        }
+        #[inline(always)]
+        fn prefetch(self, at: &[f32]) {
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(at.as_ptr().cast()) }
+        }
+        #[inline(always)]
+        unsafe fn turn(self, to: *mut u32, to_ld: usize, from: *const u32, from_ld: usize) {
+            unsafe {
+                let mut r = [_mm512_setzero_ps(); 16];
+                for (i, r) in r.iter_mut().enumerate() {
+                    *r = _mm512_loadu_ps(from.add(i * from_ld).cast());
+                }
+                // Pairs of rows, then fours, within each quarter of a register; then the quarters.
+                let mut t = r;
+                for i in 0..8 {
+                    t[2 * i] = _mm512_unpacklo_ps(r[2 * i], r[2 * i + 1]);
+                    t[2 * i + 1] = _mm512_unpackhi_ps(r[2 * i], r[2 * i + 1]);
+                }
+                let mut f = t;
+                for i in 0..4 {
+                    for half in 0..2 {
+                        let (a, b) = (_mm512_castps_pd(t[4 * i + half]), _mm512_castps_pd(t[4 * i + 2 + half]));
+                        f[4 * i + 2 * half] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
+                        f[4 * i + 2 * half + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
+                    }
+                }
+                for j in 0..4 {
+                    let even = |a, b| _mm512_shuffle_f32x4::<0x88>(a, b);
+                    let odd = |a, b| _mm512_shuffle_f32x4::<0xdd>(a, b);
+                    let (a, b) = (even(f[j], f[4 + j]), even(f[8 + j], f[12 + j]));
+                    let (c, d) = (odd(f[j], f[4 + j]), odd(f[8 + j], f[12 + j]));
+                    for (row, v) in [(j, even(a, b)), (j + 8, odd(a, b)), (j + 4, even(c, d)), (j + 12, odd(c, d))] {
+                        _mm512_storeu_ps(to.add(row * to_ld).cast(), v);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Check;
+
+    impl Work for Check {
+        type Output = ();
+
+        #[inline(always)]
+        fn with<S: Simd>(self, simd: S) {
+            let side = S::LANES;
+            let from: Vec<u32> = (0..side as u32 * 20).map(|i| if i % 3 == 0 { 0 } else { i }).collect();
+            let mut to = vec![0; side * 17];
+            // SAFETY: the squares lie within both.
+            unsafe { simd.turn(to.as_mut_ptr(), 17, from.as_ptr(), 20) };
+            for (i, j) in (0..side * side).map(|k| (k / side, k % side)) {
+                assert_eq!(to[j * 17 + i], from[i * 20 + j], "{i} {j}");
+            }
+            for n in 1..=side {
+                let mut out = vec![7.0; side];
+                // SAFETY: n lanes are there.
+                let mask = unsafe {
+                    let v = simd.load_part(from[..n].as_ptr(), n);
+                    simd.store_part(out.as_mut_ptr(), v, n);
+                    simd.nonzero(v)
+                };
+                for i in 0..side {
+                    let expected = if i < n { f32::from_bits(from[i]) } else { 7.0 };
+                    assert_eq!(out[i].to_bits(), expected.to_bits());
+                    assert_eq!(mask >> i & 1 == 1, i < n && from[i] != 0);
+                }
+                let mut list = [0; 16];
+                let found = simd.append(mask, 100, &mut list);
+                let expected: Vec<u16> = (0..n).filter(|i| from[*i] != 0).map(|i| 100 + i as u16).collect();
+                assert_eq!(list[..found], expected);
+            }
+            let pair = |a: f32, b: f32| f32::from_bits(a.to_bits() >> 16 | b.to_bits() & 0xffff_0000);
+            let (a, b, c) = (simd.splat(pair(1.5, -2.0)), simd.splat(pair(4.0, 0.25)), simd.splat(10.0));
+            let mut out = vec![0.0; side];
+            // SAFETY: a whole vector is there.
+            unsafe { simd.store(out.as_mut_ptr(), simd.mul_add_pairs(a, b, c)) };
+            assert_eq!(out, vec![15.5; side]);
+        }
+    }
+
+    #[test]
+    fn every_level_of_this_machine_does_the_same() {
+        Level::available().into_iter().for_each(|level| level.run(Check));
+    }
+}
