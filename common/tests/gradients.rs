@@ -55,7 +55,7 @@ fn check_on(level: Level, at: usize, samples: usize, beta: f64, cell: Cell) {
     let mut plan = Plan::new(BATCH);
     let model = judged(&mut plan, &network, &objective, ITEMS, cell);
     let step = model.training(&mut plan);
-    let mut cpu = Cpu::new(&plan, 2, Precision::Fp32, level);
+    let mut cpu = Cpu::new(&plan, 2, Precision::Fp32, level).unwrap();
     let mut net = parameters::initial(&plan, 5);
     parameters::upload(&mut cpu, &plan, &net, false).unwrap();
     let pixels: Vec<u8> = (0..ITEMS * PIXELS).map(|i| (i * 7919 % 256) as u8).collect();

@@ -13,41 +13,41 @@
 //! a weight learns from, their cells across rows and the lists of those that are not zero.
 #![allow(unsafe_code)]
 
+use super::arena::Arena;
 use super::cpu::{Blocks, Level, Lit, Panels, Weight};
 use super::{Precision, State, Visit};
+use crate::Result;
 use crate::plan::{Buf, Call, Cell as CellType, Kind, Param, Plan, Program, Rows, Table};
-use std::cell::{Cell, UnsafeCell};
+use std::cell::Cell;
 use std::ops::Range;
 
-/// Bytes of a cache line.
-const LINE: usize = 64;
-
-/// `len` values from `start`, where a cache line begins, so that no vector straddles two.
+/// `len` values in the arena of its memory.
 struct Storage<T> {
-    cells: Box<[UnsafeCell<T>]>,
-    start: usize,
+    start: *mut T,
     len: usize,
 }
 
-impl<T: Default + Clone> Storage<T> {
-    /// Zeros. Pages that nothing touches, say the moments of a model that does not learn, cost nothing, which an allocation
-    /// of aligned lines could not offer.
-    fn new(len: usize) -> Storage<T> {
-        let line = LINE / size_of::<T>();
-        let values = Box::into_raw(vec![T::default(); len + line - 1].into_boxed_slice());
-        // SAFETY: the pointer comes from a box, and a cell has the layout of what it holds.
-        let cells = unsafe { Box::from_raw(values as *mut [UnsafeCell<T>]) };
-        let start = cells.as_ptr().align_offset(LINE).min(line - 1);
-        Storage { cells, start, len }
+/// Types of which all zero bits are a value.
+trait Plain {
+    /// `len` zeros.
+    fn zeros(arena: &mut Arena, len: usize) -> Result<Storage<Self>>
+    where
+        Self: Sized,
+    {
+        Ok(Storage { start: arena.zeros(len)?, len })
     }
 }
+impl Plain for f32 {}
+impl Plain for u32 {}
+impl Plain for u16 {}
 
 impl<T> Storage<T> {
     /// The start of a range, checked.
     fn at(&self, range: &Range<usize>) -> *mut T {
         let len = self.len;
         assert!(range.start <= range.end && range.end <= len, "a buffer of {len} values has no {range:?}");
-        UnsafeCell::raw_get(self.cells[self.start + range.start..].as_ptr())
+        // SAFETY: it lies within the storage.
+        unsafe { self.start.add(range.start) }
     }
     /// # Safety
     /// Nobody writes this range while the slice lives.
@@ -84,6 +84,8 @@ struct Learnt {
 }
 
 pub(super) struct Memory {
+    /// What the buffers point into.
+    arena: Arena,
     buffers: Vec<Buffer>,
     kinds: Vec<Kind>,
     pub(super) order: Vec<Visit>,
@@ -93,42 +95,63 @@ pub(super) struct Memory {
     images: usize,
     level: Level,
 }
-// SAFETY: shared access to the cells goes through Block and Tile only; see the top of the file.
+// SAFETY: shared access to the buffers goes through Block and Tile only; see the top of the file.
 unsafe impl Sync for Memory {}
+// SAFETY: it owns what its buffers point into.
+unsafe impl Send for Memory {}
 
 impl Memory {
-    pub(super) fn new(plan: &Plan, level: Level, precision: Precision) -> Memory {
+    pub(super) fn new(plan: &Plan, level: Level, precision: Precision) -> Result<Memory> {
         let most = plan.block();
         let images = plan.batch.next_multiple_of(most);
-        let lanes = level.lanes();
-        let buffers = plan.kinds().iter().map(|kind| match *kind {
-            Kind::Rows(width) => Buffer::Rows(Storage::new(images * width), Learnt::default()),
-            Kind::Param(size) => {
-                let panels = Panels::new(size, lanes);
-                let pairs = || [Storage::new(panels.along(2).values()), Storage::new(panels.values() / 2)];
-                Buffer::Weight(Storage::new(panels.values()), (precision == Precision::Bf16).then(pairs))
+        let mut arena = Arena::new(plan.bytes() as usize);
+        let mut buffer = |kind: &Kind| {
+            let panels = |size| Panels::new(size, level.lanes());
+            Ok(match *kind {
+                Kind::Rows(width) => Buffer::Rows(f32::zeros(&mut arena, images * width)?, Learnt::default()),
+                Kind::Param(size) => {
+                    let values = f32::zeros(&mut arena, panels(size).values())?;
+                    let pairs = match precision {
+                        Precision::Fp32 => None,
+                        Precision::Bf16 => Some([
+                            u32::zeros(&mut arena, panels(size).along(2).values())?,
+                            u32::zeros(&mut arena, panels(size).values() / 2)?,
+                        ]),
+                    };
+                    Buffer::Weight(values, pairs)
+                }
+                Kind::Moment(size) => Buffer::Floats(f32::zeros(&mut arena, panels(size).values())?),
+                Kind::Table(items, width, CellType::Float) => Buffer::Floats(f32::zeros(&mut arena, items * width)?),
+                Kind::Table(..) => Buffer::Bytes(vec![]),
+            })
+        };
+        // Moments lie last, so that a model that does not learn never touches their pages.
+        let moment = |kind: &Kind| matches!(kind, Kind::Moment(_));
+        let kinds = plan.kinds().to_vec();
+        let mut buffers: Vec<Option<Buffer>> = kinds.iter().map(|_| None).collect();
+        for last in [false, true] {
+            for (slot, kind) in buffers.iter_mut().zip(&kinds).filter(|(_, kind)| moment(kind) == last) {
+                *slot = Some(buffer(kind)?);
             }
-            Kind::Moment(size) => Buffer::Floats(Storage::new(Panels::new(size, lanes).values())),
-            Kind::Table(items, width, CellType::Float) => Buffer::Floats(Storage::new(items * width)),
-            Kind::Table(..) => Buffer::Bytes(vec![]),
-        });
-        let (buffers, kinds) = (buffers.collect(), plan.kinds().to_vec());
-        Memory { buffers, kinds, order: vec![], most, least: most.min(8), images, level }
+        }
+        let buffers = buffers.into_iter().flatten().collect();
+        Ok(Memory { arena, buffers, kinds, order: vec![], most, least: most.min(8), images, level })
     }
     /// Makes room for what the weights of a program learn from.
-    pub(super) fn prepare(&mut self, program: &Program, precision: Precision) {
+    pub(super) fn prepare(&mut self, program: &Program, precision: Precision) -> Result<()> {
         let (images, bf16) = (self.images, precision == Precision::Bf16);
         for r in program.learnt() {
             let Buffer::Rows(_, learnt) = &mut self.buffers[r.buf.0 as usize] else {
                 panic!("{r:?} is no buffer of rows");
             };
             if bf16 && learnt.across.is_none() {
-                learnt.across = Some(Storage::new((images * r.per).div_ceil(2) * r.width));
+                learnt.across = Some(u32::zeros(&mut self.arena, (images * r.per).div_ceil(2) * r.width)?);
             }
             if program.gathers(r) && learnt.lit.is_none() {
-                learnt.lit = Some(Storage::new(images / self.least * Lit::room(r.width)));
+                learnt.lit = Some(u16::zeros(&mut self.arena, images / self.least * Lit::room(r.width))?);
             }
         }
+        Ok(())
     }
     /// How the weight in a buffer, or its moment, lies; none for what lies as it is.
     fn panels(&self, buf: Buf) -> Option<Panels> {
@@ -246,7 +269,7 @@ impl<'m> Block<'m> {
         let across = self.memory.learnt(r).across.as_ref()?;
         self.reads(r.buf);
         self.take_once(30, r.buf);
-        assert!(self.images.start * r.per % 2 == 0, "a pair of rows lies in one block");
+        assert!((self.images.start * r.per).is_multiple_of(2), "a pair of rows lies in one block");
         // SAFETY: see the top of the file; an operation has no such cells.
         Some(unsafe {
             across.slice_mut(range.start / 2..range.start / 2 + (range.len() / r.width).div_ceil(2) * r.width)
@@ -402,7 +425,7 @@ mod tests {
         let (y, b) = (plan.rows(1, 3), plan.bias(&["b"], 3, 1));
         let forged = Rows { buf: b.buf, ..y };
         let program = Program::new(vec![Op::ActBack { dy: forged, y, act: Act::Relu }], vec![]);
-        let mut cpu = Cpu::new(&plan, 1, Precision::Fp32, Level::available()[0]);
+        let mut cpu = Cpu::new(&plan, 1, Precision::Fp32, Level::available()[0]).unwrap();
         cpu.state().items = 4;
         cpu.run(&program, 1).unwrap();
     }

@@ -3,6 +3,7 @@
 //! [`Backend`] has six methods, whatever the number of operations: a new operation is a variant of
 //! [`Op`](crate::plan::Op) and one match arm in each backend.
 
+mod arena;
 pub mod cpu;
 mod memory;
 
@@ -10,7 +11,7 @@ use crate::plan::{Buf, Plan, Program};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-pub use cpu::{Cpu, Level};
+pub use cpu::{Cpu, Level, Profile};
 
 /// One image of an epoch: which row of the data it is, and which noise it draws.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -150,7 +151,7 @@ impl Device {
                         there >> 20
                     )));
                 }
-                Ok(Box::new(Cpu::new(plan, threads, precision, level)))
+                Ok(Box::new(Cpu::new(plan, threads, precision, level)?))
             }
         }
     }

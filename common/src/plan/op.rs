@@ -143,6 +143,24 @@ impl Op {
 }
 
 impl Op {
+    /// What it is, in a word, with its shape if it is a product: for a table of where time goes.
+    pub fn label(&self) -> String {
+        match self {
+            Op::Linear { w, .. } => format!("forward {} x {}", w.inp, w.out),
+            Op::LinearBack { w, .. } => format!("input gradient {} x {}", w.inp, w.out),
+            other => {
+                let text = format!("{other:?}");
+                text.split(' ').next().unwrap_or_default().to_lowercase()
+            }
+        }
+    }
+    /// Multiplications and additions of its products, for each image.
+    pub fn flops(&self) -> usize {
+        match self {
+            Op::Linear { y: rows, w, .. } | Op::LinearBack { dx: rows, w, .. } => 2 * rows.per * w.values(),
+            _ => 0,
+        }
+    }
     /// The table that it writes, by the positions of its images.
     pub fn table_written(&self) -> Option<Buf> {
         match self {
@@ -153,6 +171,20 @@ impl Op {
 }
 
 impl Learn {
+    /// As [`Op::label`].
+    pub fn label(&self) -> String {
+        match self {
+            Learn::Weight { w, .. } => format!("weight gradient {} x {}, optimizer", w.inp, w.out),
+            Learn::Bias { .. } => "biases".into(),
+        }
+    }
+    /// As [`Op::flops`].
+    pub fn flops(&self) -> usize {
+        match self {
+            Learn::Weight { w, x, .. } => 2 * x.per * w.values(),
+            Learn::Bias { .. } => 0,
+        }
+    }
     /// The parameter that learns.
     pub fn param(&self) -> Param {
         match *self {

@@ -41,6 +41,11 @@ impl Program {
         assert!(learnt.windows(2).all(|p| p[0] != p[1]), "a parameter is learnt twice");
         Program { rows, weights }
     }
+    /// Multiplications and additions of its products, for each image, as if none were zero.
+    pub fn flops(&self) -> usize {
+        let rows: usize = self.rows.iter().map(|call| call.op.flops()).sum();
+        rows + self.weights.iter().map(Learn::flops).sum::<usize>()
+    }
     /// The rows that weights learn from, each once.
     pub fn learnt(&self) -> Vec<Rows> {
         let mut learnt = vec![];

@@ -4,6 +4,7 @@ mod batches;
 mod damage;
 mod given;
 mod golden;
+mod instructions;
 mod latents;
 mod losses;
 mod models;

@@ -19,6 +19,8 @@ const LINE: usize = 16;
 /// Some rows of a panel: the unit of work.
 pub(super) struct Job {
     pub(super) learn: Learn,
+    /// Which of the program's.
+    pub(super) number: usize,
     pub(super) at: (Panels, usize, Range<usize>),
 }
 
@@ -27,13 +29,13 @@ impl Job {
     pub(super) fn all(program: &Program, lanes: usize) -> Vec<Job> {
         const ROWS: usize = 200;
         let mut jobs = vec![];
-        for &learn in program.weights() {
+        for (number, &learn) in program.weights().iter().enumerate() {
             let p = learn.param();
             let panels = Panels::new([p.inp, p.out], lanes);
             let rows = p.inp.div_ceil(p.inp.div_ceil(ROWS)).next_multiple_of(8);
             for panel in 0..panels.count() {
                 let rows = (0..p.inp).step_by(rows).map(|i| i..(i + rows).min(p.inp));
-                jobs.extend(rows.map(|rows| Job { learn, at: (panels, panel, rows) }));
+                jobs.extend(rows.map(|rows| Job { learn, number, at: (panels, panel, rows) }));
             }
         }
         jobs

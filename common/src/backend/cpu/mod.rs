@@ -13,6 +13,7 @@
 //! threads, and for blocks and tiles of any size.
 
 mod bf16;
+mod clock;
 mod kernels;
 mod learn;
 mod multiply;
@@ -28,12 +29,15 @@ use super::memory::{Block, Memory, Tile};
 use super::{Backend, Precision, State, Visit};
 use crate::Result;
 use crate::plan::{Buf, Plan, Program};
+use clock::Clock;
+pub use clock::Profile;
 use learn::{Job, OnWeights};
 use optimizer::Rates;
 pub(crate) use panels::Panels;
 pub(crate) use product::{Blocks, Weight};
 use rows::{Learnt, OnRows, Scratch};
 pub use simd::Level;
+use std::sync::Mutex;
 use std::thread::Builder;
 use team::{Barrier, Guard, Jobs};
 pub(crate) use zeros::Lit;
@@ -45,13 +49,21 @@ pub struct Cpu {
     threads: usize,
     precision: Precision,
     level: Level,
+    profile: Option<Profile>,
 }
 
 impl Cpu {
     /// Allocates the buffers of a plan. The state starts empty: no item, no learning rate.
-    pub fn new(plan: &Plan, threads: usize, precision: Precision, level: Level) -> Cpu {
-        let memory = Memory::new(plan, level, precision);
-        Cpu { memory, state: State::new(plan), threads: threads.max(1), precision, level }
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) where the system gives no memory.
+    pub fn new(plan: &Plan, threads: usize, precision: Precision, level: Level) -> Result<Cpu> {
+        let memory = Memory::new(plan, level, precision)?;
+        Ok(Cpu { memory, state: State::new(plan), threads: threads.max(1), precision, level, profile: None })
+    }
+    /// Where the time went since the last call; the first begins to measure, which costs some of it.
+    pub fn profile(&mut self) -> Profile {
+        self.profile.replace(vec![]).unwrap_or_default()
     }
 }
 
@@ -79,8 +91,8 @@ impl Backend for Cpu {
     fn run(&mut self, program: &Program, steps: usize) -> Result<()> {
         // What is judged, encoded or decoded is so in full.
         let precision = if program.weights().is_empty() { Precision::Fp32 } else { self.precision };
-        self.memory.prepare(program, precision);
-        let (memory, start, level) = (&self.memory, self.state, self.level);
+        self.memory.prepare(program, precision)?;
+        let (memory, start, level, timed) = (&self.memory, self.state, self.level, self.profile.is_some());
         let jobs = Job::all(program, level.lanes());
         let size = learn::block(memory, start.live(), self.threads);
         let blocks = |state: &State| state.live().div_ceil(size);
@@ -94,14 +106,16 @@ impl Backend for Cpu {
             let mut gradient = vec![0.0; jobs.iter().map(Job::values).max().unwrap_or(0)];
             let mut scratch = Scratch::default();
             let mut state = start;
+            let mut clock = Clock::new(program, timed);
             for step in 1..=steps {
                 row_jobs.each(thread, step, blocks(&state), |b| {
                     let images = b * size..(b + 1) * size;
-                    for call in program.rows() {
+                    for (i, call) in program.rows().iter().enumerate() {
                         // SAFETY: `Jobs` gives index b to one thread; the barriers keep blocks and tiles apart.
                         #[allow(unsafe_code)]
                         let at = unsafe { Block::new(memory, images.clone(), &state, call) };
                         level.run(OnRows { op: &call.op, at, program, scratch: &mut scratch, precision });
+                        clock.operation(i);
                     }
                     for rows in &learnt {
                         // SAFETY: as above.
@@ -109,8 +123,10 @@ impl Backend for Cpu {
                         let at = unsafe { Block::learnt(memory, images.clone(), &state, &rows.buf) };
                         level.run(Learnt { rows: *rows, at, scratch: &mut scratch });
                     }
+                    clock.learnt();
                 });
                 barrier.wait();
+                clock.waited();
                 let (images, rates) = (blocks(&state) * size, Rates::of(&state));
                 weight_jobs.each(thread, step, jobs.len(), |j| {
                     let job = &jobs[j];
@@ -118,23 +134,37 @@ impl Backend for Cpu {
                     #[allow(unsafe_code)]
                     let tile = unsafe { Tile::new(memory, job.learn.param(), job.at.clone(), images, size) };
                     level.run(OnWeights { job, tile, gradient: &mut gradient, rates, precision });
+                    clock.weight(job.number);
                 });
                 barrier.wait();
+                clock.waited();
                 state.advance();
             }
-            state
+            (state, clock)
         };
+        let clocks = Mutex::new(vec![]);
         self.state = std::thread::scope(|s| {
             for thread in 1..threads {
                 let work = &work;
-                if Builder::new().spawn_scoped(s, move || work(thread)).is_err() {
+                let clocks = &clocks;
+                let spawned = Builder::new().spawn_scoped(s, move || {
+                    let (_, clock) = work(thread);
+                    clocks.lock().expect("no thread panics with it").push(clock);
+                });
+                if spawned.is_err() {
                     // The system has no more threads to give; those that are here do the jobs of all.
                     barrier.expect_fewer(threads - thread);
                     break;
                 }
             }
-            work(0)
+            let (state, clock) = work(0);
+            clocks.lock().expect("no thread panics with it").push(clock);
+            state
         });
+        if let Some(profile) = &mut self.profile {
+            let clocks = clocks.into_inner().expect("no thread panics with it");
+            clocks.into_iter().for_each(|clock| clock.add_to(profile, program));
+        }
         Ok(())
     }
 }

@@ -416,7 +416,8 @@ mod x86 {
         fn mul_add_pairs(self, a: __m512, b: __m512, c: __m512) -> __m512 {
             unsafe {
                 if BF16 {
-                    return _mm512_dpbf16_ps(c, std::mem::transmute(a), std::mem::transmute(b));
+                    let pairs = |v| std::mem::transmute::<__m512, __m512bh>(v);
+                    return _mm512_dpbf16_ps(c, pairs(a), pairs(b));
                 }
                 let first = |v| _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_castps_si512(v)));
                 let high = _mm512_set1_epi32(0xffff_0000_u32 as i32);

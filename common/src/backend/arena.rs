@@ -1,0 +1,76 @@
+//! Main memory for buffers, in pages as large as the system has: products walk through megabytes of weights, and a page
+//! that the CPU has to look up is waited for.
+
+use crate::{Error, Result};
+use memmap2::{MmapMut, MmapOptions};
+
+/// What buffers are cut from. It is given back when the arena is dropped.
+pub(super) struct Arena {
+    chunks: Vec<MmapMut>,
+    /// Where the free part of the last chunk begins.
+    at: usize,
+    least: usize,
+}
+
+impl Arena {
+    /// The size of a large page, to which chunks are aligned.
+    const PAGE: usize = 2 << 20;
+    /// The size of a cache line, to which buffers are aligned: no vector straddles two.
+    const LINE: usize = 64;
+
+    /// Takes `least` bytes at a time from the system, or more. Pages that nothing touches cost nothing.
+    pub(super) fn new(least: usize) -> Arena {
+        Arena { chunks: vec![], at: 0, least }
+    }
+
+    /// The start of `len` values of zero bits, and of nothing else.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where the system refuses.
+    pub(super) fn zeros<T>(&mut self, len: usize) -> Result<*mut T> {
+        assert!(align_of::<T>() <= Self::LINE);
+        let bytes = len * size_of::<T>();
+        if self.chunks.last().is_none_or(|chunk| self.at + bytes > chunk.len()) {
+            let size = bytes.max(self.least) + Self::PAGE;
+            let chunk = MmapOptions::new().len(size).map_anon().map_err(|e| {
+                Error::Unavailable(format!(
+                    "the system gives no {} MB of memory: {e}; see ulimit -v, or try a smaller --batch or --hidden",
+                    size >> 20
+                ))
+            })?;
+            // A system without large pages does as well, more slowly.
+            #[cfg(target_os = "linux")]
+            let _ = chunk.advise(memmap2::Advice::HugePage);
+            self.at = chunk.as_ptr().align_offset(Self::PAGE);
+            self.chunks.push(chunk);
+        }
+        let chunk = self.chunks.last_mut().expect("there is one now");
+        let start = chunk[self.at..self.at + bytes].as_mut_ptr();
+        self.at = (self.at + bytes).next_multiple_of(Self::LINE);
+        Ok(start.cast())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_are_zero_aligned_and_apart() {
+        let mut arena = Arena::new(1000);
+        let lens = [0, 1, 17, 1 << 20, 5, 300_000];
+        let starts: Vec<(usize, usize)> =
+            lens.iter().map(|len| (arena.zeros::<f32>(*len).unwrap() as usize, *len * 4)).collect();
+        for (i, (start, bytes)) in starts.iter().enumerate() {
+            assert_eq!(start % 64, 0);
+            assert!(starts[..i].iter().all(|(other, len)| start + bytes <= *other || other + len <= *start));
+        }
+        assert!(arena.chunks.iter().all(|chunk| chunk.iter().all(|byte| *byte == 0)));
+    }
+
+    #[test]
+    fn memory_that_the_system_refuses_is_an_error() {
+        let error = Arena::new(0).zeros::<u8>(1 << 62).unwrap_err().to_string();
+        assert!(error.contains("the system gives no"), "{error}");
+    }
+}
