@@ -9,7 +9,9 @@ pub struct Times(pub Vec<f64>);
 
 impl Times {
     pub fn median(&self) -> f64 {
-        self.sorted().get(self.0.len() / 2).copied().unwrap_or(f64::NAN)
+        let (sorted, n) = (self.sorted(), self.0.len());
+        let at = |k: usize| sorted.get(k).copied().unwrap_or(f64::NAN);
+        (at(n.saturating_sub(1) / 2) + at(n / 2)) / 2.0
     }
     pub fn mean(&self) -> f64 {
         self.0.iter().sum::<f64>() / self.0.len() as f64
