@@ -20,8 +20,12 @@ lint: ## Check formatting, and clippy with warnings denied
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
 
-bench: build ## Measure speed, memory and size, beside PyTorch where it is installed
-	$(CARGO) run --release -q -p pipe-tests --bin bench
+bench: build ## Measure everything beside JAX and PyTorch (PEERS=no: alone; ONLY=training, neighbour, pipes, memory, sizes, digits or micro)
+ifeq ($(ONLY),micro)
+	$(CARGO) bench -q -p pipe-tests --bench micro
+else
+	@PYTHON="$$(PEERS=$(PEERS) ONLY=$(ONLY) tests/peers/venv.sh '$(CURDIR)/target/bench-venv')" $(BIN)/bench $(ONLY:%=--only %)
+endif
 
 pictures: build ## Make the pictures of the README anew, by its own pipelines
 	@rm -rf target/readme && mkdir -p target/readme && cp examples/mlp-400-20.bin target/readme/model.bin

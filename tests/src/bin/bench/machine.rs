@@ -1,0 +1,46 @@
+//! What the numbers were measured on.
+
+use crate::place::Place;
+use common::Result;
+use serde_json::{Value, json};
+
+/// The machine, the day, and the versions of all that is measured.
+pub fn describe(place: &Place) -> Result<Value> {
+    let line = |command: &str| place.sh(command).map(|text| text.trim().to_owned());
+    let version = format!("git -C '{}' describe --always --dirty 2>/dev/null || true", place.repo.display());
+    Ok(json!({
+        "cpu": cpu(),
+        "cores": cores(),
+        "system": line("uname -srm")?,
+        "date": line("date -u +%FT%TZ")?,
+        "version": format!("{} {}", env!("CARGO_PKG_VERSION"), line(&version)?).trim(),
+        "peers": place.peers.iter().map(|peer| peer.version.clone()).collect::<Vec<_>>(),
+        "images": place.dump,
+        "rounds": place.rounds,
+    }))
+}
+
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+pub fn cpu() -> String {
+    info("model name").unwrap_or("unknown CPU".into())
+}
+
+/// Whether the CPU multiplies bf16 numbers.
+pub fn has_bf16() -> bool {
+    info("flags").is_some_and(|flags| flags.split(' ').any(|flag| flag == "avx512_bf16"))
+}
+
+/// The first value of this name in `/proc/cpuinfo`.
+fn info(name: &str) -> Option<String> {
+    let info = std::fs::read_to_string("/proc/cpuinfo").ok()?;
+    let line = info.lines().find(|line| line.starts_with(name))?;
+    Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+/// GFLOP/s that the product kernels reach on numbers in registers, where that can be measured.
+pub fn peak(_threads: usize, _precision: &str) -> Option<f64> {
+    None
+}
