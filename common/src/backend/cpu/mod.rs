@@ -87,6 +87,10 @@ impl Backend for Cpu {
                         arch.dispatch(OnRows(&call.op, &block, &mut turned));
                     }
                 });
+                if step == steps && tiles.is_empty() {
+                    state.advance();
+                    break; // the end of the scope waits without spinning, which leaves the core to the rest of a pipe
+                }
                 barrier.wait();
                 tile_jobs.each(at, step, tiles.len(), |t| {
                     let (job, live) = (&tiles[t], state.live());
