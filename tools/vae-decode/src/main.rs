@@ -5,7 +5,7 @@ use common::backend::Device;
 use common::cli::{InputArgs, OutputArgs};
 use common::dataset::ids;
 use common::infer::Decoder;
-use common::model::Stored;
+use common::model::{Stored, Trained};
 use common::rng::{Purpose, uniform4};
 use common::stream::{Dtype, Reader, Spec, Tensor, Writer};
 use common::{Error, Result, cli};
@@ -56,7 +56,7 @@ fn run(args: Args) -> Result<()> {
     let mut head = reader.head().clone();
     head.need(&args.tensor)?;
     let model = Stored::find(&mut reader, args.model.as_deref())?;
-    let [h, w] = model.spec.network.image();
+    let [h, w] = model.spec().network.image();
     args.keep.iter().try_for_each(|name| head.need(name).map(drop))?;
     if !args.keep.contains(&args.tensor) {
         head.remove_tensor(&args.tensor);

@@ -71,7 +71,7 @@ fn main() -> ExitCode {
 
 fn run(args: Args) -> Result<()> {
     let stored = Stored::open(&args.model)?;
-    let network = &stored.model.spec.network;
+    let network = &stored.spec().network;
     let reader = Reader::open(&args.input, &args.tensor)?;
     let mut head = reader.head().clone();
     let images = head.need(&args.tensor)?;
@@ -87,7 +87,7 @@ fn run(args: Args) -> Result<()> {
 
     let cell = if images.dtype.is_whole() { Cell::Byte } else { Cell::Float };
     let sample = args.sample.then_some(args.seed);
-    let mut encoder = Encoder::new(&stored.model, cell, sample, Device::Cpu { threads: args.threads.count() })?;
+    let mut encoder = Encoder::new(&stored.file, cell, sample, Device::Cpu { threads: args.threads.count() })?;
     let mut writer = Writer::create(&args.output, head)?;
     if let Some(model) = model_frame {
         writer.write(model)?;
