@@ -30,9 +30,10 @@ impl Writer {
     ///
     /// A thread may go on waiting for the input after this has returned an error.
     pub fn filter(self, input: Reader, mut each: impl FnMut(Data) -> Result<Data>) -> Result<()> {
-        let (events, inbox) = sync_channel(READY);
-        let (outbox, made) = sync_channel(READY);
         thread::scope(|scope| {
+            // In here, so that a panic closes them, which the scope waits for.
+            let (events, inbox) = sync_channel(READY);
+            let (outbox, made) = sync_channel(READY);
             let stopped = events.clone();
             let writing = Builder::new().spawn_scoped(scope, move || {
                 let result = write(self, made);
