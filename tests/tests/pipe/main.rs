@@ -5,6 +5,7 @@ mod damage;
 mod given;
 mod golden;
 mod latents;
+mod live;
 mod losses;
 mod models;
 mod numpy;

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 ///
 /// Reads a stream of latents `z` [N, Z] (or .npy, or newline JSON such as {"z":[0.5,-1]}) and writes the images `x_hat`
 /// [N, H, W], f32 from 0 to 1. The model is found through the stream, or given with -m. Labels and all else pass through.
-/// Memory is one frame, however long the stream.
+/// Memory is a few frames, however long the stream.
 #[derive(Parser)]
 #[command(version, after_help = "Example: vae-sample -m model.bin -n 64 | vae-decode | grid-png > samples.png")]
 struct Args {

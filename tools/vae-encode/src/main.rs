@@ -15,7 +15,7 @@ use std::process::ExitCode;
 /// Encode images: the mean of q(z given x), or a draw from it
 ///
 /// Reads a stream of images `x` (or .npy, or newline JSON) and writes the latents `z` [N, Z]; labels and all else pass
-/// through. Memory is one frame, however long the stream.
+/// through. Memory is a few frames, however long the stream.
 #[derive(Parser)]
 #[command(version, after_help = "Example: mnist-dump --split test | vae-encode -m model.bin --npy z > z.npy")]
 struct Args {
