@@ -6,6 +6,7 @@
 //! time, path, host or threads is in it: the same training gives the same bytes.
 
 use super::{Model, Spec, Tensors, Trained, Weight};
+use crate::pages::Pages;
 use crate::{Error, Result};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use sha2::{Digest, Sha256};
@@ -37,13 +38,14 @@ impl Model {
 
     /// Reads a file; `name` is for messages.
     pub fn from_bytes(bytes: &[u8], name: &str) -> Result<Model> {
-        Ok(ModelFile::new(Arc::new(bytes.to_vec()), name)?.model())
+        let bytes = Pages::read(bytes, bytes.len()).map_err(|e| Error::io(format!("cannot hold {name}"), e))?;
+        Ok(ModelFile::new(Arc::new(bytes), name)?.model())
     }
 }
 
 /// The bytes of a file, checked. Its tensors are read where they lie, and only those that are asked for.
 pub struct ModelFile {
-    bytes: Arc<Vec<u8>>,
+    bytes: Arc<Pages>,
     spec: Spec,
     tensors: BTreeMap<String, Place>,
 }
@@ -56,16 +58,16 @@ struct Place {
 
 impl ModelFile {
     /// Checks a file; `name` is for messages.
-    pub fn new(bytes: Arc<Vec<u8>>, name: &str) -> Result<ModelFile> {
+    pub(super) fn new(bytes: Arc<Pages>, name: &str) -> Result<ModelFile> {
         ModelFile::parse(bytes, name, true)
     }
 
     /// The same for bytes that are known by their hash, so that the digest among them has been checked before.
-    pub(super) fn known(bytes: Arc<Vec<u8>>, name: &str) -> Result<ModelFile> {
+    pub(super) fn known(bytes: Arc<Pages>, name: &str) -> Result<ModelFile> {
         ModelFile::parse(bytes, name, false)
     }
 
-    fn parse(bytes: Arc<Vec<u8>>, name: &str, check: bool) -> Result<ModelFile> {
+    fn parse(bytes: Arc<Pages>, name: &str, check: bool) -> Result<ModelFile> {
         let wrong =
             |what: String| Error::Data(format!("{name} is not a model: {what}; expected a file written by vae-train"));
         let (header, metadata) = SafeTensors::read_metadata(&bytes).map_err(|e| wrong(e.to_string()))?;

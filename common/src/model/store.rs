@@ -2,6 +2,7 @@
 
 use super::{Model, ModelFile, Spec, Trained, sha256};
 use crate::output::{Kind, Output};
+use crate::pages::Pages;
 use crate::stream::{Data, Head, ModelRef, Reader};
 use crate::{Error, Result};
 use std::fs::{self, File};
@@ -78,7 +79,9 @@ impl Stored {
             )),
             Some(ModelRef::Embedded { .. }) => {
                 let bytes = reader.embedded_model()?.unwrap_or_default();
-                ModelFile::known(bytes.to_vec().into(), "the embedded model")
+                let held =
+                    Pages::read(bytes, bytes.len()).map_err(|e| Error::io("cannot hold the embedded model", e))?;
+                ModelFile::known(held.into(), "the embedded model")
             }
             Some(ModelRef::File { path, sha256 }) => find_file(Path::new(&path), &sha256),
         }
@@ -121,7 +124,7 @@ fn find_file(recorded: &Path, expected: &str) -> Result<ModelFile> {
 }
 
 /// The bytes of a file, and whether it is a regular one.
-fn read(path: &Path) -> Result<(Vec<u8>, bool)> {
+fn read(path: &Path) -> Result<(Pages, bool)> {
     if path.as_os_str() == "-" {
         return Err(Error::Usage("standard input is no place for a model: expected a file, or <(...)".into()));
     }
@@ -135,8 +138,8 @@ fn read(path: &Path) -> Result<(Vec<u8>, bool)> {
     let failed = |e| Error::io(format!("cannot read {name}"), e);
     let metadata = file.metadata().map_err(failed)?;
     let regular = metadata.is_file();
-    let mut bytes = Vec::with_capacity(if regular { metadata.len().min(MOST) as usize + 1 } else { 0 });
-    file.take(MOST + 1).read_to_end(&mut bytes).map_err(failed)?;
+    let expected = if regular { metadata.len().min(MOST) as usize } else { 0 };
+    let bytes = Pages::read(file.take(MOST + 1), expected).map_err(failed)?;
     if bytes.len() as u64 > MOST {
         return Err(Error::Data(format!("{name} is not a model: expected at most {MOST} bytes")));
     }
