@@ -5,13 +5,13 @@
 
 use crate::backend::{Backend, Device, Precision, Visit};
 use crate::dataset::{Dataset, Part};
-use crate::model::Model;
+use crate::model::Trained;
 use crate::network;
 use crate::parameters;
 use crate::plan::{Cell, Plan, Program, Rows, Table};
 use crate::rng::{Purpose, normals};
 use crate::{Error, Result};
-use ndarray::{Array2, ArrayView2, Axis, s};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
 
 /// Images that the device takes at a time.
 const BATCH: usize = 256;
@@ -33,10 +33,10 @@ struct Engine {
 }
 
 impl Engine {
-    fn new(model: &Model, plan: &Plan, program: Program, seed: u32, device: Device) -> Result<Engine> {
-        parameters::check(plan, &model.weights, false)?;
+    fn new(model: &impl Trained, plan: &Plan, program: Program, seed: u32, device: Device) -> Result<Engine> {
+        parameters::check(plan, model, false)?;
         let mut backend = device.open(plan, Precision::Fp32)?;
-        parameters::upload(&mut *backend, plan, &model.weights, false)?;
+        parameters::upload(&mut *backend, plan, model, false)?;
         backend.state().seed = seed;
         Ok(Engine { backend, program })
     }
@@ -45,11 +45,9 @@ impl Engine {
         (state.at, state.items) = (0, images);
         self.backend.run(&self.program, 1)
     }
-    /// The first n rows of a buffer with one row for each image.
-    fn rows(&self, from: Rows, n: usize) -> Result<Array2<f32>> {
-        let mut rows = Array2::zeros([n, from.width]);
-        self.backend.download(from.buf, rows.as_slice_mut().expect("a new array is contiguous"))?;
-        Ok(rows)
+    /// The first rows of a buffer with one row for each image, as many as fill these.
+    fn rows(&self, from: Rows, into: ArrayViewMut2<f32>) -> Result<()> {
+        self.backend.download(from.buf, into.into_slice().expect("whole rows of a new array are contiguous"))
     }
 }
 
@@ -67,8 +65,8 @@ impl Encoder {
     ///
     /// # Errors
     /// A model without the tensors of its network.
-    pub fn new(model: &Model, cell: Cell, sample: Option<u32>, device: Device) -> Result<Encoder> {
-        let network = &model.spec.network;
+    pub fn new(model: &impl Trained, cell: Cell, sample: Option<u32>, device: Device) -> Result<Encoder> {
+        let network = &model.spec().network;
         let mut plan = Plan::new(BATCH);
         let images = plan.table(BATCH, network.pixels(), cell);
         let x = network::images(&mut plan, images);
@@ -107,9 +105,9 @@ impl Encoder {
                 }
             }
             self.engine.run(count)?;
-            q.slice_mut(s![first..first + count, ..]).assign(&self.engine.rows(self.q, count)?);
+            self.engine.rows(self.q, q.slice_mut(s![first..first + count, ..]))?;
             if let (Some(z), Some(from)) = (&mut z, self.z) {
-                z.slice_mut(s![first..first + count, ..]).assign(&self.engine.rows(from, count)?);
+                self.engine.rows(from, z.slice_mut(s![first..first + count, ..]))?;
             }
         }
         let (mu, logvar) = q.view().split_at(Axis(1), latent);
@@ -127,12 +125,12 @@ pub struct Decoder {
 impl Decoder {
     /// # Errors
     /// A model without the tensors of its network.
-    pub fn new(model: &Model, device: Device) -> Result<Decoder> {
-        let network = &model.spec.network;
+    pub fn new(model: &impl Trained, device: Device) -> Result<Decoder> {
+        let network = &model.spec().network;
         let mut plan = Plan::new(BATCH);
         let z = plan.rows(1, network.latent());
         let logits = network::decoder(&mut plan, network, z);
-        let x_hat = network::means(&mut plan, &model.spec.objective, logits);
+        let x_hat = network::means(&mut plan, &model.spec().objective, logits);
         let program = Program::new(plan.take(), vec![]);
         Ok(Decoder { engine: Engine::new(model, &plan, program, 0, device)?, z, x_hat })
     }
@@ -158,7 +156,7 @@ impl Decoder {
             let count = BATCH.min(n - first);
             self.engine.backend.upload(self.z.buf, &z[first * width..(first + count) * width])?;
             self.engine.run(count)?;
-            x_hat.slice_mut(s![first..first + count, ..]).assign(&self.engine.rows(self.x_hat, count)?);
+            self.engine.rows(self.x_hat, x_hat.slice_mut(s![first..first + count, ..]))?;
         }
         Ok(x_hat)
     }

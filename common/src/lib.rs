@@ -11,6 +11,7 @@ pub mod math;
 pub mod model;
 pub mod network;
 pub mod output;
+mod pages;
 pub mod parameters;
 pub mod plan;
 pub mod rng;

@@ -82,24 +82,23 @@ pub fn sum2(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
     tree(lanes)
 }
 
-/// The sum of the first of `f(a[i], b[i])`, in the order of [`sum2`]; the second goes to `out[i]`.
+/// The sum of the first of `f(a[i], b[i])`, in the order of [`sum2`]; the second takes the place of `a[i]`.
 #[inline(always)]
-pub fn sum_into(out: &mut [f32], a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> (f32, f32)) -> f32 {
-    let (out16, out_rest) = out.as_chunks_mut::<16>();
-    let (a16, a_rest) = a.as_chunks::<16>();
+pub fn sum_and_map(a: &mut [f32], b: &[f32], f: impl Fn(f32, f32) -> (f32, f32)) -> f32 {
+    let (a16, a_rest) = a.as_chunks_mut::<16>();
     let (b16, b_rest) = b.as_chunks::<16>();
     let mut lanes = [0.0f32; 16];
-    for ((out, a), b) in out16.iter_mut().zip(a16).zip(b16) {
+    for (a, b) in a16.iter_mut().zip(b16) {
         for i in 0..16 {
             let (term, value) = f(a[i], b[i]);
             lanes[i] += term;
-            out[i] = value;
+            a[i] = value;
         }
     }
-    for (((lane, out), a), b) in lanes.iter_mut().zip(out_rest).zip(a_rest).zip(b_rest) {
+    for ((lane, a), b) in lanes.iter_mut().zip(a_rest).zip(b_rest) {
         let (term, value) = f(*a, *b);
         *lane += term;
-        *out = value;
+        *a = value;
     }
     tree(lanes)
 }
@@ -183,9 +182,9 @@ mod tests {
         let ones = vec![1.0; 100];
         for n in [0, 1, 15, 16, 17, 100] {
             assert_eq!(sum2(&ones[..n], &ones[..n], |a, b| a + b), 2.0 * n as f32);
-            let mut out = vec![0.0; n];
-            assert_eq!(sum_into(&mut out, &ones[..n], &ones[..n], |a, b| (a + b, a - 2.0 * b)), 2.0 * n as f32);
-            assert_eq!(out, vec![-1.0; n]);
+            let mut a = ones[..n].to_vec();
+            assert_eq!(sum_and_map(&mut a, &ones[..n], |a, b| (a + b, a - 2.0 * b)), 2.0 * n as f32);
+            assert_eq!(a, vec![-1.0; n]);
         }
         let values: Vec<f64> = (0..1000).map(f64::from).collect();
         assert_eq!(tree_sum(&values), 499_500.0);

@@ -2,7 +2,7 @@
 //! which hold several tensors side by side.
 
 use crate::backend::Backend;
-use crate::model::{StateDict, Weight};
+use crate::model::{StateDict, Tensors, Weight};
 use crate::plan::{Buf, Param, Parameter, Plan};
 use crate::rng::{Purpose, draw4};
 use crate::{Error, Result};
@@ -59,13 +59,13 @@ pub fn initial(plan: &Plan, seed: u32) -> StateDict {
 ///
 /// # Errors
 /// A tensor that is missing or has another shape.
-pub fn check(plan: &Plan, dict: &StateDict, moments: bool) -> Result<()> {
+pub fn check(plan: &Plan, dict: &impl Tensors, moments: bool) -> Result<()> {
     for (p, view) in plan.params().iter().flat_map(|p| views(moments).iter().map(move |v| (p, v))) {
         for name in &p.names {
             let (name, expected) = (format!("{}{name}", view.prefix), shape(p));
-            let weight = dict.get(&name).ok_or_else(|| Error::Data(format!("the model has no tensor {name}")))?;
-            if weight.shape != expected {
-                let got = &weight.shape;
+            let found = dict.tensor(&name);
+            let (got, _) = found.ok_or_else(|| Error::Data(format!("the model has no tensor {name}")))?;
+            if got != expected {
                 return Err(Error::Data(format!(
                     "tensor {name} of the model: expected shape {expected:?}, got {got:?}"
                 )));
@@ -79,21 +79,34 @@ pub fn check(plan: &Plan, dict: &StateDict, moments: bool) -> Result<()> {
 ///
 /// # Errors
 /// What [`check`] refuses.
-pub fn upload(backend: &mut dyn Backend, plan: &Plan, dict: &StateDict, moments: bool) -> Result<()> {
+pub fn upload(backend: &mut dyn Backend, plan: &Plan, dict: &impl Tensors, moments: bool) -> Result<()> {
     check(plan, dict, moments)?;
-    let mut values = vec![]; // one for all: fresh pages cost more than the copying
+    let most = plan.params().iter().map(|p| p.param.inp * p.param.out).max().unwrap_or(0);
+    let mut turned = vec![0.0; most]; // one for all: fresh pages cost more than the copying
     for (p, view) in plan.params().iter().flat_map(|p| views(moments).iter().map(move |v| (p, v))) {
         let (Param { inp, out, .. }, part) = (p.param, p.param.out / p.names.len());
-        values.resize(inp * out, 0.0);
+        let turned = &mut turned[..inp * out];
         for (i, name) in p.names.iter().enumerate() {
-            let weight = &dict[&format!("{}{name}", view.prefix)];
-            for (unit, row) in weight.values.chunks_exact(inp).enumerate() {
-                row.iter().enumerate().for_each(|(j, v)| values[j * out + i * part + unit] = *v);
-            }
+            let (_, values) = dict.tensor(&format!("{}{name}", view.prefix)).expect("a tensor that was checked");
+            turn(&values, &mut turned[i * part..], inp, out);
         }
-        backend.upload((view.buf)(p.param), &values)?;
+        backend.upload((view.buf)(p.param), turned)?;
     }
     Ok(())
+}
+
+/// `[units, in]` to `[in, out]`, of which each unit fills a column. By squares: columns of a whole weight would miss the
+/// cache at every value.
+fn turn(from: &[f32], to: &mut [f32], inp: usize, out: usize) {
+    const SIDE: usize = 16;
+    for (block, units) in from.chunks(SIDE * inp).enumerate() {
+        for first in (0..inp).step_by(SIDE) {
+            for j in first..inp.min(first + SIDE) {
+                let row = &mut to[j * out + block * SIDE..];
+                row.iter_mut().zip(units[j..].iter().step_by(inp)).for_each(|(to, from)| *to = *from);
+            }
+        }
+    }
 }
 
 /// The state dict of a backend's parameters, and with `moments` of the optimizer's too.

@@ -1,7 +1,7 @@
 //! The parts of the product one by one: `make bench ONLY=micro`, or `cargo bench`. Criterion compares each with the last
 //! run. Data and weights are drawn here; nothing is downloaded.
 
-use common::backend::Device;
+use common::backend::{Device, Precision};
 use common::dataset::Dataset;
 use common::images::Pixels;
 use common::infer::{Decoder, Encoder};
@@ -19,7 +19,9 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-const ONE: Device = Device::Cpu { threads: 1 };
+fn one() -> Device {
+    Device::cpu(1).expect("a CPU")
+}
 const FRAME: usize = 256;
 
 /// Images of which a fifth is ink, as of handwriting.
@@ -53,11 +55,11 @@ fn training(c: &mut Criterion) {
             network: Network::Mlp { image: [28, 28], hidden, latent },
             objective: Objective { likelihood: Likelihood::Bernoulli, beta: 1.0, samples: 1 },
             data: DataSpec { range: [0.0, 1.0], images: IMAGES, sha256: String::new() },
-            training: Training { lr: 1e-3, batch, seed: 0, epochs: 1, steps: 0 },
+            training: Training { lr: 1e-3, batch, seed: 0, epochs: 1, steps: 0, precision: Precision::Fp32 },
             tool: String::new(),
             checkpoint: None,
         };
-        let mut trainer = Trainer::new(spec, images(IMAGES), None, None, ONE).expect("a run");
+        let mut trainer = Trainer::new(spec, images(IMAGES), None, None, one()).expect("a run");
         group.bench_function(name, |b| {
             b.iter(|| {
                 trainer.steps(usize::MAX).expect("an epoch");
@@ -69,14 +71,14 @@ fn training(c: &mut Criterion) {
 
 /// One frame through encoder and decoder, on one thread.
 fn inference(c: &mut Criterion) {
-    let model = Stored::open(&model()).expect("the model of the examples").model;
+    let model = Stored::open(&model()).expect("the model of the examples").file;
     let mut group = c.benchmark_group("inference, one thread");
     group.throughput(Throughput::Elements(FRAME as u64));
     let frame = images(FRAME);
-    let mut encoder = Encoder::new(&model, Cell::Byte, None, ONE).expect("an encoder");
+    let mut encoder = Encoder::new(&model, Cell::Byte, None, one()).expect("an encoder");
     let z = encoder.encode(&frame).expect("latents").mu;
     group.bench_function("encode", |b| b.iter(|| encoder.encode(black_box(&frame)).expect("latents")));
-    let mut decoder = Decoder::new(&model, ONE).expect("a decoder");
+    let mut decoder = Decoder::new(&model, one()).expect("a decoder");
     group.bench_function("decode", |b| b.iter(|| decoder.decode(black_box(z.view()), 0).expect("images")));
 }
 

@@ -1,8 +1,8 @@
 //! Main memory for buffers, in pages as large as the system has: products walk through megabytes of weights, and a page
 //! that the CPU has to look up is waited for.
 
-use crate::{Error, Result};
-use memmap2::{MmapMut, MmapOptions};
+use crate::{Error, Result, pages};
+use memmap2::MmapMut;
 
 /// What buffers are cut from. It is given back when the arena is dropped.
 pub(super) struct Arena {
@@ -13,8 +13,6 @@ pub(super) struct Arena {
 }
 
 impl Arena {
-    /// The size of a large page, to which chunks are aligned.
-    const PAGE: usize = 2 << 20;
     /// The size of a cache line, to which buffers are aligned: no vector straddles two.
     const LINE: usize = 64;
 
@@ -31,17 +29,14 @@ impl Arena {
         assert!(align_of::<T>() <= Self::LINE);
         let bytes = len * size_of::<T>();
         if self.chunks.last().is_none_or(|chunk| self.at + bytes > chunk.len()) {
-            let size = bytes.max(self.least) + Self::PAGE;
-            let chunk = MmapOptions::new().len(size).map_anon().map_err(|e| {
+            let size = bytes.max(self.least).max(1);
+            let chunk = pages::zeros(size).map_err(|e| {
                 Error::Unavailable(format!(
                     "the system gives no {} MB of memory: {e}; see ulimit -v, or try a smaller --batch or --hidden",
                     size >> 20
                 ))
             })?;
-            // A system without large pages does as well, more slowly.
-            #[cfg(target_os = "linux")]
-            let _ = chunk.advise(memmap2::Advice::HugePage);
-            self.at = chunk.as_ptr().align_offset(Self::PAGE);
+            self.at = 0;
             self.chunks.push(chunk);
         }
         let chunk = self.chunks.last_mut().expect("there is one now");

@@ -14,7 +14,7 @@
 #![allow(unsafe_code)]
 
 use super::arena::Arena;
-use super::cpu::{Blocks, Level, Lit, Panels, Weight};
+use super::cpu::{Blocks, Job, Level, Lit, Panels, Weight};
 use super::{Precision, State, Visit};
 use crate::Result;
 use crate::plan::{Buf, Call, Cell as CellType, Kind, Param, Plan, Program, Rows, Table};
@@ -147,7 +147,8 @@ impl Memory {
             if bf16 && learnt.across.is_none() {
                 learnt.across = Some(u32::zeros(&mut self.arena, (images * r.per).div_ceil(2) * r.width)?);
             }
-            if program.gathers(r) && learnt.lit.is_none() {
+            // Half as many cells to leave out are not worth their lists.
+            if !bf16 && program.gathers(r) && learnt.lit.is_none() {
                 learnt.lit = Some(u16::zeros(&mut self.arena, images / self.least * Lit::room(r.width))?);
             }
         }
@@ -189,7 +190,7 @@ impl Memory {
         if let Buffer::Weight(_, Some([forward, backward])) = &self.buffers[buf.0 as usize] {
             // SAFETY: &mut self; two buffers.
             let cells = unsafe { (forward.slice_mut(0..forward.len), backward.slice_mut(0..backward.len)) };
-            panels.pair(cells.0, cells.1, packed);
+            panels.pair(self.level, cells.0, cells.1, packed);
         }
     }
     /// The first values of a buffer, a weight as `[in, out]`.
@@ -342,9 +343,7 @@ impl<'m> Block<'m> {
 /// Some values of a parameter with its moments, for one operation of `weights`.
 pub(super) struct Tile<'m> {
     memory: &'m Memory,
-    param: Param,
-    /// Rows of a panel.
-    at: (Panels, usize, Range<usize>),
+    job: &'m Job,
     /// Images that a block wrote.
     images: usize,
     block: usize,
@@ -360,27 +359,24 @@ pub(super) struct Parts<'a> {
 }
 
 impl<'m> Tile<'m> {
-    /// `at`: rows of a panel; `images`: those of the batch that blocks of `block` wrote.
+    /// `images`: those of the batch that blocks of `block` wrote.
     ///
     /// # Safety
-    /// Until it is dropped no other tile has any of these values of this parameter and no block exists.
-    pub(super) unsafe fn new(
-        memory: &'m Memory,
-        param: Param,
-        at: (Panels, usize, Range<usize>),
-        images: usize,
-        block: usize,
-    ) -> Tile<'m> {
-        Tile { memory, param, at, images, block }
+    /// Until it is dropped no other tile has any of the values of this job and no block exists.
+    pub(super) unsafe fn new(memory: &'m Memory, job: &'m Job, images: usize, block: usize) -> Tile<'m> {
+        Tile { memory, job, images, block }
     }
-    pub(super) fn parts(&mut self) -> Parts<'_> {
-        let (p, (panels, panel, rows)) = (self.param, &self.at);
+    /// The rows of one of its panels.
+    pub(super) fn parts(&mut self, panel: usize) -> Parts<'_> {
+        let Job { learn, panels, ref which, ref rows, .. } = *self.job;
+        assert!(which.contains(&panel), "a tile changes no more than its job says");
+        let p = learn.param();
         self.memory.expect(p.buf, Kind::Param([p.inp, p.out]));
-        let range = panels.rows(*panel, rows.clone());
+        let range = panels.rows(panel, rows.clone());
         let pairs = match &self.memory.buffers[p.buf.0 as usize] {
             Buffer::Weight(_, Some([forward, backward])) => {
                 assert!(rows.start % 2 == 0, "a pair of rows lies in one tile");
-                let half = panels.along(2).rows(*panel, rows.start / 2..rows.end.div_ceil(2));
+                let half = panels.along(2).rows(panel, rows.start / 2..rows.end.div_ceil(2));
                 // SAFETY: two buffers; for the rest see the top of the file.
                 Some(unsafe { [forward.slice_mut(half), backward.slice_mut(range.start / 2..range.end / 2)] })
             }
@@ -403,13 +399,13 @@ impl<'m> Tile<'m> {
         // SAFETY: see the top of the file.
         Some(unsafe { cells.slice(0..(self.images * r.per).div_ceil(2) * r.width) })
     }
-    /// The lists of those that are not zero, where there are some; a block has so many rows of cells.
-    pub(super) fn lit(&self, r: Rows, per_cell: usize) -> Option<Blocks<'m>> {
+    /// The lists of those that are not zero, where there are some.
+    pub(super) fn lit(&self, r: Rows) -> Option<Blocks<'m>> {
         let lit = self.memory.learnt(r).lit.as_ref()?;
         let blocks = self.images / self.block;
         // SAFETY: see the top of the file.
         let lit = unsafe { lit.slice(0..blocks * Lit::room(r.width)) };
-        Some(Blocks { lit, rows: self.block / per_cell, width: r.width })
+        Some(Blocks { lit, rows: self.block, width: r.width })
     }
 }
 

@@ -11,7 +11,7 @@ use crate::plan::{Buf, Plan, Program};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-pub use cpu::{Cpu, Level, Profile};
+pub use cpu::{Cpu, Level, Profile, peak};
 
 /// One image of an epoch: which row of the data it is, and which noise it draws.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -5,11 +5,15 @@
 //! names: its name, a zero byte, `F32`, a zero byte, each dimension as u64, and its bytes, all little endian. Nothing of
 //! time, path, host or threads is in it: the same training gives the same bytes.
 
-use super::{Model, Spec, Weight};
+use super::{Model, Spec, Tensors, Trained, Weight};
+use crate::pages::Pages;
 use crate::{Error, Result};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+use std::sync::Arc;
 
 const KEY: &str = "vae";
 const SEAL: &str = ",\"sha256\":\"";
@@ -34,11 +38,40 @@ impl Model {
 
     /// Reads a file; `name` is for messages.
     pub fn from_bytes(bytes: &[u8], name: &str) -> Result<Model> {
+        let bytes = Pages::read(bytes, bytes.len()).map_err(|e| Error::io(format!("cannot hold {name}"), e))?;
+        Ok(ModelFile::new(Arc::new(bytes), name)?.model())
+    }
+}
+
+/// The bytes of a file, checked. Its tensors are read where they lie, and only those that are asked for.
+pub struct ModelFile {
+    bytes: Arc<Pages>,
+    spec: Spec,
+    tensors: BTreeMap<String, Place>,
+}
+
+/// A tensor in the file.
+struct Place {
+    shape: Vec<usize>,
+    bytes: Range<usize>,
+}
+
+impl ModelFile {
+    /// Checks a file; `name` is for messages.
+    pub(super) fn new(bytes: Arc<Pages>, name: &str) -> Result<ModelFile> {
+        ModelFile::parse(bytes, name, true)
+    }
+
+    /// The same for bytes that are known by their hash, so that the digest among them has been checked before.
+    pub(super) fn known(bytes: Arc<Pages>, name: &str) -> Result<ModelFile> {
+        ModelFile::parse(bytes, name, false)
+    }
+
+    fn parse(bytes: Arc<Pages>, name: &str, check: bool) -> Result<ModelFile> {
         let wrong =
             |what: String| Error::Data(format!("{name} is not a model: {what}; expected a file written by vae-train"));
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| wrong(e.to_string()))?;
-        let file = SafeTensors::deserialize(bytes).map_err(|e| wrong(e.to_string()))?;
-        let json = header.metadata().as_ref().and_then(|m| m.get(KEY)).ok_or_else(|| {
+        let (header, metadata) = SafeTensors::read_metadata(&bytes).map_err(|e| wrong(e.to_string()))?;
+        let json = metadata.metadata().as_ref().and_then(|m| m.get(KEY)).ok_or_else(|| {
             Error::Data(format!(
                 "{name} is a safetensors file without the metadata key `{KEY}`; expected a file written by vae-train"
             ))
@@ -51,25 +84,59 @@ impl Model {
                 Spec::VERSION
             )));
         }
-        let mut tensors = file.tensors();
-        tensors.sort_by(|(a, _), (b, _)| a.cmp(b));
-        if let Some((name, view)) = tensors.iter().find(|(_, view)| view.dtype() != Dtype::F32) {
-            return Err(wrong(format!("tensor {name} is {:?} where F32 was expected", view.dtype())));
+        let first = size_of::<u64>() + header; // the length of the header comes before it
+        let mut tensors = BTreeMap::new();
+        for (name, info) in metadata.tensors() {
+            if info.dtype != Dtype::F32 {
+                return Err(wrong(format!("tensor {name} is {:?} where F32 was expected", info.dtype)));
+            }
+            let (start, end) = info.data_offsets;
+            tensors.insert(name, Place { shape: info.shape.clone(), bytes: first + start..first + end });
         }
-        let seal = json.rfind(SEAL).unwrap_or(json.len());
-        let digest = digest(&json[..seal], tensors.iter().map(|(name, view)| (&name[..], view.shape(), view.data())));
-        if json[seal..] != format!("{SEAL}{digest}\"}}") {
-            return Err(Error::Data(format!(
-                "{name} is damaged: its sha256 does not agree with its content; make it anew"
-            )));
+        if check {
+            let seal = json.rfind(SEAL).unwrap_or(json.len());
+            let parts = tensors.iter().map(|(name, t)| (&name[..], &t.shape[..], &bytes[t.bytes.clone()]));
+            if json[seal..] != format!("{SEAL}{}\"}}", digest(&json[..seal], parts)) {
+                return Err(Error::Data(format!(
+                    "{name} is damaged: its sha256 does not agree with its content; make it anew"
+                )));
+            }
         }
         let spec: Spec = serde_json::from_str(json).map_err(|e| wrong(e.to_string()))?;
         spec.check().map_err(|e| wrong(e.to_string()))?;
-        let weights = tensors.into_iter().map(|(name, view)| {
-            let values = view.data().as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
-            (name, Weight { shape: view.shape().to_vec(), values })
+        Ok(ModelFile { bytes, spec, tensors })
+    }
+
+    /// The file as it is on disk.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The model in memory.
+    pub fn model(&self) -> Model {
+        let weights = self.tensors.keys().filter_map(|name| {
+            let (shape, values) = self.tensor(name)?;
+            Some((name.clone(), Weight { shape: shape.to_vec(), values: values.into_owned() }))
         });
-        Ok(Model { spec, weights: weights.collect() })
+        Model { spec: self.spec.clone(), weights: weights.collect() }
+    }
+}
+
+impl Trained for ModelFile {
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+}
+
+impl Tensors for ModelFile {
+    fn tensor(&self, name: &str) -> Option<(&[usize], Cow<'_, [f32]>)> {
+        let Place { shape, bytes } = self.tensors.get(name)?;
+        let bytes = &self.bytes[bytes.clone()];
+        let values = match bytemuck::try_cast_slice(bytes) {
+            Ok(values) if cfg!(target_endian = "little") => Cow::Borrowed(values),
+            _ => bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(), // not aligned
+        };
+        Some((shape, values))
     }
 }
 

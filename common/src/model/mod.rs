@@ -5,11 +5,12 @@ mod preset;
 mod spec;
 mod store;
 
-pub use file::{hex, sha256};
+pub use file::{ModelFile, hex, sha256};
 pub use preset::{PRESETS, Preset, preset};
 pub use spec::{DataSpec, Likelihood, Network, Objective, Progress, Spec, Training};
 pub use store::{Stored, writable};
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// A tensor of a state dict, C order.
@@ -31,4 +32,34 @@ pub struct Model {
     pub spec: Spec,
     /// Its weights.
     pub weights: StateDict,
+}
+
+/// Where tensors are found by name.
+pub trait Tensors {
+    /// The shape of a tensor and its values, C order.
+    fn tensor(&self, name: &str) -> Option<(&[usize], Cow<'_, [f32]>)>;
+}
+
+/// A model in any form that can encode and decode.
+pub trait Trained: Tensors {
+    /// What it is.
+    fn spec(&self) -> &Spec;
+}
+
+impl Tensors for StateDict {
+    fn tensor(&self, name: &str) -> Option<(&[usize], Cow<'_, [f32]>)> {
+        self.get(name).map(|weight| (&weight.shape[..], Cow::Borrowed(&weight.values[..])))
+    }
+}
+
+impl Tensors for Model {
+    fn tensor(&self, name: &str) -> Option<(&[usize], Cow<'_, [f32]>)> {
+        self.weights.tensor(name)
+    }
+}
+
+impl Trained for Model {
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
 }

@@ -1,21 +1,24 @@
 //! Models on disk and in streams: opened, saved, and found again by the program that decodes.
 
-use super::{Model, sha256};
+use super::{Model, ModelFile, Spec, Trained, sha256};
 use crate::output::{Kind, Output};
+use crate::pages::Pages;
 use crate::stream::{Data, Head, ModelRef, Reader};
 use crate::{Error, Result};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::Builder;
 
 /// Bytes of a model file at most: what a frame of a stream can carry.
 const MOST: u64 = 1 << 30;
 
-/// A model with the bytes that it was read from.
+/// A model on disk.
 pub struct Stored {
-    /// The model.
-    pub model: Model,
-    bytes: Vec<u8>,
+    /// Its file.
+    pub file: ModelFile,
+    sha256: String,
     /// The absolute path of a regular file, which another program can open too.
     path: Option<PathBuf>,
 }
@@ -26,20 +29,27 @@ impl Stored {
     /// # Errors
     /// No such file; a file that is no model.
     pub fn open(path: &Path) -> Result<Stored> {
-        if path.as_os_str() == "-" {
-            return Err(Error::Usage("standard input is no place for a model: expected a file, or <(...)".into()));
-        }
         let name = path.display().to_string();
         let (bytes, regular) = read(path)?;
-        let model = Model::from_bytes(&bytes, &name)?;
+        let bytes = Arc::new(bytes);
+        // A thread of its own for the hash of the file, which takes as long as the digest in the file.
+        let shared = bytes.clone();
+        let hash = Builder::new().spawn(move || sha256(&shared));
+        let file = ModelFile::new(bytes, &name)?;
+        let sha256 = hash.ok().and_then(|thread| thread.join().ok()).unwrap_or_else(|| sha256(file.bytes()));
         let path = if regular { fs::canonicalize(path).ok() } else { None };
-        Ok(Stored { model, bytes, path })
+        Ok(Stored { file, sha256, path })
+    }
+
+    /// What the model is.
+    pub fn spec(&self) -> &Spec {
+        self.file.spec()
     }
 
     /// Names this model in the head of a stream. A model that only this program can read, or with `embed` any, is sent
     /// along: the frame to write first.
     pub fn describe(&self, head: &mut Head, embed: bool) -> Option<Data> {
-        let sha256 = sha256(&self.bytes);
+        let sha256 = self.sha256.clone();
         let path = self.path.as_ref().and_then(|p| p.to_str()).filter(|_| !embed);
         match path {
             Some(path) => {
@@ -48,7 +58,7 @@ impl Stored {
             }
             None => {
                 head.set_model(Some(&ModelRef::Embedded { sha256 }));
-                Some(Data::model(&self.bytes))
+                Some(Data::model(self.file.bytes()))
             }
         }
     }
@@ -58,20 +68,10 @@ impl Stored {
     ///
     /// # Errors
     /// None that agrees, naming what was tried.
-    pub fn find(reader: &mut Reader, given: Option<&Path>) -> Result<Model> {
+    pub fn find(reader: &mut Reader, given: Option<&Path>) -> Result<ModelFile> {
         let recorded = reader.head().model();
         if let Some(path) = given {
-            let stored = Stored::open(path)?;
-            return match recorded {
-                Some(r) if r.sha256() != sha256(&stored.bytes) => Err(Error::Data(format!(
-                    "{} is not the model that made these latents: expected sha256 {}, got {}; leave out -m, or send bare \
-                     latents: vae-cat --npy z",
-                    path.display(),
-                    r.sha256(),
-                    sha256(&stored.bytes)
-                ))),
-                _ => Ok(stored.model),
-            };
+            return find_given(path, recorded.as_ref().map(ModelRef::sha256));
         }
         match recorded {
             None => Err(Error::Usage(
@@ -79,14 +79,31 @@ impl Stored {
             )),
             Some(ModelRef::Embedded { .. }) => {
                 let bytes = reader.embedded_model()?.unwrap_or_default();
-                Model::from_bytes(bytes, "the embedded model")
+                let held =
+                    Pages::read(bytes, bytes.len()).map_err(|e| Error::io("cannot hold the embedded model", e))?;
+                ModelFile::known(held.into(), "the embedded model")
             }
             Some(ModelRef::File { path, sha256 }) => find_file(Path::new(&path), &sha256),
         }
     }
 }
 
-fn find_file(recorded: &Path, expected: &str) -> Result<Model> {
+fn find_given(path: &Path, recorded: Option<&str>) -> Result<ModelFile> {
+    let name = path.display().to_string();
+    let (bytes, _) = read(path)?;
+    let Some(expected) = recorded else { return ModelFile::new(bytes.into(), &name) };
+    let got = sha256(&bytes);
+    if got == expected {
+        return ModelFile::known(bytes.into(), &name);
+    }
+    ModelFile::new(bytes.into(), &name)?; // or it is no model at all
+    Err(Error::Data(format!(
+        "{name} is not the model that made these latents: expected sha256 {expected}, got {got}; leave out -m, or send bare \
+         latents: vae-cat --npy z"
+    )))
+}
+
+fn find_file(recorded: &Path, expected: &str) -> Result<ModelFile> {
     let here = recorded.file_name().map(PathBuf::from);
     let mut tried = vec![];
     for path in [Some(recorded.to_path_buf()), here].into_iter().flatten() {
@@ -94,7 +111,7 @@ fn find_file(recorded: &Path, expected: &str) -> Result<Model> {
         let found = if path.is_file() { read(&path).ok() } else { None };
         match found {
             Some((bytes, _)) if sha256(&bytes) == expected => {
-                return Model::from_bytes(&bytes, &path.display().to_string());
+                return ModelFile::known(bytes.into(), &path.display().to_string());
             }
             Some(_) => tried.push(format!("{} has changed since the latents were made", path.display())),
             None => tried.push(format!("{} is not there", path.display())),
@@ -107,7 +124,10 @@ fn find_file(recorded: &Path, expected: &str) -> Result<Model> {
 }
 
 /// The bytes of a file, and whether it is a regular one.
-fn read(path: &Path) -> Result<(Vec<u8>, bool)> {
+fn read(path: &Path) -> Result<(Pages, bool)> {
+    if path.as_os_str() == "-" {
+        return Err(Error::Usage("standard input is no place for a model: expected a file, or <(...)".into()));
+    }
     let name = path.display();
     let file = File::open(path).map_err(|e| match e.kind() {
         ErrorKind::NotFound => {
@@ -118,8 +138,8 @@ fn read(path: &Path) -> Result<(Vec<u8>, bool)> {
     let failed = |e| Error::io(format!("cannot read {name}"), e);
     let metadata = file.metadata().map_err(failed)?;
     let regular = metadata.is_file();
-    let mut bytes = Vec::with_capacity(if regular { metadata.len().min(MOST) as usize + 1 } else { 0 });
-    file.take(MOST + 1).read_to_end(&mut bytes).map_err(failed)?;
+    let expected = if regular { metadata.len().min(MOST) as usize } else { 0 };
+    let bytes = Pages::read(file.take(MOST + 1), expected).map_err(failed)?;
     if bytes.len() as u64 > MOST {
         return Err(Error::Data(format!("{name} is not a model: expected at most {MOST} bytes")));
     }

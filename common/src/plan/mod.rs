@@ -164,10 +164,10 @@ impl Plan {
         self.ops.push(Op::Sigmoid { p, logits });
         p
     }
-    /// -log p(target given z) of each row: `[N, P, 1]`, nats.
+    /// -log p(target given z) of each row: `[N, P, 1]`, nats. Uses the logits up.
     pub fn bernoulli(&mut self, logits: Rows, target: Rows) -> Rows {
-        let (loss, slope) = (self.rows(logits.per, 1), self.like(logits));
-        self.ops.push(Op::Bernoulli { loss, slope, logits, target });
+        let loss = self.rows(logits.per, 1);
+        self.ops.push(Op::Bernoulli { loss, logits, target });
         loss
     }
     /// The terms of the ELBO by position in the epoch: `[items, 2]`, reconstruction and KL, nats.

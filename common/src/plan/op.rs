@@ -98,9 +98,9 @@ pub enum Op {
     KlBack { dq: Rows, dkl: Rows, q: Rows, add: bool },
     /// `p[r] = 1 / (1 + exp(-logits[r]))`
     Sigmoid { p: Rows, logits: Rows },
-    /// `loss[r] = -log Bernoulli(target[n]; logits[r])`, summed over pixels, and its derivative
-    /// `slope[r] = sigmoid(logits[r]) - target[n]`
-    Bernoulli { loss: Rows, slope: Rows, logits: Rows, target: Rows },
+    /// `loss[r] = -log Bernoulli(target[n]; logits[r])`, summed over pixels. Then the derivative takes the place of the
+    /// logits: `logits[r] = sigmoid(logits[r]) - target[n]`
+    Bernoulli { loss: Rows, logits: Rows, target: Rows },
     /// `d[r] *= weight[r]`, one weight for each row
     Weigh { d: Rows, weight: Rows },
     /// `terms[position of n]` = mean over samples of recon, and of kl. The gradient of the batch mean of recon + beta kl with
@@ -135,7 +135,7 @@ impl Op {
             Kl { kl, q } => of(&[kl], &[q]),
             KlBack { dq, dkl, q, .. } => of(&[dq], &[dkl, q]),
             Sigmoid { p, logits } => of(&[p], &[logits]),
-            Bernoulli { loss, slope, logits, target } => of(&[loss, slope], &[logits, target]),
+            Bernoulli { loss, logits, target } => of(&[loss, logits], &[target]),
             Weigh { d, weight } => of(&[d], &[weight]),
             Elbo { terms, wr, wk, recon, kl } => (vec![terms.buf, wr.buf, wk.buf], vec![recon.buf, kl.buf]),
         }

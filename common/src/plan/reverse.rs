@@ -41,11 +41,11 @@ pub fn training(plan: &mut Plan, forward: &[Op]) -> Program {
     for op in forward.iter().rev() {
         match *op {
             Elbo { wr, wk, recon, kl, .. } => g.of.extend([(recon.buf, wr), (kl.buf, wk)]),
-            Bernoulli { loss, slope, logits, .. } => {
+            Bernoulli { loss, logits, .. } => {
                 let weight = g.of(loss);
                 assert!(g.known(logits).is_none(), "one likelihood judges the logits");
-                g.of.push((logits.buf, slope));
-                rows.push(Weigh { d: slope, weight });
+                g.of.push((logits.buf, logits));
+                rows.push(Weigh { d: logits, weight });
             }
             Kl { kl, q } => {
                 let dkl = g.of(kl);

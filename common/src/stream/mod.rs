@@ -37,6 +37,7 @@
 mod bare;
 mod convert;
 mod dtype;
+mod filter;
 mod frame;
 mod framed;
 mod head;

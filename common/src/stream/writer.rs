@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use tempfile::SpooledTempFile;
 
 use super::seal::Seal;
-use super::{BATCH, Data, Frame, Head, ModelRef, Reader, Spec, jsonl, npy};
+use super::{Data, Frame, Head, ModelRef, Spec, jsonl, npy};
 use crate::cli::{self, OutputArgs};
 use crate::output::{Kind, Output};
 use crate::{Error, Result};
@@ -167,25 +167,6 @@ impl Writer {
             Ok(()) => self.finish(),
             Err(e) => Err(self.fail(e)),
         }
-    }
-
-    /// The whole loop of a filter: `each` turns a frame of the main group into another, all else passes through. A frame of
-    /// more than [`BATCH`] items comes to it in parts: what it makes of them may be many times larger.
-    pub fn filter(self, mut input: Reader, mut each: impl FnMut(Data) -> Result<Data>) -> Result<()> {
-        self.run(|output| {
-            while let Some(frame) = input.next_frame()? {
-                match frame {
-                    Frame::Data(data) if data.is_main() && data.items() > BATCH => {
-                        for first in (0..data.items()).step_by(BATCH) {
-                            output.write(each(data.slice(first..data.items().min(first + BATCH)))?)?;
-                        }
-                    }
-                    Frame::Data(data) if data.is_main() => output.write(each(data)?)?,
-                    other => output.write(other)?,
-                }
-            }
-            Ok(())
-        })
     }
 
     fn line(&mut self, map: Map<String, Value>, payloads: &[&[u8]]) -> Result<()> {

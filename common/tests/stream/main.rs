@@ -2,6 +2,7 @@
 
 mod damage;
 mod errors;
+mod filter;
 mod format;
 mod forms;
 mod joined;

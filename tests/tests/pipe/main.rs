@@ -6,6 +6,7 @@ mod given;
 mod golden;
 mod instructions;
 mod latents;
+mod live;
 mod losses;
 mod models;
 mod numpy;

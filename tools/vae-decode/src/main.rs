@@ -5,7 +5,7 @@ use common::backend::Device;
 use common::cli::{InputArgs, OutputArgs};
 use common::dataset::ids;
 use common::infer::Decoder;
-use common::model::Stored;
+use common::model::{Stored, Trained};
 use common::rng::{Purpose, uniform4};
 use common::stream::{Dtype, Reader, Spec, Tensor, Writer};
 use common::{Error, Result, cli};
@@ -17,7 +17,7 @@ use std::process::ExitCode;
 ///
 /// Reads a stream of latents `z` [N, Z] (or .npy, or newline JSON such as {"z":[0.5,-1]}) and writes the images `x_hat`
 /// [N, H, W], f32 from 0 to 1. The model is found through the stream, or given with -m. Labels and all else pass through.
-/// Memory is one frame, however long the stream.
+/// Memory is a few frames, however long the stream.
 #[derive(Parser)]
 #[command(version, after_help = "Example: vae-sample -m model.bin -n 64 | vae-decode | grid-png > samples.png")]
 struct Args {
@@ -56,7 +56,7 @@ fn run(args: Args) -> Result<()> {
     let mut head = reader.head().clone();
     head.need(&args.tensor)?;
     let model = Stored::find(&mut reader, args.model.as_deref())?;
-    let [h, w] = model.spec.network.image();
+    let [h, w] = model.spec().network.image();
     args.keep.iter().try_for_each(|name| head.need(name).map(drop))?;
     if !args.keep.contains(&args.tensor) {
         head.remove_tensor(&args.tensor);

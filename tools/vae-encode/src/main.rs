@@ -15,7 +15,7 @@ use std::process::ExitCode;
 /// Encode images: the mean of q(z given x), or a draw from it
 ///
 /// Reads a stream of images `x` (or .npy, or newline JSON) and writes the latents `z` [N, Z]; labels and all else pass
-/// through. Memory is one frame, however long the stream.
+/// through. Memory is a few frames, however long the stream.
 #[derive(Parser)]
 #[command(version, after_help = "Example: mnist-dump --split test | vae-encode -m model.bin --npy z > z.npy")]
 struct Args {
@@ -71,7 +71,7 @@ fn main() -> ExitCode {
 
 fn run(args: Args) -> Result<()> {
     let stored = Stored::open(&args.model)?;
-    let network = &stored.model.spec.network;
+    let network = &stored.spec().network;
     let reader = Reader::open(&args.input, &args.tensor)?;
     let mut head = reader.head().clone();
     let images = head.need(&args.tensor)?;
@@ -87,7 +87,7 @@ fn run(args: Args) -> Result<()> {
 
     let cell = if images.dtype.is_whole() { Cell::Byte } else { Cell::Float };
     let sample = args.sample.then_some(args.seed);
-    let mut encoder = Encoder::new(&stored.model, cell, sample, Device::cpu(args.threads.count())?)?;
+    let mut encoder = Encoder::new(&stored.file, cell, sample, Device::cpu(args.threads.count())?)?;
     let mut writer = Writer::create(&args.output, head)?;
     if let Some(model) = model_frame {
         writer.write(model)?;

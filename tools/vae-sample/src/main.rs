@@ -42,7 +42,7 @@ fn main() -> ExitCode {
 
 fn run(args: Args) -> Result<()> {
     let stored = Stored::open(&args.model)?;
-    let latent = stored.model.spec.network.latent();
+    let latent = stored.spec().network.latent();
     let mut head = Head::new();
     head.set_tensor("z", Spec::new(Dtype::F32, &[latent]));
     head.set_tensor("i", Spec::new(Dtype::I64, &[]));

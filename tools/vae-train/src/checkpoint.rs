@@ -73,7 +73,7 @@ impl Checkpoints {
         let (newest, output) = (self.newest(), output.display());
         match newest {
             Some(path) if resume => {
-                let model = Stored::open(&path)?.model;
+                let model = Stored::open(&path)?.file.model();
                 *self.last.borrow_mut() = Some(path);
                 return Ok(Some(model));
             }

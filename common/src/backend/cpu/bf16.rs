@@ -8,12 +8,7 @@
 //!
 //! An odd last value is paired with zero.
 
-/// The two nearest bf16, the first in the low half; ties to even.
-#[inline(always)]
-fn pair(first: f32, second: f32) -> u32 {
-    let rounded = |v: f32| v.to_bits().wrapping_add(0x7fff + (v.to_bits() >> 16 & 1));
-    rounded(first) >> 16 | rounded(second) & 0xffff_0000
-}
+use super::simd::{Simd, pair};
 
 /// Cells in `n` values.
 pub(super) fn cells(n: usize) -> usize {
@@ -22,49 +17,89 @@ pub(super) fn cells(n: usize) -> usize {
 
 /// Pairs along each row of `values`.
 #[inline(always)]
-pub(super) fn along(to: &mut [u32], values: &[f32], width: usize) {
-    for (to, row) in to.chunks_exact_mut(cells(width)).zip(values.chunks_exact(width)) {
-        let (pairs, odd) = row.as_chunks::<2>();
-        to.iter_mut().zip(pairs).for_each(|(to, [a, b])| *to = pair(*a, *b));
-        if let [last] = odd {
-            to[pairs.len()] = pair(*last, 0.0);
+pub(super) fn along<S: Simd>(simd: S, to: &mut [u32], values: &[f32], width: usize) {
+    // Rows without an odd value are as good as one.
+    let width = if width.is_multiple_of(2) { values.len() } else { width };
+    for (to, row) in to.chunks_exact_mut(cells(width).max(1)).zip(values.chunks_exact(width.max(1))) {
+        let whole = row.len() - row.len() % (2 * S::LANES);
+        for (to, v) in to.chunks_exact_mut(S::LANES).zip(row[..whole].chunks_exact(2 * S::LANES)) {
+            let (a, b) = v.split_at(S::LANES);
+            // SAFETY: each slice is a vector long.
+            #[allow(unsafe_code)]
+            unsafe {
+                let cells = simd.pair_along(simd.load(a.as_ptr().cast()), simd.load(b.as_ptr().cast()));
+                simd.store(to.as_mut_ptr().cast(), cells);
+            }
+        }
+        for (to, v) in to[whole / 2..].iter_mut().zip(row[whole..].chunks(2)) {
+            *to = pair(v[0], v.get(1).copied().unwrap_or(0.0)).to_bits();
         }
     }
 }
 
 /// Pairs of rows of `values`.
 #[inline(always)]
-pub(super) fn across(to: &mut [u32], values: &[f32], width: usize) {
+pub(super) fn across<S: Simd>(simd: S, to: &mut [u32], values: &[f32], width: usize) {
     for (to, rows) in to.chunks_exact_mut(width).zip(values.chunks(2 * width)) {
         let (first, second) = rows.split_at(width);
-        match second.len() {
-            0 => to.iter_mut().zip(first).for_each(|(to, a)| *to = pair(*a, 0.0)),
-            _ => to.iter_mut().zip(first.iter().zip(second)).for_each(|(to, (a, b))| *to = pair(*a, *b)),
+        if second.is_empty() {
+            to.iter_mut().zip(first).for_each(|(to, a)| *to = pair(*a, 0.0).to_bits());
+            continue;
+        }
+        let whole = width - width % S::LANES;
+        for at in (0..whole).step_by(S::LANES) {
+            let (to, a, b) = (&mut to[at..at + S::LANES], &first[at..at + S::LANES], &second[at..at + S::LANES]);
+            // SAFETY: each slice is a vector long.
+            #[allow(unsafe_code)]
+            unsafe {
+                let cells = simd.pair_across(simd.load(a.as_ptr().cast()), simd.load(b.as_ptr().cast()));
+                simd.store(to.as_mut_ptr().cast(), cells);
+            }
+        }
+        for i in whole..width {
+            to[i] = pair(first[i], second[i]).to_bits();
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::simd::{Level, Work};
     use super::*;
     use half::bf16;
 
+    struct Check;
+
+    impl Work for Check {
+        type Output = ();
+
+        #[inline(always)]
+        fn with<S: Simd>(self, simd: S) {
+            for [rows, width] in [[3, 5], [4, 33], [2, 64], [5, 70], [1, 1]] {
+                let values: Vec<f32> = (0..rows * width).map(|i| (i as f32 - 7.0) * 0.123_456_7).collect();
+                let at = |r: usize, c: usize| (r < rows && c < width).then(|| values[r * width + c]);
+                let expected = |first: Option<f32>, second: Option<f32>| {
+                    let bits = |v: Option<f32>| v.map_or(0, |v| bf16::from_f32(v).to_bits() as u32);
+                    bits(first) | bits(second) << 16
+                };
+                let mut to = vec![0; rows * cells(width)];
+                along(simd, &mut to, &values, width);
+                for (i, cell) in to.iter().enumerate() {
+                    let (r, c) = (i / cells(width), 2 * (i % cells(width)));
+                    assert_eq!(*cell, expected(at(r, c), at(r, c + 1)), "along {rows} x {width}, {i}");
+                }
+                let mut to = vec![0; cells(rows) * width];
+                across(simd, &mut to, &values, width);
+                for (i, cell) in to.iter().enumerate() {
+                    let (r, c) = (2 * (i / width), i % width);
+                    assert_eq!(*cell, expected(at(r, c), at(r + 1, c)), "across {rows} x {width}, {i}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn pairs_are_the_nearest_bf16_along_and_across() {
-        let values: Vec<f32> = (0..15).map(|i| (i as f32 - 7.0) * 0.123_456_7).collect();
-        let expected = |a: usize, b: Option<usize>| {
-            let bits = |i: usize| bf16::from_f32(values[i]).to_bits() as u32;
-            bits(a) | b.map_or(0, bits) << 16
-        };
-        let mut cells = vec![0; 3 * 3];
-        along(&mut cells, &values, 5);
-        for (r, c) in (0..9).map(|k| (k / 3, k % 3)) {
-            assert_eq!(cells[r * 3 + c], expected(r * 5 + 2 * c, (c < 2).then_some(r * 5 + 2 * c + 1)));
-        }
-        let mut cells = vec![0; 2 * 5];
-        across(&mut cells, &values, 5);
-        for (r, c) in (0..10).map(|k| (k / 5, k % 5)) {
-            assert_eq!(cells[r * 5 + c], expected(r * 10 + c, (r < 1).then_some(r * 10 + 5 + c)));
-        }
+        Level::available().into_iter().for_each(|level| level.run(Check));
     }
 }

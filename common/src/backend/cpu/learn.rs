@@ -6,47 +6,48 @@ use super::kernels as k;
 use super::multiply::{Cells, Pairs, Singles};
 use super::optimizer::Rates;
 use super::panels::Panels;
-use super::product::{self, as_cells};
+use super::product::{self, Gradient, Learner, as_cells};
 use super::simd::{Simd, Work};
 use crate::backend::Precision;
 use crate::backend::memory::{Memory, Parts, Tile};
 use crate::plan::{Learn, Program};
 use std::ops::Range;
 
-/// Floats of a cache line.
-const LINE: usize = 16;
-
-/// Some rows of a panel: the unit of work.
-pub(super) struct Job {
-    pub(super) learn: Learn,
+/// Some rows of a few panels: the unit of work.
+pub(crate) struct Job {
+    pub(crate) learn: Learn,
     /// Which of the program's.
-    pub(super) number: usize,
-    pub(super) at: (Panels, usize, Range<usize>),
+    pub(crate) number: usize,
+    pub(crate) panels: Panels,
+    pub(crate) which: Range<usize>,
+    pub(crate) rows: Range<usize>,
 }
 
 impl Job {
-    /// Every parameter in tiles, by its shape alone. A tile with its gradient and moments stays in the L2 cache.
-    pub(super) fn all(program: &Program, lanes: usize) -> Vec<Job> {
+    /// Every parameter in tiles. A tile with its moments stays in the L2 cache; and where a batch does not, so that it comes
+    /// from afar once for each tile, tiles are larger.
+    pub(crate) fn all(program: &Program, lanes: usize, batch: usize) -> Vec<Job> {
         const ROWS: usize = 200;
+        let several = if batch > K { 3 } else { 1 };
         let mut jobs = vec![];
         for (number, &learn) in program.weights().iter().enumerate() {
             let p = learn.param();
             let panels = Panels::new([p.inp, p.out], lanes);
-            let rows = p.inp.div_ceil(p.inp.div_ceil(ROWS)).next_multiple_of(8);
-            for panel in 0..panels.count() {
-                let rows = (0..p.inp).step_by(rows).map(|i| i..(i + rows).min(p.inp));
-                jobs.extend(rows.map(|rows| Job { learn, number, at: (panels, panel, rows) }));
+            let step = p.inp.div_ceil(p.inp.div_ceil(ROWS)).next_multiple_of(8);
+            for first in (0..panels.count()).step_by(several) {
+                let which = first..(first + several).min(panels.count());
+                let rows = (0..p.inp).step_by(step).map(|i| i..(i + step).min(p.inp));
+                jobs.extend(rows.map(|rows| Job { learn, number, panels, which: which.clone(), rows }));
             }
         }
         jobs
     }
     /// Values that it changes.
-    pub(super) fn values(&self) -> usize {
-        let (panels, panel, rows) = &self.at;
-        rows.len() * panels.width(*panel)
+    pub(crate) fn values(&self) -> usize {
+        self.which.clone().map(|panel| self.rows.len() * self.panels.width(panel)).sum()
     }
     /// About how long it takes, in multiplications for each image.
-    pub(super) fn cost(&self, program: &Program) -> usize {
+    pub(crate) fn cost(&self, program: &Program) -> usize {
         match self.learn {
             // About what is left of it where images are mostly black.
             Learn::Weight { x, .. } if program.gathers(x) => self.values() / 2,
@@ -54,6 +55,9 @@ impl Job {
         }
     }
 }
+
+/// Rows of a batch that a tile learns from at a time, so that they stay in the cache.
+const K: usize = 256;
 
 /// Learns one tile.
 pub(super) struct OnWeights<'a, 'm> {
@@ -79,39 +83,81 @@ impl Work for OnWeights<'_, '_> {
 impl OnWeights<'_, '_> {
     #[inline(always)]
     fn learn<S: Simd, C: Cells>(mut self, simd: S) {
-        let (panels, panel, rows) = self.job.at.clone();
+        let Job { learn, panels, ref which, ref rows, .. } = *self.job;
         let g = &mut self.gradient[..self.job.values()];
-        match self.job.learn {
+        match learn {
             Learn::Bias { dy, .. } => {
-                k::bias_gradient(g, self.tile.read(dy), dy.width, panels.columns(panel));
-                let Parts { w, m, v, .. } = self.tile.parts();
-                self.rates.apply(w, m, v, g);
+                for panel in which.clone() {
+                    let g = &mut g[..panels.width(panel)];
+                    k::bias_gradient(g, self.tile.read(dy), dy.width, panels.columns(panel));
+                    let Parts { w, m, v, .. } = self.tile.parts(panel);
+                    self.rates.apply(simd, w, m, v, g);
+                }
             }
             Learn::Weight { x, dy, .. } => {
                 let cells = |r| self.tile.across(r).unwrap_or_else(|| as_cells(self.tile.read(r)));
                 let (x_cells, dy_cells) = (cells(x), cells(dy));
-                let lit = self.tile.lit(x, C::PER).filter(|lit| lit.worth(&rows, x_cells.len() / x.width));
-                let Parts { w, m, v, mut pairs } = self.tile.parts();
-                let width = panels.width(panel);
-                let of = |i: Range<usize>| (i.start - rows.start) * width..(i.end - rows.start) * width;
-                let rates = self.rates;
-                let done = |i: Range<usize>, g: Option<&[f32]>| {
-                    let at = of(i.clone());
-                    let (w, m, v) = (&mut w[at.clone()], &mut m[at.clone()], &mut v[at.clone()]);
-                    let Some(g) = g else {
-                        return [w, m, v].iter().flat_map(|p| p.chunks(LINE)).for_each(|line| simd.prefetch(line));
-                    };
-                    rates.apply(w, m, v, g);
-                    if let Some([forward, backward]) = &mut pairs {
-                        let first = (i.start - rows.start) / 2;
-                        let half = first * width..(first + i.len().div_ceil(2)) * width;
-                        bf16::across(&mut forward[half], w, width);
-                        bf16::along(&mut backward[at.start / 2..at.end / 2], w, width);
+                let count = x_cells.len() / x.width;
+                let lit = self.tile.lit(x).filter(|lit| lit.worth(rows, count));
+                let step = lit.map_or(K, |lit| K.next_multiple_of(lit.rows));
+                for first in (0..count).step_by(step) {
+                    let end = (first + step).min(count);
+                    let x = &x_cells[first * x.width..end * x.width];
+                    let dy = &dy_cells[first * dy.width..end * dy.width];
+                    let lit = lit.map(|lit| lit.from(first));
+                    let mut rest = &mut *g;
+                    for panel in which.clone() {
+                        let part;
+                        (part, rest) = rest.split_at_mut(rows.len() * panels.width(panel));
+                        let learn = (end == count).then(|| Optimized {
+                            simd,
+                            parts: self.tile.parts(panel),
+                            at: (panels, panel, rows.start),
+                            rates: self.rates,
+                        });
+                        let at = Gradient { panels, panel, x, dy, begun: first > 0 };
+                        product::weight_gradient::<S, C>(simd, part, &at, rows.clone(), lit, learn);
                     }
-                };
-                let at = (panels, panel, rows.clone());
-                product::weight_gradient::<S, C>(simd, g, x_cells, dy_cells, at, lit, done);
+                }
             }
+        }
+    }
+}
+
+/// A tile on which the optimizer acts, a few rows at a time.
+struct Optimized<'a, S> {
+    simd: S,
+    parts: Parts<'a>,
+    /// Its panel, and its first row.
+    at: (Panels, usize, usize),
+    rates: Rates,
+}
+
+impl<S> Optimized<'_, S> {
+    /// Where some rows lie in the tile.
+    fn range(&self, rows: Range<usize>) -> Range<usize> {
+        let (panels, panel, first) = self.at;
+        let width = panels.width(panel);
+        (rows.start - first) * width..(rows.end - first) * width
+    }
+}
+
+impl<S: Simd> Learner for Optimized<'_, S> {
+    #[inline(always)]
+    fn needs(&self, rows: Range<usize>) -> [&[u32]; 3] {
+        let at = self.range(rows);
+        [&*self.parts.w, &*self.parts.m, &*self.parts.v].map(|values| as_cells(&values[at.clone()]))
+    }
+    #[inline(always)]
+    fn done(&mut self, rows: Range<usize>, gradient: &[f32]) {
+        let (at, (panels, panel, first)) = (self.range(rows.clone()), self.at);
+        let Parts { w, m, v, pairs } = &mut self.parts;
+        let w = &mut w[at.clone()];
+        self.rates.apply(self.simd, w, &mut m[at.clone()], &mut v[at.clone()], gradient);
+        if let Some([forward, backward]) = pairs {
+            let (width, half) = (panels.width(panel), (rows.start - first) / 2);
+            bf16::across(self.simd, &mut forward[half * width..][..rows.len().div_ceil(2) * width], w, width);
+            bf16::along(self.simd, &mut backward[at.start / 2..at.end / 2], w, width);
         }
     }
 }

@@ -19,6 +19,7 @@ mod learn;
 mod multiply;
 mod optimizer;
 mod panels;
+mod peak;
 mod product;
 mod rows;
 mod simd;
@@ -31,9 +32,11 @@ use crate::Result;
 use crate::plan::{Buf, Plan, Program};
 use clock::Clock;
 pub use clock::Profile;
-use learn::{Job, OnWeights};
+pub(crate) use learn::Job;
+use learn::OnWeights;
 use optimizer::Rates;
 pub(crate) use panels::Panels;
+pub use peak::peak;
 pub(crate) use product::{Blocks, Weight};
 use rows::{Learnt, OnRows, Scratch};
 pub use simd::Level;
@@ -93,7 +96,7 @@ impl Backend for Cpu {
         let precision = if program.weights().is_empty() { Precision::Fp32 } else { self.precision };
         self.memory.prepare(program, precision)?;
         let (memory, start, level, timed) = (&self.memory, self.state, self.level, self.profile.is_some());
-        let jobs = Job::all(program, level.lanes());
+        let jobs = Job::all(program, level.lanes(), start.batch);
         let size = learn::block(memory, start.live(), self.threads);
         let blocks = |state: &State| state.live().div_ceil(size);
         let threads = self.threads.min(blocks(&start).max(jobs.len())).max(1);
@@ -125,20 +128,25 @@ impl Backend for Cpu {
                     }
                     clock.learnt();
                 });
-                barrier.wait();
-                clock.waited();
+                if !jobs.is_empty() {
+                    barrier.wait();
+                    clock.waited();
+                }
                 let (images, rates) = (blocks(&state) * size, Rates::of(&state));
                 weight_jobs.each(thread, step, jobs.len(), |j| {
                     let job = &jobs[j];
                     // SAFETY: as above; the tiles of a parameter are disjoint and a parameter is learnt once.
                     #[allow(unsafe_code)]
-                    let tile = unsafe { Tile::new(memory, job.learn.param(), job.at.clone(), images, size) };
+                    let tile = unsafe { Tile::new(memory, job, images, size) };
                     level.run(OnWeights { job, tile, gradient: &mut gradient, rates, precision });
                     clock.weight(job.number);
                 });
-                barrier.wait();
-                clock.waited();
                 state.advance();
+                // After the last, the end of the scope waits without spinning, which leaves the core to the rest of a pipe.
+                if step < steps {
+                    barrier.wait();
+                    clock.waited();
+                }
             }
             (state, clock)
         };

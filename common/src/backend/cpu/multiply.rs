@@ -45,6 +45,9 @@ impl Cells for Pairs {
     }
 }
 
+/// Cells of a cache line.
+pub(super) const LINE: usize = 16;
+
 /// Element (i, k) at i·rs + k·cs.
 #[derive(Clone, Copy)]
 pub(super) struct Left<'a> {
@@ -72,6 +75,9 @@ impl<'a> List<'a> {
     pub(super) unsafe fn new(ascending: &'a [u16]) -> List<'a> {
         List(ascending)
     }
+    pub(super) fn len(self) -> usize {
+        self.0.len()
+    }
 }
 
 /// Which k are added.
@@ -84,13 +90,16 @@ pub(super) enum Where<'a> {
 }
 
 /// acc[i][v] + sum over k of a(i, k) b(k)[v]
+///
+/// Meanwhile it fetches what is needed `next`, a cache line of each with each k, so that nobody waits for it then.
 #[inline(always)]
-pub(super) fn multiply<S: Simd, C: Cells, const MR: usize, const NV: usize>(
+pub(super) fn multiply<S: Simd, C: Cells, const MR: usize, const NV: usize, const P: usize>(
     simd: S,
     acc: [[S::V; NV]; MR],
     k: Where,
     a: Left,
     b: Right,
+    next: [&[u32]; P],
 ) -> [[S::V; NV]; MR] {
     let end = match k {
         Where::Below(end) => end,
@@ -107,13 +116,13 @@ pub(super) fn multiply<S: Simd, C: Cells, const MR: usize, const NV: usize>(
     #[allow(unsafe_code)]
     unsafe {
         match k {
-            Where::Below(end) if whole => each::<S, C, MR, NV, false>(simd, acc, 0..end, a, b),
-            Where::Below(end) => each::<S, C, MR, NV, true>(simd, acc, 0..end, a, b),
+            Where::Below(end) if whole => each::<S, C, MR, NV, P, false>(simd, acc, 0..end, a, b, next),
+            Where::Below(end) => each::<S, C, MR, NV, P, true>(simd, acc, 0..end, a, b, next),
             Where::At(list) => {
                 let list = list.0.iter().map(|k| *k as usize);
                 match whole {
-                    true => each::<S, C, MR, NV, false>(simd, acc, list, a, b),
-                    false => each::<S, C, MR, NV, true>(simd, acc, list, a, b),
+                    true => each::<S, C, MR, NV, P, false>(simd, acc, list, a, b, next),
+                    false => each::<S, C, MR, NV, P, true>(simd, acc, list, a, b, next),
                 }
             }
         }
@@ -126,16 +135,23 @@ pub(super) fn multiply<S: Simd, C: Cells, const MR: usize, const NV: usize>(
 /// For each k, `a(i, k)` is there for i < MR, and so are `b.columns` of NV vectors of row k of `b`.
 #[inline(always)]
 #[allow(unsafe_code)]
-unsafe fn each<S: Simd, C: Cells, const MR: usize, const NV: usize, const PART: bool>(
+unsafe fn each<S: Simd, C: Cells, const MR: usize, const NV: usize, const P: usize, const PART: bool>(
     simd: S,
     mut acc: [[S::V; NV]; MR],
     ks: impl Iterator<Item = usize>,
     a: Left,
     b: Right,
+    next: [&[u32]; P],
 ) -> [[S::V; NV]; MR] {
     let last = b.columns - (NV - 1) * S::LANES;
     let (left, right) = (a.cells.as_ptr(), b.cells.as_ptr());
+    let ends = next.map(|cells| cells.as_ptr_range().end);
+    let mut next = next.map(|cells| cells.as_ptr());
     for k in ks {
+        for p in 0..P {
+            simd.prefetch(next[p]);
+            next[p] = next[p].wrapping_add(LINE).min(ends[p]);
+        }
         // SAFETY: the promise of the caller.
         unsafe {
             let (left, right) = (left.add(k * a.cs), right.add(k * b.ld));

@@ -1,5 +1,6 @@
 //! Adam, over slices of a parameter and of its moments.
 
+use super::simd::Simd;
 use crate::backend::State;
 
 /// Adam (Kingma and Ba 2015, algorithm 1) at one step, its bias correction folded into `rate` and `root`.
@@ -24,22 +25,29 @@ impl Rates {
         }
     }
 
-    /// m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g², w -= rate m / (sqrt(v) root + eps)
+    /// m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g², w -= rate m / (sqrt(v) root + eps), for whole vectors
     #[inline(always)]
-    pub(super) fn apply(&self, w: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32]) {
+    pub(super) fn apply<S: Simd>(&self, simd: S, w: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32]) {
         let Rates { betas: [b1, b2], rate, root, eps } = *self;
-        let one = |w: &mut f32, m: &mut f32, v: &mut f32, g: f32| {
-            *m = b1 * *m + (1.0 - b1) * g;
-            *v = b2 * *v + (1.0 - b2) * g * g;
-            *w -= rate * *m / (v.sqrt() * root + eps);
-        };
-        let ((w, w_rest), (m, m_rest)) = (w.as_chunks_mut::<16>(), m.as_chunks_mut::<16>());
-        let ((v, v_rest), (g, g_rest)) = (v.as_chunks_mut::<16>(), g.as_chunks::<16>());
-        for (((w, m), v), g) in w.iter_mut().zip(m).zip(v).zip(g) {
-            (0..16).for_each(|i| one(&mut w[i], &mut m[i], &mut v[i], g[i]));
-        }
-        for (((w, m), v), g) in w_rest.iter_mut().zip(m_rest).zip(v_rest).zip(g_rest) {
-            one(w, m, v, *g);
+        let all = [b1, 1.0 - b1, b2, 1.0 - b2, -rate, root, eps, 1e-35].map(|value| simd.splat(value));
+        let [b1, a1, b2, a2, rate, root, eps, least] = all;
+        assert!(w.len().is_multiple_of(S::LANES) && [m.len(), v.len(), g.len()] == [w.len(); 3]);
+        for at in (0..w.len()).step_by(S::LANES) {
+            let at = at..at + S::LANES;
+            let (w, m, v, g) = (&mut w[at.clone()], &mut m[at.clone()], &mut v[at.clone()], &g[at]);
+            // SAFETY: each slice is a vector long.
+            #[allow(unsafe_code)]
+            unsafe {
+                let load = |values: &[f32]| simd.load(values.as_ptr().cast());
+                let g = load(g);
+                let first = simd.mul_add(b1, load(m), simd.mul(a1, g));
+                let second = simd.mul_add(b2, load(v), simd.mul(a2, simd.mul(g, g)));
+                let deviation = simd.mul(second, simd.inverse_root(simd.max(second, least)));
+                let step = simd.mul(first, simd.inverse(simd.mul_add(deviation, root, eps)));
+                simd.store(m.as_mut_ptr(), first);
+                simd.store(v.as_mut_ptr(), second);
+                simd.store(w.as_mut_ptr(), simd.mul_add(rate, step, load(w)));
+            }
         }
     }
 }

@@ -9,6 +9,7 @@
 //! is a weight with one row, and lies as it is, zero filled to whole vectors.
 
 use super::bf16;
+use super::simd::{Level, Simd, Work};
 use std::ops::Range;
 
 /// Vectors across a panel.
@@ -66,13 +67,8 @@ impl Panels {
         Panels { inp: self.inp.div_ceil(per), ..self }
     }
     /// Fills the two forms in pairs of bf16 (see [`product`](super::product)) from panels.
-    pub(crate) fn pair(self, forward: &mut [u32], backward: &mut [u32], panels: &[f32]) {
-        for panel in 0..self.count() {
-            let (at, half) = (self.panel(panel), self.along(2).panel(panel));
-            let (width, values) = (self.width(panel), &panels[at.clone()]);
-            bf16::across(&mut forward[half], values, width);
-            bf16::along(&mut backward[at.start / 2..at.end / 2], values, width);
-        }
+    pub(crate) fn pair(self, level: Level, forward: &mut [u32], backward: &mut [u32], panels: &[f32]) {
+        level.run(Pair { panels: self, forward, backward, values: panels });
     }
     /// Fills panels from `[in, out]`.
     pub(crate) fn pack(self, panels: &mut [f32], plain: &[f32]) {
@@ -83,6 +79,28 @@ impl Panels {
     pub(crate) fn unpack(self, plain: &mut [f32], panels: &[f32]) {
         assert_eq!((panels.len(), plain.len()), (self.values(), self.inp * self.out));
         self.pieces().for_each(|(at, to)| plain[to].copy_from_slice(&panels[at]));
+    }
+}
+
+/// Fills the two forms of a weight in pairs.
+struct Pair<'a> {
+    panels: Panels,
+    forward: &'a mut [u32],
+    backward: &'a mut [u32],
+    values: &'a [f32],
+}
+
+impl Work for Pair<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with<S: Simd>(self, simd: S) {
+        for panel in 0..self.panels.count() {
+            let (at, half) = (self.panels.panel(panel), self.panels.along(2).panel(panel));
+            let (width, values) = (self.panels.width(panel), &self.values[at.clone()]);
+            bf16::across(simd, &mut self.forward[half], values, width);
+            bf16::along(simd, &mut self.backward[at.start / 2..at.end / 2], values, width);
+        }
     }
 }
 

@@ -13,7 +13,7 @@
 //! forward    panels of [in / PER][W]        backward    panels of [in][W / PER]
 //! ```
 
-use super::multiply::{Cells, Left, Right, Where, multiply};
+use super::multiply::{Cells, LINE, Left, Right, Where, multiply};
 use super::panels::Panels;
 use super::simd::Simd;
 use super::zeros::{self, Columns, Lit};
@@ -64,10 +64,13 @@ pub(super) fn forward<S: Simd, C: Cells>(
     assert_eq!(w.forward.len(), along.values());
     for panel in 0..panels.count() {
         let nv = panels.width(panel) / panels.lanes;
-        let at = Forward { panels, panel, inner, w: &w.forward[along.panel(panel)], b, act };
+        let next = if panel + 1 < panels.count() { &w.forward[along.panel(panel + 1)] } else { &[] };
         let mut r = 0;
         while r < rows {
             let (y, x) = (&mut y[r * panels.out..], &x[r * inner..]);
+            // While the first rows are multiplied the panel comes from a far cache; their share of the next is fetched.
+            let next = &next[next.len() * r / rows..next.len() * (r + 8).min(rows) / rows];
+            let at = Forward { panels, panel, inner, w: &w.forward[along.panel(panel)], next, b, act };
             let columns = |rows: usize| lit.and_then(|lit| lit.tile(r, rows)).map_or(Where::Below(inner), Where::At);
             r += match rows - r {
                 left if left >= 8 && S::MANY => vectors!(nv, forward_tile::<8>(simd, y, x, columns(8), &at)),
@@ -84,6 +87,7 @@ struct Forward<'a> {
     panel: usize,
     inner: usize,
     w: &'a [u32],
+    next: &'a [u32],
     b: &'a [f32],
     act: Act,
 }
@@ -97,79 +101,80 @@ fn forward_tile<S: Simd, C: Cells, const MR: usize, const NV: usize>(
     k: Where,
     at: &Forward,
 ) -> usize {
-    let Forward { panels, panel, inner, w, b, act } = *at;
+    let Forward { panels, panel, inner, w, next, b, act } = *at;
     let (width, columns) = (NV * S::LANES, panels.columns(panel));
     let bias: [S::V; NV] = vectors_of(simd, &b[columns.start..]);
     let w = Right { cells: w, ld: width, columns: width };
-    let acc = multiply::<S, C, MR, NV>(simd, [bias; MR], k, Left { cells: x, rs: inner, cs: 1 }, w);
-    for (y, acc) in y.chunks_mut(panels.out).zip(acc) {
-        let acc = acc.map(|v| match act {
+    let acc = multiply::<S, C, MR, NV, 1>(simd, [bias; MR], k, Left { cells: x, rs: inner, cs: 1 }, w, [next]);
+    // Loops over i unroll, so that the sums stay in registers.
+    for i in 0..MR {
+        let sums = acc[i].map(|v| match act {
             Act::Id => v,
             Act::Relu => simd.max(v, simd.splat(0.0)),
         });
-        store(simd, &mut y[columns.clone()], acc);
+        store(simd, &mut y[i * panels.out..][columns.clone()], sums);
     }
     MR
 }
 
-/// g[rows, panel] = sum over r of x[r, rows] dy[r, panel], in blocks of rows of x that stay in the cache. `done` is
-/// called twice for each few rows of g: with nothing, some time before, so that it can fetch what it will need; and with
-/// what is finished.
+/// g[rows, panel] = sum over r of x[r, rows] dy[r, panel], added to what is there if `begun`; with `learn` it is then
+/// complete, and is learnt from a few rows at a time.
 #[inline(always)]
 pub(super) fn weight_gradient<S: Simd, C: Cells>(
     simd: S,
     g: &mut [f32],
-    x: &[u32],
-    dy: &[u32],
-    (panels, panel, rows): (Panels, usize, Range<usize>),
+    at: &Gradient,
+    rows: Range<usize>,
     lit: Option<Blocks>,
-    mut done: impl FnMut(Range<usize>, Option<&[f32]>),
+    mut learn: Option<impl Learner>,
 ) {
-    const K: usize = 256;
-    let (inp, out, width) = (panels.inp, panels.out, panels.width(panel));
-    let count = dy.len() / out;
-    assert!(x.len() == count * inp && dy.len() == count * out && rows.end <= inp);
+    let Gradient { panels, panel, x, dy, .. } = *at;
+    let width = panels.width(panel);
+    let count = dy.len() / panels.out;
+    assert!(x.len() == count * panels.inp && dy.len() == count * panels.out && rows.end <= panels.inp);
     assert!(g.len() == rows.len() * width);
     let nv = width / panels.lanes;
-    let step = lit.map_or(K, |lit| K.next_multiple_of(lit.rows));
-    for first in (0..count).step_by(step) {
-        let ks = first..(first + step).min(count);
-        let at = Gradient { panels, panel, x: &x[ks.start * inp..ks.end * inp], dy: &dy[ks.start * out..ks.end * out] };
-        let (begun, last) = (first > 0, ks.end == count);
-        let lit = lit.map(|lit| lit.from(first));
-        let mut i = rows.start;
-        while i < rows.end {
-            let left = rows.end - i;
-            let many = match lit {
-                Some(_) if left >= zeros::TILE => zeros::TILE,
-                None if left >= 8 && S::MANY => 8,
-                _ if left >= 4 => 4,
-                _ => 1,
-            };
-            if last {
-                done(i..i + many, None);
-            }
-            let tile = &mut g[(i - rows.start) * width..][..many * width];
-            let part = (i, begun);
-            match many {
-                8 => vectors!(nv, gradient_tile::<8>(simd, tile, &at, part, None)),
-                4 => vectors!(nv, gradient_tile::<4>(simd, tile, &at, part, lit)),
-                _ => vectors!(nv, gradient_tile::<1>(simd, tile, &at, part, None)),
-            }
-            if last {
-                done(i..i + many, Some(tile));
-            }
-            i += many;
+    let mut i = rows.start;
+    while i < rows.end {
+        let left = rows.end - i;
+        let many = match lit {
+            Some(_) if left >= zeros::TILE => zeros::TILE,
+            None if left >= 8 && S::MANY => 8,
+            _ if left >= 4 => 4,
+            _ => 1,
+        };
+        // What the next rows need, since a few rows with short lists are done before theirs has come.
+        let after = (i + many).min(rows.end)..(i + 2 * many).min(rows.end);
+        let next = learn.as_ref().map_or([&[][..]; 3], |learn| learn.needs(after));
+        let tile = &mut g[(i - rows.start) * width..][..many * width];
+        match many {
+            8 => vectors!(nv, gradient_tile::<8>(simd, tile, at, i, next, None)),
+            4 => vectors!(nv, gradient_tile::<4>(simd, tile, at, i, next, lit)),
+            _ => vectors!(nv, gradient_tile::<1>(simd, tile, at, i, next, None)),
         }
+        if let Some(learn) = &mut learn {
+            learn.done(i..i + many, tile);
+        }
+        i += many;
     }
 }
 
-/// What the tiles of a block of rows share.
-struct Gradient<'a> {
-    panels: Panels,
-    panel: usize,
-    x: &'a [u32],
-    dy: &'a [u32],
+/// What becomes of a gradient.
+pub(super) trait Learner {
+    /// What `done` will look at with these rows.
+    fn needs(&self, rows: Range<usize>) -> [&[u32]; 3];
+    /// These rows of the gradient are finished.
+    fn done(&mut self, rows: Range<usize>, gradient: &[f32]);
+}
+
+/// A panel of a weight, and what its gradient is made of.
+pub(super) struct Gradient<'a> {
+    pub(super) panels: Panels,
+    pub(super) panel: usize,
+    pub(super) x: &'a [u32],
+    pub(super) dy: &'a [u32],
+    /// Whether earlier rows of x are in the gradient already.
+    pub(super) begun: bool,
 }
 
 /// The lists of the blocks that x is made of.
@@ -185,7 +190,7 @@ pub(crate) struct Blocks<'a> {
 
 impl<'a> Blocks<'a> {
     /// Without the blocks of the first rows.
-    fn from(self, row: usize) -> Blocks<'a> {
+    pub(super) fn from(self, row: usize) -> Blocks<'a> {
         Blocks { lit: &self.lit[row / self.rows * Lit::room(self.width)..], ..self }
     }
     /// Whether they are worth their jumps, for these columns.
@@ -202,7 +207,8 @@ fn gradient_tile<S: Simd, C: Cells, const MR: usize, const NV: usize>(
     simd: S,
     g: &mut [f32],
     at: &Gradient,
-    (i, begun): (usize, bool),
+    i: usize,
+    next: [&[u32]; 3],
     lit: Option<Blocks>,
 ) {
     let (inp, out, columns) = (at.panels.inp, at.panels.out, at.panels.columns(at.panel));
@@ -210,24 +216,28 @@ fn gradient_tile<S: Simd, C: Cells, const MR: usize, const NV: usize>(
     let left = |first: usize| Left { cells: &x[first * inp..], rs: 1, cs: inp };
     let right = |first: usize| Right { cells: &dy[first * out..], ld: out, columns: columns.len() };
     let mut acc = [[simd.splat(0.0); NV]; MR];
-    if begun {
-        for (acc, g) in acc.iter_mut().zip(g.chunks_exact(NV * S::LANES)) {
-            *acc = vectors_of(simd, g);
+    if at.begun {
+        for i in 0..MR {
+            acc[i] = vectors_of(simd, &g[i * NV * S::LANES..]);
         }
     }
     let count = at.x.len() / inp;
     match lit {
-        None => acc = multiply::<S, C, MR, NV>(simd, acc, Where::Below(count), left(0), right(0)),
+        None => acc = multiply::<S, C, MR, NV, 3>(simd, acc, Where::Below(count), left(0), right(0), next),
         Some(blocks) => {
             let lists = blocks.lit.chunks_exact(Lit::room(inp));
+            let mut next = next;
             for (first, lit) in (0..count).step_by(blocks.rows).zip(lists) {
-                let rows = Where::At(Lit::rows(lit, i / zeros::TILE));
-                acc = multiply::<S, C, MR, NV>(simd, acc, rows, left(first), right(first));
+                let list = Lit::rows(lit, i / zeros::TILE);
+                let share = next.map(|cells| cells.split_at(cells.len().min(list.len() * LINE)));
+                next = share.map(|(_, later)| later);
+                let share = share.map(|(now, _)| now);
+                acc = multiply::<S, C, MR, NV, 3>(simd, acc, Where::At(list), left(first), right(first), share);
             }
         }
     }
-    for (g, acc) in g.chunks_exact_mut(NV * S::LANES).zip(acc) {
-        store(simd, g, acc);
+    for i in 0..MR {
+        store(simd, &mut g[i * NV * S::LANES..][..NV * S::LANES], acc[i]);
     }
 }
 
@@ -300,12 +310,15 @@ fn input_tile<S: Simd, C: Cells, const MR: usize, const NV: usize>(
     for panel in 0..w.panels.count() {
         let (columns, rows) = (w.panels.columns(panel), w.panels.rows(panel, i..i + MR));
         let cells = &w.backward[rows.start / C::PER..rows.end / C::PER];
+        let next = (i + MR).min(w.panels.inp)..(i + 2 * MR).min(w.panels.inp);
+        let next = w.panels.rows(panel, next);
+        let next = &w.backward[next.start / C::PER..next.end / C::PER];
         let w = Left { cells, rs: w.panels.width(panel) / C::PER, cs: 1 };
         let dyt = Right { cells: &dyt[columns.start / C::PER * ld + at..], ld, columns: NV * S::LANES };
-        acc = multiply::<S, C, MR, NV>(simd, acc, Where::Below(columns.len().div_ceil(C::PER)), w, dyt);
+        acc = multiply::<S, C, MR, NV, 1>(simd, acc, Where::Below(columns.len().div_ceil(C::PER)), w, dyt, [next]);
     }
-    for (row, acc) in dxt[i * ld..].chunks_mut(ld).zip(acc) {
-        store(simd, &mut row[at..at + NV * S::LANES], acc);
+    for m in 0..MR {
+        store(simd, &mut dxt[(i + m) * ld + at..][..NV * S::LANES], acc[m]);
     }
     MR
 }
@@ -322,14 +335,22 @@ fn vectors_of<S: Simd, const NV: usize>(simd: S, values: &[f32]) -> [S::V; NV] {
 /// Fills a row of up to NV vectors.
 #[inline(always)]
 fn store<S: Simd, const NV: usize>(simd: S, row: &mut [f32], vectors: [S::V; NV]) {
-    for (to, v) in row.chunks_mut(S::LANES).zip(vectors) {
-        // SAFETY: the chunk has as many values.
+    let last = (NV - 1) * S::LANES;
+    assert!(last < row.len() && row.len() <= NV * S::LANES);
+    for v in 0..NV - 1 {
+        // SAFETY: the row is longer.
         #[allow(unsafe_code)]
         unsafe {
-            match to.len() == S::LANES {
-                true => simd.store(to.as_mut_ptr(), v),
-                false => simd.store_part(to.as_mut_ptr(), v, to.len()),
-            }
+            simd.store(row[v * S::LANES..].as_mut_ptr(), vectors[v]);
+        }
+    }
+    let rest = &mut row[last..];
+    // SAFETY: the rest has as many values.
+    #[allow(unsafe_code)]
+    unsafe {
+        match rest.len() == S::LANES {
+            true => simd.store(rest.as_mut_ptr(), vectors[NV - 1]),
+            false => simd.store_part(rest.as_mut_ptr(), vectors[NV - 1], rest.len()),
         }
     }
 }
@@ -397,15 +418,31 @@ mod tests {
         }
     }
 
+    /// How far the rows of a gradient are finished.
+    struct Finished {
+        width: usize,
+        end: usize,
+    }
+
+    impl Learner for &mut Finished {
+        fn needs(&self, _: Range<usize>) -> [&[u32]; 3] {
+            [&[]; 3]
+        }
+        fn done(&mut self, rows: Range<usize>, gradient: &[f32]) {
+            assert_eq!((self.end, gradient.len()), (rows.start, rows.len() * self.width));
+            self.end = rows.end;
+        }
+    }
+
     /// Operands as cells: [along, across].
-    fn cells<C: Cells>(values: &[f32], width: usize) -> [Vec<u32>; 2] {
+    fn cells<S: Simd, C: Cells>(simd: S, values: &[f32], width: usize) -> [Vec<u32>; 2] {
         if C::PER == 1 {
             return [as_cells(values).to_vec(), as_cells(values).to_vec()];
         }
         let rows = values.len() / width;
         let (mut along, mut across) = (vec![0; rows * bf16::cells(width)], vec![0; bf16::cells(rows) * width]);
-        bf16::along(&mut along, values, width);
-        bf16::across(&mut across, values, width);
+        bf16::along(simd, &mut along, values, width);
+        bf16::across(simd, &mut across, values, width);
         [along, across]
     }
 
@@ -419,7 +456,8 @@ mod tests {
         panels.pack(&mut packed, &w);
         let mut pairs = [vec![0; panels.along(2).values()], vec![0; panels.values() / 2]];
         let [forward_cells, backward_cells] = &mut pairs;
-        panels.pair(forward_cells, backward_cells, &packed);
+        let portable = Level::available()[0]; // the lanes are those of the panels
+        panels.pair(portable, forward_cells, backward_cells, &packed);
         let weight = match C::PER {
             1 => Weight::of(panels, &packed),
             _ => Weight { panels, forward: &pairs[0], backward: &pairs[1] },
@@ -433,7 +471,7 @@ mod tests {
             assert!(error < 1e-6 * (n as f64 + 1.0), "{what} {rows} x {inp} x {out}: expected {expected}, got {got}");
         };
 
-        let [x_along, x_across] = cells::<C>(x, inp);
+        let [x_along, x_across] = cells::<S, C>(simd, x, inp);
         let mut y = vec![f32::NAN; rows * out];
         forward::<S, C>(simd, &mut y, &x_along, weight, &bias, Act::Relu, None);
         for (r, o) in (0..rows * out).map(|i| (i / out, i % out)) {
@@ -447,7 +485,7 @@ mod tests {
             assert!(sparse.iter().zip(&y).all(|(a, b)| a.to_bits() == b.to_bits()), "forward: the same bits");
         }
 
-        let [dy_along, dy_across] = cells::<C>(&dy, out);
+        let [dy_along, dy_across] = cells::<S, C>(simd, &dy, out);
         let mut dx = vec![1.0; rows * inp];
         for add in [true, false] {
             input_gradient::<S, C>(simd, &mut dx, &dy_along, weight, add, &mut Turned::default());
@@ -469,20 +507,19 @@ mod tests {
             let width = panels.width(panel);
             let gradient = |lit: Option<Blocks>| {
                 let mut g = vec![f32::NAN; tile.len() * width];
-                let (mut asked, mut finished) = (tile.start, tile.start);
-                let done = |i: Range<usize>, g: Option<&[f32]>| match g {
-                    None => {
-                        assert_eq!(asked, i.start);
-                        asked = i.end;
-                    }
-                    Some(g) => {
-                        assert_eq!((finished, g.len()), (i.start, i.len() * width));
-                        finished = i.end;
-                    }
-                };
-                let at = (panels, panel, tile.clone());
-                weight_gradient::<S, C>(simd, &mut g, &x_across, &dy_across, at, lit, done);
-                assert_eq!((asked, finished), (tile.end, tile.end));
+                let mut finished = Finished { width, end: tile.start };
+                let at = |x, dy, begun| Gradient { panels, panel, x, dy, begun };
+                // In two parts, of which the first is some blocks long.
+                let part = x_across.len() / inp / 2 / block * block;
+                let ((x1, x2), (dy1, dy2)) = (x_across.split_at(part * inp), dy_across.split_at(part * out));
+                if part > 0 {
+                    let none = None::<&mut Finished>;
+                    weight_gradient::<S, C>(simd, &mut g, &at(x1, dy1, false), tile.clone(), lit, none);
+                }
+                let lit = lit.map(|lit| lit.from(part));
+                let learn = Some(&mut finished);
+                weight_gradient::<S, C>(simd, &mut g, &at(x2, dy2, part > 0), tile.clone(), lit, learn);
+                assert_eq!(finished.end, tile.end);
                 g
             };
             let g = gradient(None);

@@ -43,13 +43,13 @@ impl Work for OnRows<'_, '_> {
 
 /// The cells of rows along their width.
 #[inline(always)]
-fn along<'a, C: Cells>(values: &'a [f32], width: usize, room: &'a mut Vec<u32>) -> &'a [u32] {
+fn along<'a, S: Simd, C: Cells>(simd: S, values: &'a [f32], width: usize, room: &'a mut Vec<u32>) -> &'a [u32] {
     if C::PER == 1 {
         return as_cells(values);
     }
     let cells = values.len() / width * bf16::cells(width);
     room.resize(room.len().max(cells), 0);
-    bf16::along(&mut room[..cells], values, width);
+    bf16::along(simd, &mut room[..cells], values, width);
     &room[..cells]
 }
 
@@ -67,14 +67,14 @@ impl OnRows<'_, '_> {
                 }
             }
             Op::Linear { y, x, w, b, act } => {
-                let cells = along::<C>(at.read(x), x.width, &mut scratch.along);
+                let cells = along::<S, C>(simd, at.read(x), x.width, &mut scratch.along);
                 let listed = program.gathers(x) && scratch.columns.find(simd, cells, x.width.div_ceil(C::PER));
                 let lit = listed.then_some(&scratch.columns);
                 product::forward::<S, C>(simd, at.write(y), cells, at.weight(w, precision), at.bias(b), act, lit)
             }
             Op::ActBack { dy, y, act } => k::act_back(at.write(dy), at.read(y), act),
             Op::LinearBack { dx, dy, w, add } => {
-                let cells = along::<C>(at.read(dy), dy.width, &mut scratch.along);
+                let cells = along::<S, C>(simd, at.read(dy), dy.width, &mut scratch.along);
                 product::input_gradient::<S, C>(
                     simd,
                     at.write(dx),
@@ -99,9 +99,9 @@ impl OnRows<'_, '_> {
             Op::Kl { kl, q } => k::kl(at.write(kl), at.read(q), q.width / 2),
             Op::KlBack { dq, dkl, q, add } => k::kl_back(at.write(dq), at.read(dkl), at.read(q), q.width / 2, add),
             Op::Sigmoid { p, logits } => k::sigmoid(at.write(p), at.read(logits)),
-            Op::Bernoulli { loss, slope, logits, target } => {
+            Op::Bernoulli { loss, logits, target } => {
                 let (width, per) = (logits.width, logits.per);
-                k::bernoulli(at.write(loss), at.write(slope), at.read(logits), at.read(target), width, per)
+                k::bernoulli(at.write(loss), at.write(logits), at.read(target), width, per)
             }
             Op::Weigh { d, weight } => k::weigh(at.write(d), at.read(weight), d.width),
             Op::Elbo { terms, wr, wk, recon, kl } => {
@@ -130,7 +130,7 @@ impl Work for Learnt<'_, '_> {
         let values = at.read(rows);
         let cells = match at.across(rows) {
             Some(cells) => {
-                bf16::across(cells, values, rows.width);
+                bf16::across(simd, cells, values, rows.width);
                 &*cells
             }
             None => as_cells(values),

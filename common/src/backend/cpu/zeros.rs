@@ -101,7 +101,12 @@ impl Lit {
             for (cells, bits) in row.chunks(S::LANES).zip(bits.chunks_exact_mut(S::LANES / TILE)) {
                 // SAFETY: the chunk has as many cells.
                 #[allow(unsafe_code)]
-                let v = unsafe { simd.load_part(cells.as_ptr(), cells.len()) };
+                let v = unsafe {
+                    match cells.len() == S::LANES {
+                        true => simd.load(cells.as_ptr()),
+                        false => simd.load_part(cells.as_ptr(), cells.len()),
+                    }
+                };
                 let lit = simd.nonzero(v);
                 let lit = lit | lit >> 1;
                 let lit = lit | lit >> 2;

@@ -3,6 +3,7 @@
 use crate::machine;
 use crate::peers::Peer;
 use crate::place::Place;
+use common::backend::Precision;
 use common::{Error, Result};
 use serde_json::Value;
 
@@ -50,26 +51,25 @@ pub struct Trainer {
     /// As it is told: `vae-train`, `vae-train bf16`, `JAX 0.10.2`.
     pub name: String,
     /// The number format of its products, for programs of ours.
-    pub precision: Option<&'static str>,
+    pub precision: Option<Precision>,
     command: String,
 }
 
 impl Trainer {
     pub fn ours() -> Trainer {
         let command = "vae-train train.vae --test test.vae -o bench.bin".into();
-        Trainer { name: "vae-train".into(), precision: Some("f32"), command }
+        Trainer { name: "vae-train".into(), precision: Some(Precision::Fp32), command }
     }
     /// Ours, as the neighbour of ours.
     pub fn another() -> Trainer {
         let command = "vae-train train.vae --test test.vae -o another.bin".into();
-        Trainer { name: "another vae-train".into(), precision: Some("f32"), command }
+        Trainer { name: "another vae-train".into(), precision: Some(Precision::Fp32), command }
     }
-    /// With products of bf16 numbers, where program and CPU have them.
-    pub fn ours_bf16(place: &Place) -> Option<Trainer> {
-        let there = machine::has_bf16() && place.succeeds("vae-train --help | grep -q -e --precision");
+    /// With products of bf16, where the CPU has them.
+    pub fn ours_bf16() -> Option<Trainer> {
         let Trainer { name, command, .. } = Trainer::ours();
         let (name, command) = (format!("{name} bf16"), format!("{command} --precision bf16"));
-        there.then_some(Trainer { name, precision: Some("bf16"), command })
+        machine::level().has_bf16().then_some(Trainer { name, precision: Some(Precision::Bf16), command })
     }
     pub fn peers(place: &Place) -> Vec<Trainer> {
         let trainer = |peer: &Peer| (peer.version.clone(), peer.command.clone());

@@ -2,6 +2,7 @@
 
 use crate::place::Place;
 use common::Result;
+use common::backend::{Level, Precision};
 use serde_json::{Value, json};
 
 /// The machine, the day, and the versions of all that is measured.
@@ -28,11 +29,6 @@ pub fn cpu() -> String {
     info("model name").unwrap_or("unknown CPU".into())
 }
 
-/// Whether the CPU multiplies bf16 numbers.
-pub fn has_bf16() -> bool {
-    info("flags").is_some_and(|flags| flags.split(' ').any(|flag| flag == "avx512_bf16"))
-}
-
 /// The first value of this name in `/proc/cpuinfo`.
 fn info(name: &str) -> Option<String> {
     let info = std::fs::read_to_string("/proc/cpuinfo").ok()?;
@@ -40,7 +36,12 @@ fn info(name: &str) -> Option<String> {
     Some(line.split_once(':')?.1.trim().to_owned())
 }
 
-/// GFLOP/s that the product kernels reach on numbers in registers, where that can be measured.
-pub fn peak(_threads: usize, _precision: &str) -> Option<f64> {
-    None
+/// GFLOP/s that so many threads reach on numbers in registers.
+pub fn peak(threads: usize, precision: Precision) -> f64 {
+    common::backend::peak(threads, precision, level())
+}
+
+/// The instructions that our programs use.
+pub fn level() -> Level {
+    Level::chosen().unwrap_or_else(|e| panic!("{e}"))
 }

@@ -6,6 +6,7 @@
 //! synthetic digits.
 
 mod digits;
+mod engine;
 mod epochs;
 mod machine;
 mod memory;
@@ -43,6 +44,7 @@ struct Args {
 #[derive(ValueEnum, Clone, Copy, PartialEq)]
 enum Section {
     Training,
+    Engine,
     Neighbour,
     Pipes,
     Memory,
@@ -55,6 +57,7 @@ impl Section {
     fn measure(self, place: &Place) -> Result<Value> {
         match self {
             Section::Training => training::measure(place),
+            Section::Engine => engine::measure(place),
             Section::Neighbour => neighbour::measure(place),
             Section::Pipes => pipes::measure(place),
             Section::Memory => memory::measure(place),

@@ -23,7 +23,7 @@ pub fn measure(place: &Place) -> Result<Value> {
         runs.push(Run::classic(1));
     }
     let mut trainers = vec![Trainer::ours()];
-    trainers.extend(Trainer::ours_bf16(place));
+    trainers.extend(Trainer::ours_bf16());
     trainers.extend(Trainer::peers(place));
     println!(
         "\ntraining, seconds per epoch of {} images, second epoch, median of {} in turn (range)",
@@ -63,8 +63,7 @@ fn compare(place: &Place, run: &Run, trainers: &[Trainer]) -> Result<Value> {
                     let peak = machine::peak(run.threads, precision);
                     row["gflops"] = speed.into();
                     row["peak_gflops"] = peak.into();
-                    let share = peak.map(|peak| format!(", {:.0} % of peak", 100.0 * speed / peak));
-                    format!("{speed:.0} GFLOP/s{}", share.unwrap_or_default())
+                    format!("{speed:.0} GFLOP/s, {:.0} % of peak", 100.0 * speed / peak)
                 }
                 None => {
                     let against = |ours: &&Measured| {

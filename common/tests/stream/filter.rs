@@ -1,0 +1,222 @@
+//! The loop of a filter: order, faults of each of its stages, and live input.
+
+use std::io::{self, Cursor, Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use common::output::{Memory, Output};
+use common::stream::{Data, Dtype, Frame, Head, Reader, Tensor, Writer};
+use common::{Error, Result};
+
+use crate::{images, read_some, write};
+
+/// More frames than lie ready between the threads.
+const FRAMES: u8 = 40;
+
+fn first_label(data: &Data) -> u8 {
+    data.u8("y").unwrap()[0]
+}
+
+fn stream() -> Vec<u8> {
+    write(&Head::of(&images(0)), (0..FRAMES).map(|k| images(k).into()))
+}
+
+fn reader(input: impl Read + Send + 'static) -> Reader {
+    Reader::new(input, "test", "x").unwrap()
+}
+
+/// Runs a filter over an input; what comes out, and how it ended.
+fn filter(input: impl Read + Send + 'static, each: impl FnMut(Data) -> Result<Data>) -> (Vec<u8>, Result<()>) {
+    let memory = Memory::default();
+    let writer = Writer::framed(Output::to(memory.clone()), &Head::of(&images(0))).unwrap();
+    let result = writer.filter(reader(input), each);
+    (memory.bytes(), result)
+}
+
+/// The first labels of the frames that came out, and the error after them.
+fn labels(output: &[u8]) -> (Vec<u8>, Option<Error>) {
+    let (_, frames, error) = read_some(output);
+    let label = |frame: &Frame| match frame {
+        Frame::Data(data) => first_label(data),
+        Frame::Json(_) => panic!("expected no records"),
+    };
+    (frames.iter().map(label).collect(), error)
+}
+
+#[test]
+fn frames_keep_their_order() {
+    let (output, result) = filter(Cursor::new(stream()), |data| {
+        sleep(Duration::from_micros(100 * (first_label(&data) % 3) as u64)); // now the one stage waits, now the other
+        Ok(data)
+    });
+    result.unwrap();
+    assert_eq!(output, stream());
+}
+
+#[test]
+fn a_large_frame_comes_in_parts_and_loses_nothing() {
+    let items = 1000;
+    let x: Vec<u8> = (0..items * 6).map(|i| (i % 251) as u8).collect();
+    let y: Vec<u8> = (0..items).map(|i| (i % 241) as u8).collect();
+    let large = Data::new([
+        ("x", Tensor::from_bytes(Dtype::U8, &[items, 2, 3], &x)),
+        ("y", Tensor::from_bytes(Dtype::U8, &[items], &y)),
+    ]);
+    let mut sizes = vec![];
+    let (output, result) = filter(Cursor::new(write(&Head::of(&large), [large.clone().into()])), |data| {
+        sizes.push(data.items());
+        Ok(data)
+    });
+    result.unwrap();
+    assert_eq!(sizes, [256, 256, 256, 232]);
+    let (_, frames, error) = read_some(&output);
+    assert!(error.is_none());
+    let parts = frames.into_iter().map(|frame| match frame {
+        Frame::Data(data) => data,
+        Frame::Json(_) => panic!("expected no records"),
+    });
+    assert_eq!(Data::concat(parts.collect()).unwrap(), large);
+}
+
+#[test]
+fn a_fault_of_the_input_comes_out_after_all_frames_before_it() {
+    let mut bytes = stream();
+    let middle = bytes.len() / 2;
+    bytes.truncate(middle);
+    let good = read_some(&bytes).1.len();
+    assert!((5..FRAMES as usize - 5).contains(&good), "{good} frames before the fault");
+    let (output, result) = filter(Cursor::new(bytes), Ok);
+    let message = result.expect_err("the input was cut").to_string();
+    assert!(message.contains(&format!("stops at byte {middle}")), "{message}");
+    let (labels, error) = labels(&output);
+    assert_eq!(labels, (0..good as u8).collect::<Vec<_>>());
+    assert!(matches!(error, Some(Error::Upstream { message: said, .. }) if said == message));
+}
+
+#[test]
+fn a_fault_of_the_work_comes_out_after_all_frames_before_it() {
+    let (output, result) = filter(Cursor::new(stream()), |data| match first_label(&data) {
+        20 => Err(Error::Data("z of item 20 is odd".to_owned())),
+        _ => Ok(data),
+    });
+    assert_eq!(result.expect_err("the work failed").to_string(), "z of item 20 is odd");
+    let (labels, error) = labels(&output);
+    assert_eq!(labels, (0..20).collect::<Vec<_>>());
+    assert!(matches!(error, Some(Error::Upstream { message, .. }) if message == "z of item 20 is odd"));
+}
+
+/// Takes some bytes, and then no more.
+struct Full(usize, io::ErrorKind);
+
+impl Write for Full {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.checked_sub(bytes.len()).ok_or(self.1)?;
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Runs a filter whose output takes half of the stream.
+fn filter_into_full(input: impl Read + Send + 'static, kind: io::ErrorKind) -> Error {
+    let output = Output::to(Full(stream().len() / 2, kind));
+    let writer = Writer::framed(output, &Head::of(&images(0))).unwrap();
+    writer.filter(reader(input), Ok).expect_err("the output is full")
+}
+
+#[test]
+fn a_fault_of_the_output_ends_the_filter() {
+    let error = filter_into_full(Cursor::new(stream()), io::ErrorKind::StorageFull);
+    assert!(matches!(error, Error::Io { .. }) && error.exit_code() == 74, "{error}");
+    let error = filter_into_full(Cursor::new(stream()), io::ErrorKind::BrokenPipe);
+    assert!(matches!(error, Error::Closed), "{error}");
+}
+
+/// Gives what is sent, and waits for it.
+struct Live(Receiver<Vec<u8>>, Cursor<Vec<u8>>);
+
+impl Live {
+    fn new() -> (Sender<Vec<u8>>, Live) {
+        let (sender, receiver) = channel();
+        (sender, Live(receiver, Cursor::default()))
+    }
+}
+
+impl Read for Live {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.1.position() == self.1.get_ref().len() as u64 {
+            self.1 = Cursor::new(self.0.recv().unwrap_or_default());
+        }
+        self.1.read(buffer)
+    }
+}
+
+#[test]
+fn a_closed_output_ends_the_filter_while_the_input_is_silent() {
+    let (sender, input) = Live::new();
+    let bytes = stream();
+    let end = bytes.len() - 60; // all frames, but not the end
+    sender.send(bytes[..end].to_vec()).unwrap();
+    assert!(matches!(filter_into_full(input, io::ErrorKind::BrokenPipe), Error::Closed));
+    drop(sender); // until now, the input could have gone on
+}
+
+#[test]
+fn what_a_live_input_sends_leaves_before_the_next_is_sent() {
+    let (sender, input) = Live::new();
+    let memory = Memory::default();
+    let output = Output::to(memory.clone());
+    let filter = std::thread::spawn(move || {
+        let input = reader(input);
+        let writer = Writer::jsonl(output, input.head());
+        writer.filter(input, Ok)
+    });
+    let mut sent = Vec::new();
+    for k in 0..20 {
+        let line = format!("{{\"y\":{k}}}\n").into_bytes();
+        sent.extend_from_slice(&line);
+        sender.send(line).unwrap();
+        let begun = Instant::now();
+        while memory.bytes() != sent {
+            assert!(begun.elapsed() < Duration::from_secs(20), "item {k} waits for the next");
+            sleep(Duration::from_micros(100));
+        }
+    }
+    drop(sender);
+    filter.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_panic_of_the_work_leaves_a_stream_without_its_end() {
+    let memory = Memory::default();
+    let writer = Writer::framed(Output::to(memory.clone()), &Head::of(&images(0))).unwrap();
+    let work = |data: Data| if first_label(&data) == 20 { panic!("a bug") } else { Ok(data) };
+    let panic = catch_unwind(AssertUnwindSafe(|| writer.filter(reader(Cursor::new(stream())), work)));
+    assert_eq!(panic.expect_err("a panic").downcast_ref(), Some(&"a bug"));
+    let (labels, error) = labels(&memory.bytes());
+    assert_eq!(labels, (0..20).collect::<Vec<_>>());
+    assert!(error.is_some(), "the stream looks whole");
+}
+
+/// An input with a bug.
+struct Panics(Cursor<Vec<u8>>);
+
+impl Read for Panics {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(buffer)? {
+            0 => panic!("a bug"),
+            n => Ok(n),
+        }
+    }
+}
+
+#[test]
+fn a_panic_of_the_input_is_one_of_the_filter() {
+    let mut bytes = stream();
+    bytes.truncate(bytes.len() - 60);
+    let panic = catch_unwind(|| filter(Panics(Cursor::new(bytes)), Ok));
+    assert_eq!(panic.expect_err("a panic").downcast_ref(), Some(&"a bug"));
+}
