@@ -1,7 +1,7 @@
 //! Encoding and decoding with a finished model, frame by frame.
 //!
-//! What comes out for an image does not depend on the images beside it: blocks have one fixed size, short ones are filled
-//! with zeros.
+//! What comes out for an image does not depend on the images beside it: each row of a product is a running sum of its own,
+//! in an order that depends on the network alone.
 
 use crate::backend::{Backend, Device, Precision, Visit};
 use crate::dataset::{Dataset, Part};

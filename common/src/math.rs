@@ -1,4 +1,4 @@
-//! Scalar functions without a branch, a call or a table, so that a loop over them becomes vector code, and the same
+//! Scalar functions without a branch, a table, or a call where the CPU multiplies and adds in one, so that a loop over them becomes vector code, and the same
 //! bits come out of every vector width: each step is one IEEE operation or one fused multiply-add.
 
 /// exp(x) to 3e-7 relative; x is held to [-87, 88].

@@ -20,7 +20,7 @@ impl Pages {
     /// # Errors
     /// What the system says.
     pub fn read(mut input: impl Read, expected: usize) -> io::Result<Pages> {
-        let (mut map, mut len) = (zeros(expected + 1)?, 0);
+        let (mut map, mut len) = (zeros((expected + 1).max(1 << 16))?, 0);
         loop {
             if len == map.len() {
                 let mut larger = zeros(2 * len)?;
@@ -48,7 +48,8 @@ impl Deref for Pages {
 /// Zeros, at least so many. Pages that nothing touches cost nothing.
 pub(crate) fn zeros(bytes: usize) -> io::Result<MmapMut> {
     let large = bytes >= LARGE;
-    let map = MmapOptions::new().len(if large { bytes.next_multiple_of(LARGE) } else { bytes }).map_anon()?;
+    let len = if large { bytes.checked_next_multiple_of(LARGE).unwrap_or(bytes) } else { bytes };
+    let map = MmapOptions::new().len(len).map_anon()?;
     #[cfg(target_os = "linux")]
     if large {
         let _ = map.advise(memmap2::Advice::HugePage); // or small ones do

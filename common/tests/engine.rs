@@ -73,10 +73,23 @@ fn a_model_has_the_same_bytes_for_any_number_of_threads() {
 }
 
 #[test]
+fn images_of_a_few_pixels_train() {
+    for size in [[1, 1], [1, 3], [2, 2], [1, 5]] {
+        let data = images(20, size);
+        for (level, precision) in paths() {
+            let mut spec = spec(&data, &[3], 1);
+            spec.training.precision = precision;
+            finish(Trainer::new(spec, data.clone(), None, None, on(2, level)).unwrap(), 100);
+        }
+    }
+}
+
+#[test]
 fn every_path_learns_the_same_but_for_rounding() {
     let data = images(300, [12, 10]);
     let losses = paths().map(|(level, precision)| {
-        let mut spec = spec(&data, &[33], 5);
+        // Widths that are no multiples of two, four or eight.
+        let mut spec = spec(&data, &[34, 7], 3);
         (spec.training.precision, spec.training.batch) = (precision, 20);
         let mut trainer = Trainer::new(spec, data.clone(), None, None, on(2, level)).unwrap();
         assert!(trainer.steps(100).unwrap());
@@ -101,7 +114,7 @@ fn a_run_resumed_at_any_step_ends_in_the_same_bytes_and_losses() {
 
 fn resume_at_every_step(level: Level, precision: Precision) {
     let data = images(300, [12, 10]);
-    let mut spec = spec(&data, &[33], 5);
+    let mut spec = spec(&data, &[34, 7], 3);
     spec.training.precision = precision;
     let device = on(2, level);
     let begin = |from| Trainer::new(spec.clone(), data.clone(), Some(data.slice(0..70)), from, device).unwrap();

@@ -2,11 +2,11 @@
 //! that the CPU has to look up is waited for.
 
 use crate::{Error, Result, pages};
-use memmap2::MmapMut;
+use memmap2::MmapRaw;
 
 /// What buffers are cut from. It is given back when the arena is dropped.
 pub(super) struct Arena {
-    chunks: Vec<MmapMut>,
+    chunks: Vec<MmapRaw>,
     /// Where the free part of the last chunk begins.
     at: usize,
     least: usize,
@@ -16,7 +16,7 @@ impl Arena {
     /// The size of a cache line, to which buffers are aligned: no vector straddles two.
     const LINE: usize = 64;
 
-    /// Takes `least` bytes at a time from the system, or more. Pages that nothing touches cost nothing.
+    /// Takes `least` bytes from the system at first, or more. Pages that nothing touches cost nothing.
     pub(super) fn new(least: usize) -> Arena {
         Arena { chunks: vec![], at: 0, least }
     }
@@ -27,9 +27,9 @@ impl Arena {
     /// [`Error::Unavailable`] where the system refuses.
     pub(super) fn zeros<T>(&mut self, len: usize) -> Result<*mut T> {
         assert!(align_of::<T>() <= Self::LINE);
-        let bytes = len * size_of::<T>();
-        if self.chunks.last().is_none_or(|chunk| self.at + bytes > chunk.len()) {
-            let size = bytes.max(self.least).max(1);
+        let bytes = len.saturating_mul(size_of::<T>());
+        if self.chunks.last().is_none_or(|chunk| bytes > chunk.len().saturating_sub(self.at)) {
+            let size = bytes.max(std::mem::replace(&mut self.least, 1));
             let chunk = pages::zeros(size).map_err(|e| {
                 Error::Unavailable(format!(
                     "the system gives no {} MB of memory: {e}; see ulimit -v, or try a smaller --batch or --hidden",
@@ -37,10 +37,11 @@ impl Arena {
                 ))
             })?;
             self.at = 0;
-            self.chunks.push(chunk);
+            self.chunks.push(MmapRaw::from(chunk));
         }
-        let chunk = self.chunks.last_mut().expect("there is one now");
-        let start = chunk[self.at..self.at + bytes].as_mut_ptr();
+        let chunk = self.chunks.last().expect("there is one now");
+        // It lies within the chunk, whose length was compared.
+        let start = chunk.as_mut_ptr().wrapping_add(self.at);
         self.at = (self.at + bytes).next_multiple_of(Self::LINE);
         Ok(start.cast())
     }
@@ -60,12 +61,19 @@ mod tests {
             assert_eq!(start % 64, 0);
             assert!(starts[..i].iter().all(|(other, len)| start + bytes <= *other || other + len <= *start));
         }
-        assert!(arena.chunks.iter().all(|chunk| chunk.iter().all(|byte| *byte == 0)));
+        for (start, bytes) in starts {
+            // SAFETY: so much was asked for there.
+            #[allow(unsafe_code)]
+            let values = unsafe { std::slice::from_raw_parts(start as *const u8, bytes) };
+            assert!(values.iter().all(|byte| *byte == 0));
+        }
     }
 
     #[test]
     fn memory_that_the_system_refuses_is_an_error() {
-        let error = Arena::new(0).zeros::<u8>(1 << 62).unwrap_err().to_string();
-        assert!(error.contains("the system gives no"), "{error}");
+        for len in [1 << 45, 1 << 62, usize::MAX] {
+            let error = Arena::new(0).zeros::<f32>(len).unwrap_err().to_string();
+            assert!(error.contains("the system gives no"), "{error}");
+        }
     }
 }

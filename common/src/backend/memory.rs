@@ -6,11 +6,12 @@
 //! then, since no operation has one as output; so are tables, but for one that is written and then read by no operation
 //! of the program: of it a block has the rows at the positions of its images. During `weights` a [`Tile`]
 //! hands out a part of one parameter and of its moments, mutably, and rows, which nothing writes then; a program learns
-//! no parameter twice. The callers of the two `new` promise the rest: an index is with one thread at a time, and blocks
-//! and tiles never live at the same time.
+//! no parameter twice. The callers of the constructors promise the rest: images and tiles are with one thread at a time,
+//! and blocks and tiles never live at the same time.
 //!
-//! Beside a buffer may lie what products make of it: the cells of a weight in pairs of bf16, which follow it; for rows that
-//! a weight learns from, their cells across rows and the lists of those that are not zero.
+//! Beside a buffer may lie what products make of it. The cells of a weight in pairs of bf16 are handed out as the weight
+//! is: read by blocks, a part of them changed by its tile. The cells across rows, and the lists of those that are not
+//! zero, of what a weight learns from, are written by the block of these images, once, and read by tiles.
 #![allow(unsafe_code)]
 
 use super::arena::Arena;
@@ -71,12 +72,12 @@ enum Buffer {
     /// A weight in panels; in bf16 also its cells (see [`Weight`]).
     Weight(Storage<f32>, Option<[Storage<u32>; 2]>),
     /// The rows of the batch.
-    Rows(Storage<f32>, Learnt),
+    Rows(Storage<f32>, Beside),
 }
 
-/// What a weight learns from.
+/// What lies beside rows that a weight learns from.
 #[derive(Default)]
-struct Learnt {
+struct Beside {
     /// In bf16: cells across rows.
     across: Option<Storage<u32>>,
     /// For rows gathered from the data: where they are not zero.
@@ -104,17 +105,17 @@ impl Memory {
     pub(super) fn new(plan: &Plan, level: Level, precision: Precision) -> Result<Memory> {
         let most = plan.block();
         let images = plan.batch.next_multiple_of(most);
-        let mut arena = Arena::new(plan.bytes() as usize);
+        let mut arena = Arena::new(plan.bytes(precision) as usize);
         let mut buffer = |kind: &Kind| {
             let panels = |size| Panels::new(size, level.lanes());
             Ok(match *kind {
-                Kind::Rows(width) => Buffer::Rows(f32::zeros(&mut arena, images * width)?, Learnt::default()),
+                Kind::Rows(width) => Buffer::Rows(f32::zeros(&mut arena, images * width)?, Beside::default()),
                 Kind::Param(size) => {
                     let values = f32::zeros(&mut arena, panels(size).values())?;
                     let pairs = match precision {
                         Precision::Fp32 => None,
                         Precision::Bf16 => Some([
-                            u32::zeros(&mut arena, panels(size).along(2).values())?,
+                            u32::zeros(&mut arena, panels(size).of_cells(2).values())?,
                             u32::zeros(&mut arena, panels(size).values() / 2)?,
                         ]),
                     };
@@ -135,21 +136,22 @@ impl Memory {
             }
         }
         let buffers = buffers.into_iter().flatten().collect();
-        Ok(Memory { arena, buffers, kinds, order: vec![], most, least: most.min(8), images, level })
+        Ok(Memory { arena, buffers, kinds, order: vec![], most, least: most.min(Lit::LEAST), images, level })
     }
     /// Makes room for what the weights of a program learn from.
     pub(super) fn prepare(&mut self, program: &Program, precision: Precision) -> Result<()> {
         let (images, bf16) = (self.images, precision == Precision::Bf16);
-        for r in program.learnt() {
-            let Buffer::Rows(_, learnt) = &mut self.buffers[r.buf.0 as usize] else {
+        for r in program.operands() {
+            let Buffer::Rows(_, beside) = &mut self.buffers[r.buf.0 as usize] else {
                 panic!("{r:?} is no buffer of rows");
             };
-            if bf16 && learnt.across.is_none() {
-                learnt.across = Some(u32::zeros(&mut self.arena, (images * r.per).div_ceil(2) * r.width)?);
+            if bf16 && beside.across.is_none() {
+                beside.across = Some(u32::zeros(&mut self.arena, (images * r.per).div_ceil(2) * r.width)?);
             }
             // Half as many cells to leave out are not worth their lists.
-            if !bf16 && program.gathers(r) && learnt.lit.is_none() {
-                learnt.lit = Some(u16::zeros(&mut self.arena, images / self.least * Lit::room(r.width))?);
+            if !bf16 && program.gathers(r) && beside.lit.is_none() && Lit::room(r.width) > 0 && self.least == Lit::LEAST
+            {
+                beside.lit = Some(u16::zeros(&mut self.arena, images / self.least * Lit::room(r.width))?);
             }
         }
         Ok(())
@@ -171,10 +173,10 @@ impl Memory {
             Buffer::Bytes(_) => panic!("expected floats, got bytes: {buf:?}"),
         }
     }
-    fn learnt(&self, r: Rows) -> &Learnt {
+    fn beside(&self, r: Rows) -> &Beside {
         self.expect(r.buf, Kind::Rows(r.per * r.width));
         match &self.buffers[r.buf.0 as usize] {
-            Buffer::Rows(_, learnt) => learnt,
+            Buffer::Rows(_, beside) => beside,
             _ => panic!("{r:?} is no buffer of rows"),
         }
     }
@@ -211,7 +213,8 @@ impl Memory {
     }
 }
 
-/// The rows of some images, for one operation of `rows`, or for what their weights make of them at its end.
+/// The rows of some images: for one operation of `rows`, or, after the last, for one of the buffers that a weight learns
+/// from, whose cells and lists are then made.
 pub(super) struct Block<'m> {
     memory: &'m Memory,
     images: Range<usize>,
@@ -224,7 +227,8 @@ pub(super) struct Block<'m> {
 
 impl<'m> Block<'m> {
     /// # Safety
-    /// Until it is dropped no other block with any of these images and no tile exists.
+    /// Until it is dropped no other block with any of these images and no tile exists. All blocks of a run are of one
+    /// size, and start at a multiple of it.
     pub(super) unsafe fn new(memory: &'m Memory, images: Range<usize>, state: &'m State, call: &'m Call) -> Block<'m> {
         assert!(images.end <= memory.images);
         Block { memory, images, state, written: &call.written, read: &call.read, taken: Cell::new(0) }
@@ -233,7 +237,12 @@ impl<'m> Block<'m> {
     ///
     /// # Safety
     /// As `new`.
-    pub(super) unsafe fn learnt(memory: &'m Memory, images: Range<usize>, state: &'m State, buf: &'m Buf) -> Block<'m> {
+    pub(super) unsafe fn operand(
+        memory: &'m Memory,
+        images: Range<usize>,
+        state: &'m State,
+        buf: &'m Buf,
+    ) -> Block<'m> {
         assert!(images.end <= memory.images);
         Block { memory, images, state, written: &[], read: std::slice::from_ref(buf), taken: Cell::new(0) }
     }
@@ -267,7 +276,7 @@ impl<'m> Block<'m> {
     #[allow(clippy::mut_from_ref)]
     pub(super) fn across(&self, r: Rows) -> Option<&mut [u32]> {
         let range = self.range(r);
-        let across = self.memory.learnt(r).across.as_ref()?;
+        let across = self.memory.beside(r).across.as_ref()?;
         self.reads(r.buf);
         self.take_once(30, r.buf);
         assert!((self.images.start * r.per).is_multiple_of(2), "a pair of rows lies in one block");
@@ -279,7 +288,7 @@ impl<'m> Block<'m> {
     /// Where the lists of cells that are not zero go, for rows that have some.
     #[allow(clippy::mut_from_ref)]
     pub(super) fn lit(&self, r: Rows) -> Option<&mut [u16]> {
-        let lit = self.memory.learnt(r).lit.as_ref()?;
+        let lit = self.memory.beside(r).lit.as_ref()?;
         self.reads(r.buf);
         self.take_once(31, r.buf);
         let (room, index) = (Lit::room(r.width), self.images.start / self.images.len());
@@ -376,7 +385,7 @@ impl<'m> Tile<'m> {
         let pairs = match &self.memory.buffers[p.buf.0 as usize] {
             Buffer::Weight(_, Some([forward, backward])) => {
                 assert!(rows.start % 2 == 0, "a pair of rows lies in one tile");
-                let half = panels.along(2).rows(panel, rows.start / 2..rows.end.div_ceil(2));
+                let half = panels.of_cells(2).rows(panel, rows.start / 2..rows.end.div_ceil(2));
                 // SAFETY: two buffers; for the rest see the top of the file.
                 Some(unsafe { [forward.slice_mut(half), backward.slice_mut(range.start / 2..range.end / 2)] })
             }
@@ -395,17 +404,16 @@ impl<'m> Tile<'m> {
     }
     /// The same in cells across rows, if products read pairs.
     pub(super) fn across(&self, r: Rows) -> Option<&'m [u32]> {
-        let cells = self.memory.learnt(r).across.as_ref()?;
+        let cells = self.memory.beside(r).across.as_ref()?;
         // SAFETY: see the top of the file.
         Some(unsafe { cells.slice(0..(self.images * r.per).div_ceil(2) * r.width) })
     }
     /// The lists of those that are not zero, where there are some.
     pub(super) fn lit(&self, r: Rows) -> Option<Blocks<'m>> {
-        let lit = self.memory.learnt(r).lit.as_ref()?;
+        let lit = self.memory.beside(r).lit.as_ref()?;
         let blocks = self.images / self.block;
-        // SAFETY: see the top of the file.
-        let lit = unsafe { lit.slice(0..blocks * Lit::room(r.width)) };
-        Some(Blocks { lit, rows: self.block, width: r.width })
+        // SAFETY: see the top of the file; every block that ran has filled its own.
+        Some(unsafe { Blocks::new(lit.slice(0..blocks * Lit::room(r.width)), self.block, r.width) })
     }
 }
 

@@ -102,10 +102,10 @@ pub trait Backend {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
-    /// 24 bits.
+    /// f32: a significand of 24 bits.
     #[default]
     Fp32,
-    /// 8 bits, which is faster where the CPU has instructions for it. Weights are kept, and learn, in f32.
+    /// A significand of 8 bits, which is faster where the CPU has instructions for it. Weights are kept, and learn, in f32.
     Bf16,
 }
 
@@ -142,7 +142,7 @@ impl Device {
     pub fn open(self, plan: &Plan, precision: Precision) -> Result<Box<dyn Backend>> {
         match self {
             Device::Cpu { threads, level } => {
-                let (needed, there) = (plan.bytes(), cpu::memory_of_machine());
+                let (needed, there) = (plan.bytes(precision), cpu::memory_of_machine());
                 if needed > there {
                     return Err(Error::Unavailable(format!(
                         "this needs {} MB of memory: expected at most the {} MB of this machine; try a smaller --batch, \

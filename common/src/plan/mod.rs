@@ -8,6 +8,8 @@ mod op;
 mod program;
 pub mod reverse;
 
+use crate::backend::Precision;
+
 pub use op::{Act, Buf, Cell, Learn, Op, Param, Rows, Table};
 pub use program::{Call, Program};
 
@@ -76,12 +78,15 @@ impl Plan {
         block
     }
 
-    /// Bytes that a device needs for the buffers, within a part in a hundred.
-    pub fn bytes(&self) -> u64 {
+    /// Bytes that a device needs for the buffers, about: at this precision, with half as much beside rows and twice beside
+    /// weights for what products make of them.
+    pub fn bytes(&self, precision: Precision) -> u64 {
         let images = self.batch.next_multiple_of(self.block()) as u64;
+        let pairs = (precision == Precision::Bf16) as u64;
         let of = |kind: &Kind| match *kind {
-            Kind::Rows(width) => 4 * images * width as u64,
-            Kind::Param([inp, out]) | Kind::Moment([inp, out]) => 4 * inp as u64 * out.next_multiple_of(16) as u64,
+            Kind::Rows(width) => (4 + 2 * pairs) * images * width as u64,
+            Kind::Param([inp, out]) => 4 * (1 + pairs) * inp as u64 * out.next_multiple_of(16) as u64,
+            Kind::Moment([inp, out]) => 4 * inp as u64 * out.next_multiple_of(16) as u64,
             Kind::Table(items, width, Cell::Byte) => items as u64 * width as u64,
             Kind::Table(items, width, Cell::Float) => 4 * items as u64 * width as u64,
         };

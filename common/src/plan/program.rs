@@ -46,19 +46,19 @@ impl Program {
         let rows: usize = self.rows.iter().map(|call| call.op.flops()).sum();
         rows + self.weights.iter().map(Learn::flops).sum::<usize>()
     }
-    /// The rows that weights learn from, each once.
-    pub fn learnt(&self) -> Vec<Rows> {
-        let mut learnt = vec![];
+    /// The rows that weights learn from, each once: the operands of their gradients.
+    pub fn operands(&self) -> Vec<Rows> {
+        let mut operands = vec![];
         for learn in &self.weights {
             if let Learn::Weight { x, dy, .. } = *learn {
                 for rows in [x, dy] {
-                    if learnt.iter().all(|known: &Rows| known.buf != rows.buf) {
-                        learnt.push(rows);
+                    if operands.iter().all(|known: &Rows| known.buf != rows.buf) {
+                        operands.push(rows);
                     }
                 }
             }
         }
-        learnt
+        operands
     }
     /// Whether these rows come from the data as they are.
     pub fn gathers(&self, r: Rows) -> bool {

@@ -31,7 +31,7 @@ impl Clock {
     pub(super) fn operation(&mut self, i: usize) {
         self.lap(i);
     }
-    pub(super) fn learnt(&mut self) {
+    pub(super) fn operands(&mut self) {
         self.lap(self.operations);
     }
     pub(super) fn weight(&mut self, i: usize) {

@@ -3,6 +3,7 @@
 //! Every function is inlined into the caller, which compiles it for each vector width.
 
 use super::super::memory::Block;
+use super::simd::Simd;
 use crate::math::{bernoulli as bce, exp, sigmoid as logistic, sum_and_map, sum2};
 use crate::plan::{Act, Cell, Table};
 use std::ops::Range;
@@ -15,6 +16,17 @@ pub(super) fn gather(y: &mut [f32], at: &Block, from: Table, row: usize, unit: f
         Cell::Byte => y.iter_mut().zip(&at.bytes(from)[row]).for_each(|(y, v)| *y = *v as f32 / unit),
         Cell::Float => y.iter_mut().zip(&at.floats(from)[row]).for_each(|(y, v)| *y = *v / unit),
     }
+}
+
+/// Asks for `from[row]`, which is gathered soon.
+#[inline(always)]
+pub(super) fn fetch<S: Simd>(simd: S, at: &Block, from: Table, row: usize) {
+    const LINE: usize = 64;
+    let (start, bytes) = match from.cell {
+        Cell::Byte => (at.bytes(from)[row * from.width..].as_ptr(), from.width),
+        Cell::Float => (at.floats(from)[row * from.width..].as_ptr().cast(), 4 * from.width),
+    };
+    (0..bytes).step_by(LINE).for_each(|line| simd.prefetch(start.wrapping_add(line).cast()));
 }
 
 /// dy *= act'(y), told from the output y

@@ -9,7 +9,7 @@ use super::panels::Panels;
 use super::product::{self, Gradient, Learner, as_cells};
 use super::simd::{Simd, Work};
 use crate::backend::Precision;
-use crate::backend::memory::{Memory, Parts, Tile};
+use crate::backend::memory::{Parts, Tile};
 use crate::plan::{Learn, Program};
 use std::ops::Range;
 
@@ -28,10 +28,13 @@ impl Job {
     /// from afar once for each tile, tiles are larger.
     pub(crate) fn all(program: &Program, lanes: usize, batch: usize) -> Vec<Job> {
         const ROWS: usize = 200;
-        let several = if batch > K { 3 } else { 1 };
         let mut jobs = vec![];
         for (number, &learn) in program.weights().iter().enumerate() {
-            let p = learn.param();
+            let (p, rows) = match learn {
+                Learn::Weight { w, x, .. } => (w, batch * x.per),
+                Learn::Bias { b, .. } => (b, 0),
+            };
+            let several = if rows > K { 3 } else { 1 };
             let panels = Panels::new([p.inp, p.out], lanes);
             let step = p.inp.div_ceil(p.inp.div_ceil(ROWS)).next_multiple_of(8);
             for first in (0..panels.count()).step_by(several) {
@@ -56,7 +59,7 @@ impl Job {
     }
 }
 
-/// Rows of a batch that a tile learns from at a time, so that they stay in the cache.
+/// Rows of cells that a tile learns from at a time, so that they stay in the cache: whole blocks.
 const K: usize = 256;
 
 /// Learns one tile.
@@ -99,9 +102,8 @@ impl OnWeights<'_, '_> {
                 let (x_cells, dy_cells) = (cells(x), cells(dy));
                 let count = x_cells.len() / x.width;
                 let lit = self.tile.lit(x).filter(|lit| lit.worth(rows, count));
-                let step = lit.map_or(K, |lit| K.next_multiple_of(lit.rows));
-                for first in (0..count).step_by(step) {
-                    let end = (first + step).min(count);
+                for first in (0..count).step_by(K) {
+                    let end = (first + K).min(count);
                     let x = &x_cells[first * x.width..end * x.width];
                     let dy = &dy_cells[first * dy.width..end * dy.width];
                     let lit = lit.map(|lit| lit.from(first));
@@ -150,22 +152,17 @@ impl<S: Simd> Learner for Optimized<'_, S> {
     }
     #[inline(always)]
     fn done(&mut self, rows: Range<usize>, gradient: &[f32]) {
-        let (at, (panels, panel, first)) = (self.range(rows.clone()), self.at);
+        let (panels, panel, first) = self.at;
+        // An odd row shares its cells with the one before.
+        let even = rows.start - (rows.start - first) % 2;
+        let (at, cells) = (self.range(rows.clone()), self.range(even..rows.end));
         let Parts { w, m, v, pairs } = &mut self.parts;
-        let w = &mut w[at.clone()];
-        self.rates.apply(self.simd, w, &mut m[at.clone()], &mut v[at.clone()], gradient);
+        self.rates.apply(self.simd, &mut w[at.clone()], &mut m[at.clone()], &mut v[at], gradient);
         if let Some([forward, backward]) = pairs {
-            let (width, half) = (panels.width(panel), (rows.start - first) / 2);
-            bf16::across(self.simd, &mut forward[half * width..][..rows.len().div_ceil(2) * width], w, width);
-            bf16::along(self.simd, &mut backward[at.start / 2..at.end / 2], w, width);
+            let (width, half) = (panels.width(panel), (even - first) / 2);
+            let forward = &mut forward[half * width..][..(rows.end - even).div_ceil(2) * width];
+            bf16::across(self.simd, forward, &w[cells.clone()], width);
+            bf16::along(self.simd, &mut backward[cells.start / 2..cells.end / 2], &w[cells], width);
         }
     }
-}
-
-/// Images of a block: as many as every thread has some, and few enough that all end together.
-pub(super) fn block(memory: &Memory, live: usize, threads: usize) -> usize {
-    // What a block costs beyond its images: weights that come from a farther cache.
-    const FEWER: usize = 8;
-    let sizes = std::iter::successors(Some(memory.most), |b| Some(b / 2)).take_while(|b| *b >= memory.least);
-    sizes.min_by_key(|b| live.div_ceil(*b).div_ceil(threads) * (b + FEWER)).expect("a size")
 }

@@ -38,7 +38,7 @@ use optimizer::Rates;
 pub(crate) use panels::Panels;
 pub use peak::peak;
 pub(crate) use product::{Blocks, Weight};
-use rows::{Learnt, OnRows, Scratch};
+use rows::{OnRows, Operand, Scratch};
 pub use simd::Level;
 use std::sync::Mutex;
 use std::thread::Builder;
@@ -50,6 +50,7 @@ pub struct Cpu {
     memory: Memory,
     state: State,
     threads: usize,
+    cores: usize,
     precision: Precision,
     level: Level,
     profile: Option<Profile>,
@@ -62,7 +63,8 @@ impl Cpu {
     /// [`Error::Unavailable`](crate::Error::Unavailable) where the system gives no memory.
     pub fn new(plan: &Plan, threads: usize, precision: Precision, level: Level) -> Result<Cpu> {
         let memory = Memory::new(plan, level, precision)?;
-        Ok(Cpu { memory, state: State::new(plan), threads: threads.max(1), precision, level, profile: None })
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Ok(Cpu { cores, memory, state: State::new(plan), threads: threads.max(1), precision, level, profile: None })
     }
     /// Where the time went since the last call; the first begins to measure, which costs some of it.
     pub fn profile(&mut self) -> Profile {
@@ -92,18 +94,19 @@ impl Backend for Cpu {
         &mut self.state
     }
     fn run(&mut self, program: &Program, steps: usize) -> Result<()> {
-        // What is judged, encoded or decoded is so in full.
+        assert!(steps <= self.state.steps_left(), "a run ends with the epoch");
+        // Only learning is faster at the cost of precision: the test loss of a bf16 run is one of fp32.
         let precision = if program.weights().is_empty() { Precision::Fp32 } else { self.precision };
         self.memory.prepare(program, precision)?;
         let (memory, start, level, timed) = (&self.memory, self.state, self.level, self.profile.is_some());
         let jobs = Job::all(program, level.lanes(), start.batch);
-        let size = learn::block(memory, start.live(), self.threads);
+        let size = rows::block_size(memory, start.live(), self.threads);
         let blocks = |state: &State| state.live().div_ceil(size);
         let threads = self.threads.min(blocks(&start).max(jobs.len())).max(1);
-        let barrier = Barrier::new(threads);
+        let barrier = Barrier::new(threads, self.cores);
         let row_jobs = Jobs::new(vec![1; blocks(&start)], threads);
         let weight_jobs = Jobs::new(jobs.iter().map(|job| job.cost(program)).collect(), threads);
-        let learnt = program.learnt();
+        let operands = program.operands();
         let work = |thread: usize| {
             let _guard = Guard(&barrier);
             let mut gradient = vec![0.0; jobs.iter().map(Job::values).max().unwrap_or(0)];
@@ -120,13 +123,13 @@ impl Backend for Cpu {
                         level.run(OnRows { op: &call.op, at, program, scratch: &mut scratch, precision });
                         clock.operation(i);
                     }
-                    for rows in &learnt {
+                    for rows in &operands {
                         // SAFETY: as above.
                         #[allow(unsafe_code)]
-                        let at = unsafe { Block::learnt(memory, images.clone(), &state, &rows.buf) };
-                        level.run(Learnt { rows: *rows, at, scratch: &mut scratch });
+                        let at = unsafe { Block::operand(memory, images.clone(), &state, &rows.buf) };
+                        level.run(Operand { rows: *rows, at, scratch: &mut scratch });
                     }
-                    clock.learnt();
+                    clock.operands();
                 });
                 if !jobs.is_empty() {
                     barrier.wait();

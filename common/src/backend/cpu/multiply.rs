@@ -11,8 +11,10 @@
 //!             └─┘  └───────────────┘
 //! ```
 //!
-//! Every element is one running sum in the order of k, whatever MR, NV and the width of a vector are. Adding a product with
-//! a zero changes no finite sum, so that the k at which all of `a` is zero may be left out: [`Where`] lists the others.
+//! Every element is one running sum in the order of k, whatever MR, NV and the width of a vector are. Adding a product of
+//! zero and a finite number changes no sum, but -0 to 0, so that the k at which all of `a` is zero may be left out:
+//! [`Where`] lists the others. (Weights that are not finite end a run. The bf16 instructions also flush denormal numbers
+//! to zero, which are below 1e-38.)
 
 use super::simd::Simd;
 

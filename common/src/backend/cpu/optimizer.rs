@@ -51,3 +51,57 @@ impl Rates {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::simd::{Level, Work};
+    use super::*;
+    use crate::backend::Adam;
+    use crate::plan::Plan;
+
+    /// Twenty steps of Adam on 48 weights, against the paper's algorithm in f64.
+    struct Check;
+
+    impl Work for Check {
+        type Output = ();
+
+        #[inline(always)]
+        fn with<S: Simd>(self, simd: S) {
+            const N: usize = 48;
+            let mut state = State::new(&Plan::new(1));
+            state.adam = Adam::new(0.01);
+            let (mut w, mut m, mut v) = ([0.5f32; N], [0.0f32; N], [0.0f32; N]);
+            let (mut ew, mut em, mut ev) = ([0.5f64; N], [0.0f64; N], [0.0f64; N]);
+            for step in 1..=20 {
+                // Gradients of every size, zero among them.
+                let g: [f32; N] = std::array::from_fn(|i| {
+                    ((i * 7 + step * 3) % 11) as f32
+                        * 10f32.powi(i as i32 % 12 - 8)
+                        * if i % 5 == 0 { 0.0 } else { 1.0 }
+                });
+                Rates::of(&state).apply(simd, &mut w, &mut m, &mut v, &g);
+                state.steps += 1;
+                for i in 0..N {
+                    let g = g[i] as f64;
+                    em[i] = 0.9 * em[i] + 0.1 * g;
+                    ev[i] = 0.999 * ev[i] + 0.001 * g * g;
+                    let (m_hat, v_hat) =
+                        (em[i] / (1.0 - 0.9f64.powi(step as i32)), ev[i] / (1.0 - 0.999f64.powi(step as i32)));
+                    ew[i] -= 0.01 * m_hat / (v_hat.sqrt() + 1e-8);
+                    // Twenty roundings of a weight of about 1; betas are rounded to f32.
+                    assert!(
+                        (w[i] as f64 - ew[i]).abs() < 2e-6,
+                        "step {step}, weight {i}: expected {}, got {}",
+                        ew[i],
+                        w[i]
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn adam_is_that_of_the_paper_on_every_level() {
+        Level::available().into_iter().for_each(|level| level.run(Check));
+    }
+}

@@ -63,7 +63,7 @@ impl Panels {
         })
     }
     /// The panels of cells that hold `per` rows each.
-    pub(crate) fn along(self, per: usize) -> Panels {
+    pub(crate) fn of_cells(self, per: usize) -> Panels {
         Panels { inp: self.inp.div_ceil(per), ..self }
     }
     /// Fills the two forms in pairs of bf16 (see [`product`](super::product)) from panels.
@@ -96,7 +96,7 @@ impl Work for Pair<'_> {
     #[inline(always)]
     fn with<S: Simd>(self, simd: S) {
         for panel in 0..self.panels.count() {
-            let (at, half) = (self.panels.panel(panel), self.panels.along(2).panel(panel));
+            let (at, half) = (self.panels.panel(panel), self.panels.of_cells(2).panel(panel));
             let (width, values) = (self.panels.width(panel), &self.values[at.clone()]);
             bf16::across(simd, &mut self.forward[half], values, width);
             bf16::along(simd, &mut self.backward[at.start / 2..at.end / 2], values, width);

@@ -6,7 +6,7 @@ use super::multiply::{Cells, Pairs, Singles};
 use super::product::{self, Turned, as_cells};
 use super::simd::{Simd, Work};
 use super::zeros::{Columns, Lit};
-use crate::backend::memory::Block;
+use crate::backend::memory::{Block, Memory};
 use crate::backend::{Precision, State};
 use crate::plan::{Op, Program, Rows};
 use crate::rng::{self, Purpose};
@@ -59,7 +59,12 @@ impl OnRows<'_, '_> {
         let OnRows { op, at, program, scratch, precision } = self;
         match *op {
             Op::Gather { y, from, unit } => {
+                // Images lie anywhere in memory: they are fetched some time before they are needed.
+                const AHEAD: usize = 4;
                 for (n, row) in at.write(y).chunks_exact_mut(y.width).enumerate() {
+                    if let Some(v) = at.visit(n + AHEAD) {
+                        k::fetch(simd, &at, from, v.row as usize);
+                    }
                     match at.visit(n) {
                         Some(v) => k::gather(row, &at, from, v.row as usize, unit),
                         None => row.fill(0.0),
@@ -114,19 +119,19 @@ impl OnRows<'_, '_> {
     }
 }
 
-/// Leaves in memory what a weight learns from, beside the rows themselves.
-pub(super) struct Learnt<'a, 'm> {
+/// Leaves in memory the cells and lists of rows that a weight learns from, beside the rows themselves.
+pub(super) struct Operand<'a, 'm> {
     pub(super) rows: Rows,
     pub(super) at: Block<'m>,
     pub(super) scratch: &'a mut Scratch,
 }
 
-impl Work for Learnt<'_, '_> {
+impl Work for Operand<'_, '_> {
     type Output = ();
 
     #[inline(always)]
     fn with<S: Simd>(self, simd: S) {
-        let Learnt { rows, at, scratch } = self;
+        let Operand { rows, at, scratch } = self;
         let values = at.read(rows);
         let cells = match at.across(rows) {
             Some(cells) => {
@@ -139,4 +144,12 @@ impl Work for Learnt<'_, '_> {
             Lit::find(simd, lit, cells, rows.width, &mut scratch.bits);
         }
     }
+}
+
+/// Images of a block: as many as every thread has some, and few enough that all end together.
+pub(super) fn block_size(memory: &Memory, live: usize, threads: usize) -> usize {
+    // What a block costs beyond its images: weights that come from a farther cache.
+    const FEWER: usize = 8;
+    let sizes = std::iter::successors(Some(memory.most), |b| Some(b / 2)).take_while(|b| *b >= memory.least);
+    sizes.min_by_key(|b| live.div_ceil(*b).div_ceil(threads) * (b + FEWER)).expect("a size")
 }

@@ -18,12 +18,12 @@ impl Jobs {
     pub(super) fn new(costs: Vec<usize>, threads: usize) -> Jobs {
         let all: usize = costs.iter().sum();
         let mut before = 0;
-        let ends = costs.iter().map(|cost| {
+        let middles = costs.iter().map(|cost| {
             before += cost;
             before - cost / 2
         });
-        let ends: Vec<usize> = ends.collect();
-        let own = (0..threads).map(|t| ends.partition_point(|end| end * threads < all * t)).collect();
+        let middles: Vec<usize> = middles.collect();
+        let own = (0..threads).map(|t| middles.partition_point(|middle| middle * threads < all * t)).collect();
         Jobs { done: costs.iter().map(|_| AtomicUsize::new(0)).collect(), own }
     }
     /// Does the first `n` jobs of this step (1, 2, …) together with the other threads.
@@ -51,9 +51,8 @@ pub(super) struct Barrier {
 }
 
 impl Barrier {
-    pub(super) fn new(threads: usize) -> Barrier {
+    pub(super) fn new(threads: usize, cores: usize) -> Barrier {
         // With more threads than cores, the one that is waited for may need the core of the one that waits.
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Barrier {
             threads: AtomicUsize::new(threads),
             arrived: AtomicUsize::new(0),
@@ -111,6 +110,83 @@ impl Drop for Guard<'_> {
         if std::thread::panicking() {
             self.0.broken.store(true, SeqCst);
             self.0.release();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread::{scope, sleep};
+
+    /// Each thread adds to its own count and then sees that no other has gone further than one step.
+    fn steps_together(threads: usize, cores: usize, late: Duration) {
+        let barrier = Barrier::new(threads, cores);
+        let counts: Vec<AtomicUsize> = (0..threads).map(|_| AtomicUsize::new(0)).collect();
+        scope(|s| {
+            for t in 0..threads {
+                let (barrier, counts) = (&barrier, &counts);
+                s.spawn(move || {
+                    for step in 1..=50 {
+                        if t == 0 && step % 10 == 0 {
+                            sleep(late);
+                        }
+                        counts[t].store(step, SeqCst);
+                        barrier.wait();
+                        assert!(counts.iter().all(|c| (step..=step + 1).contains(&c.load(SeqCst))));
+                    }
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn threads_wait_for_each_other_spinning_or_asleep() {
+        steps_together(2, 2, Duration::ZERO);
+        steps_together(3, 8, Duration::from_millis(2));
+        steps_together(8, 1, Duration::from_millis(1));
+    }
+
+    #[test]
+    fn a_thread_that_panics_releases_those_that_wait() {
+        let barrier = Barrier::new(3, 3);
+        let ends = scope(|s| {
+            let waiting: Vec<_> = (0..2).map(|_| s.spawn(|| barrier.wait())).collect();
+            let panicking = s.spawn(|| {
+                let _guard = Guard(&barrier);
+                sleep(Duration::from_millis(5));
+                panic!("on purpose");
+            });
+            assert!(panicking.join().is_err());
+            waiting.into_iter().map(|thread| thread.join()).collect::<Vec<_>>()
+        });
+        assert!(ends.iter().all(|end| end.is_err()));
+    }
+
+    #[test]
+    fn a_team_with_fewer_threads_than_planned_goes_on() {
+        let barrier = Barrier::new(4, 4);
+        scope(|s| {
+            s.spawn(|| barrier.wait());
+            barrier.expect_fewer(2);
+            barrier.wait();
+        });
+    }
+
+    #[test]
+    fn every_job_is_done_once_in_each_step_by_whoever_comes() {
+        for threads in [1, 2, 5] {
+            let jobs = Jobs::new(vec![5, 1, 1, 9, 2], threads);
+            let done: Vec<AtomicUsize> = (0..5).map(|_| AtomicUsize::new(0)).collect();
+            scope(|s| {
+                for t in 0..threads {
+                    let (jobs, done) = (&jobs, &done);
+                    s.spawn(move || {
+                        (1..=20).for_each(|step| jobs.each(t, step, 5, |j| drop(done[j].fetch_add(1, SeqCst))))
+                    });
+                }
+            });
+            assert!(done.iter().all(|n| n.load(SeqCst) <= 20 && n.load(SeqCst) > 0));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Where the images of a batch are not black: the k that a product of the first layer cannot leave out.
 //!
 //! ```text
-//! forward           a tile is eight images: every pixel that one of them has
+//! forward           a tile is a few images: every pixel that one of them has
 //! weight gradient   a tile is four pixels:  every image of a block that has one of them
 //! ```
 //!
@@ -13,7 +13,7 @@ use super::simd::Simd;
 
 /// Pixels of a tile that is listed.
 pub(super) const TILE: usize = 4;
-/// The list is worth its jumps up to this share of k.
+/// A list is worth its jumps up to this share of k.
 const WORTH: f64 = 0.7;
 
 /// For each tile of rows, the columns in which one of them is not zero.
@@ -29,7 +29,7 @@ impl Columns {
     #[inline(always)]
     pub(super) fn find<S: Simd>(&mut self, simd: S, cells: &[u32], width: usize) -> bool {
         // Fewer rows have fewer columns that one of them needs, but then the weights come too slowly from the cache.
-        self.rows = if S::MANY { 8 } else { 4 };
+        self.rows = S::ROWS;
         let tiles = cells.len() / width / self.rows;
         if tiles == 0 || width > u16::MAX as usize || width < S::LANES {
             return false;
@@ -80,7 +80,8 @@ impl Columns {
 pub(crate) struct Lit;
 
 impl Lit {
-    /// The most rows of a block.
+    /// The fewest rows of a block that are worth a list, and the most that one can have.
+    pub(crate) const LEAST: usize = 8;
     const ROWS: usize = 64;
     /// Room for the number, the rows, and what a whole vector writes beyond the last.
     const SLOT: usize = 1 + Self::ROWS + 15;
@@ -132,14 +133,15 @@ impl Lit {
     }
 
     /// The rows of a group of four columns.
+    ///
+    /// # Safety
+    /// `find` filled the lists.
     #[inline(always)]
-    pub(super) fn rows(lit: &[u16], group: usize) -> List<'_> {
+    #[allow(unsafe_code)]
+    pub(super) unsafe fn rows(lit: &[u16], group: usize) -> List<'_> {
         let slot = &lit[group * Self::SLOT..][..Self::SLOT];
         // SAFETY: `find` appends ascending rows.
-        #[allow(unsafe_code)]
-        unsafe {
-            List::new(&slot[1..][..slot[0] as usize])
-        }
+        unsafe { List::new(&slot[1..][..slot[0] as usize]) }
     }
 
     /// Whether lists of so many rows are worth their jumps.
