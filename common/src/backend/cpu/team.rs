@@ -182,7 +182,11 @@ mod tests {
                 for t in 0..threads {
                     let (jobs, done) = (&jobs, &done);
                     s.spawn(move || {
-                        (1..=20).for_each(|step| jobs.each(t, step, 5, |j| drop(done[j].fetch_add(1, SeqCst))))
+                        (1..=20).for_each(|step| {
+                            jobs.each(t, step, 5, |j| {
+                                done[j].fetch_add(1, SeqCst);
+                            })
+                        })
                     });
                 }
             });
