@@ -94,9 +94,9 @@ pub struct Args {
 /// What [`Precision`] is called on the command line.
 #[derive(ValueEnum, Clone, Copy)]
 pub enum Products {
-    /// 24 bits
+    /// a significand of 24 bits
     Fp32,
-    /// 8 bits: faster on CPUs with AVX512_BF16
+    /// a significand of 8 bits: faster on CPUs with AVX512_BF16
     Bf16,
 }
 

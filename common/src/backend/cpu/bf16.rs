@@ -24,11 +24,11 @@ pub(super) fn along<S: Simd>(simd: S, to: &mut [u32], values: &[f32], width: usi
         let whole = row.len() - row.len() % (2 * S::LANES);
         for (to, v) in to.chunks_exact_mut(S::LANES).zip(row[..whole].chunks_exact(2 * S::LANES)) {
             let (a, b) = v.split_at(S::LANES);
-            // SAFETY: each slice is a vector long.
+            let cells = simd.pair_along(simd.read(a), simd.read(b));
+            // SAFETY: the chunk is a vector long.
             #[allow(unsafe_code)]
             unsafe {
-                let cells = simd.pair_along(simd.load(a.as_ptr().cast()), simd.load(b.as_ptr().cast()));
-                simd.store(to.as_mut_ptr().cast(), cells);
+                simd.store(to.as_mut_ptr().cast(), cells)
             }
         }
         for (to, v) in to[whole / 2..].iter_mut().zip(row[whole..].chunks(2)) {
@@ -48,12 +48,12 @@ pub(super) fn across<S: Simd>(simd: S, to: &mut [u32], values: &[f32], width: us
         }
         let whole = width - width % S::LANES;
         for at in (0..whole).step_by(S::LANES) {
-            let (to, a, b) = (&mut to[at..at + S::LANES], &first[at..at + S::LANES], &second[at..at + S::LANES]);
-            // SAFETY: each slice is a vector long.
+            let to = &mut to[at..at + S::LANES];
+            let cells = simd.pair_across(simd.read(&first[at..]), simd.read(&second[at..]));
+            // SAFETY: the slice is a vector long.
             #[allow(unsafe_code)]
             unsafe {
-                let cells = simd.pair_across(simd.load(a.as_ptr().cast()), simd.load(b.as_ptr().cast()));
-                simd.store(to.as_mut_ptr().cast(), cells);
+                simd.store(to.as_mut_ptr().cast(), cells)
             }
         }
         for i in whole..width {

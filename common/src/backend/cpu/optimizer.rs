@@ -35,19 +35,14 @@ impl Rates {
         for at in (0..w.len()).step_by(S::LANES) {
             let at = at..at + S::LANES;
             let (w, m, v, g) = (&mut w[at.clone()], &mut m[at.clone()], &mut v[at.clone()], &g[at]);
-            // SAFETY: each slice is a vector long.
-            #[allow(unsafe_code)]
-            unsafe {
-                let load = |values: &[f32]| simd.load(values.as_ptr().cast());
-                let g = load(g);
-                let first = simd.mul_add(b1, load(m), simd.mul(a1, g));
-                let second = simd.mul_add(b2, load(v), simd.mul(a2, simd.mul(g, g)));
-                let deviation = simd.mul(second, simd.inverse_root(simd.max(second, least)));
-                let step = simd.mul(first, simd.inverse(simd.mul_add(deviation, root, eps)));
-                simd.store(m.as_mut_ptr(), first);
-                simd.store(v.as_mut_ptr(), second);
-                simd.store(w.as_mut_ptr(), simd.mul_add(rate, step, load(w)));
-            }
+            let g = simd.read(g);
+            let first = simd.mul_add(b1, simd.read(m), simd.mul(a1, g));
+            let second = simd.mul_add(b2, simd.read(v), simd.mul(a2, simd.mul(g, g)));
+            let deviation = simd.mul(second, simd.inverse_root(simd.max(second, least)));
+            let step = simd.mul(first, simd.inverse(simd.mul_add(deviation, root, eps)));
+            simd.write(m, first);
+            simd.write(v, second);
+            simd.write(w, simd.mul_add(rate, step, simd.read(w)));
         }
     }
 }

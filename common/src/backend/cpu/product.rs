@@ -334,10 +334,7 @@ fn input_tile<S: Simd, C: Cells, const MR: usize, const NV: usize>(
 /// The first NV vectors.
 #[inline(always)]
 fn vectors_of<S: Simd, const NV: usize>(simd: S, values: &[f32]) -> [S::V; NV] {
-    let values = &as_cells(values)[..NV * S::LANES];
-    // SAFETY: the slice has as many cells.
-    #[allow(unsafe_code)]
-    std::array::from_fn(|v| unsafe { simd.load(values[v * S::LANES..].as_ptr()) })
+    std::array::from_fn(|v| simd.read(&values[v * S::LANES..]))
 }
 
 /// Fills a row of up to NV vectors.

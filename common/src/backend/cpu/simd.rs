@@ -27,6 +27,20 @@ pub(super) trait Simd: Copy {
     /// # Safety
     /// `LANES` cells can be read.
     unsafe fn load(self, from: *const u32) -> Self::V;
+    /// The first vector of a slice.
+    #[inline(always)]
+    fn read(self, from: &[f32]) -> Self::V {
+        let from = &from[..Self::LANES];
+        // SAFETY: the slice is a vector long.
+        unsafe { self.load(from.as_ptr().cast()) }
+    }
+    /// Writes the first vector of a slice.
+    #[inline(always)]
+    fn write(self, to: &mut [f32], v: Self::V) {
+        let to = &mut to[..Self::LANES];
+        // SAFETY: the slice is a vector long.
+        unsafe { self.store(to.as_mut_ptr(), v) }
+    }
     /// The first `n` cells, 1 to `LANES`, and zeros.
     ///
     /// # Safety
