@@ -1,8 +1,9 @@
 //! Latents out, drawn from the prior.
 
 use clap::Parser;
+use common::backend::Device;
 use common::cli::OutputArgs;
-use common::infer::prior;
+use common::infer::Prior;
 use common::model::Stored;
 use common::stream::{Data, Dtype, Head, Spec, Tensor, Writer};
 use common::{Result, cli};
@@ -42,11 +43,12 @@ fn main() -> ExitCode {
 
 fn run(args: Args) -> Result<()> {
     let stored = Stored::open(&args.model)?;
-    let latent = stored.spec().network.latent();
+    let latent = stored.spec().network.latent;
     let mut head = Head::new();
     head.set_tensor("z", Spec::new(Dtype::F32, &[latent]));
     head.set_tensor("i", Spec::new(Dtype::I64, &[]));
     let model_frame = stored.describe(&mut head, args.embed_model);
+    let mut prior = Prior::new(&stored.file, Device::cpu(1)?)?;
     Writer::create(&args.output, head)?.run(|writer| {
         if let Some(model) = model_frame {
             writer.write(model)?;
@@ -54,7 +56,7 @@ fn run(args: Args) -> Result<()> {
         let number = args.number as usize;
         for first in (0..number).step_by(args.batch) {
             let count = args.batch.min(number - first);
-            let z = prior(latent, args.seed, first, count);
+            let z = prior.draw(args.seed, first, count, None, 1.0)?;
             let i: Array1<i64> = (first..first + count).map(|i| i as i64).collect();
             let data = Data::new([("z", Tensor::from_array(&z)), ("i", Tensor::from_array(&i))]);
             writer.write(data)?;
