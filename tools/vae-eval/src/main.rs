@@ -66,7 +66,8 @@ fn run(args: Args) -> Result<()> {
     let spec = stored.spec();
     if args.k > 0 && !spec.network.is_variational() {
         return Err(Error::Usage(
-            "-k: this model says nothing of how likely an image is: expected a VAE; leave out -k for its squared error".into(),
+            "-k: this model says nothing of how likely an image is: expected a VAE; leave out -k for its squared error"
+                .into(),
         ));
     }
     let mut output = Output::open(args.output.as_deref(), Kind::Text)?;
