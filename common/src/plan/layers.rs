@@ -68,17 +68,15 @@ impl Plan {
     pub fn conv_transposed(&mut self, name: &str, x: Rows, window: Window, act: Act) -> Rows {
         assert!(x.per.is_multiple_of(window.positions()), "{name} sees images of one size");
         let (places, taps) = (x.per / window.positions() * window.places(), window.taps());
-        let cols = self.rows(x.per, window.values());
         let axis = Axis { positions: taps, channels: window.channels };
         let shape = vec![x.width, window.channels, window.size, window.size];
         let layout = Layout { shape, axes: [Axis::PLAIN, axis], in_first: true };
         // PyTorch takes the second dimension of any weight for what goes in.
         let role = Role::Weight { fan_in: window.values(), fan_out: x.width * taps };
         let w = self.parameter(&of(&[name], "weight"), [x.width, window.values()], role, layout);
-        self.ops.push(Op::Linear { y: cols, x, w, b: None, act: Act::Id });
         let b = Some(self.bias(&format!("{name}.bias"), window.channels, window.values()));
         let y = self.rows(places, window.channels);
-        self.ops.push(Op::Col2im { y, x: cols, b, act, window, add: false });
+        self.ops.push(Op::Lay { y, x, w, turned: false, b, act, window, add: false });
         y
     }
     /// Principal components, z = (x - mean) C^T with the tensors `mean` `[D]` and `components` C `[Z, D]`.

@@ -138,8 +138,8 @@ pub enum Op {
     LinearBack { dx: Rows, dy: Rows, w: Param, add: bool },
     /// `y[n, position]` = the values of `x[n]` under the window there, by row, column and channel, 0 outside
     Im2col { y: Rows, x: Rows, window: Window },
-    /// `y[n] = act(b + ` the sum of what each row of `x[n]` lays under its window`)`
-    Col2im { y: Rows, x: Rows, b: Option<Param>, act: Act, window: Window, add: bool },
+    /// `y[n] = act(b + ` the sum of what each row of `x[n]` lays under its window`)`: `x[r] W`, or `x[r] W^T` if turned
+    Lay { y: Rows, x: Rows, w: Param, turned: bool, b: Option<Param>, act: Act, window: Window, add: bool },
     /// The reparameterised draw (Kingma and Welling 2014, eq. 10): `z[r] = mu[n] + exp(logvar[n] / 2) eps[r]`, with
     /// `q = [mu, logvar]` and eps from N(0, I) by (seed, epoch, image, sample, lane)
     Sample { z: Rows, eps: Rows, q: Rows },
@@ -211,7 +211,7 @@ impl Op {
             Gather { y, from, .. } | OneHot { y, from } => (vec![y.buf], vec![from.buf]),
             Concat { y, a, b } => of(&[y], &[a, b]),
             First { y, x, .. } => of(&[y], &[x]),
-            Centre { y, x, .. } | Linear { y, x, .. } | Im2col { y, x, .. } | Col2im { y, x, .. } => of(&[y], &[x]),
+            Centre { y, x, .. } | Linear { y, x, .. } | Im2col { y, x, .. } | Lay { y, x, .. } => of(&[y], &[x]),
             ActBack { dy, y, .. } => of(&[dy], &[y]),
             LinearBack { dx, dy, .. } => of(&[dx], &[dy]),
             Sample { z, eps, q } => of(&[z, eps], &[q]),
@@ -241,6 +241,8 @@ impl Op {
         match self {
             Op::Linear { w, .. } => format!("forward {} x {}", w.inp, w.out),
             Op::LinearBack { w, .. } => format!("input gradient {} x {}", w.inp, w.out),
+            Op::Lay { w, turned: false, .. } => format!("forward {} x {}, laid", w.inp, w.out),
+            Op::Lay { w, .. } => format!("input gradient {} x {}, laid", w.inp, w.out),
             other => {
                 let text = format!("{other:?}");
                 text.split(' ').next().unwrap_or_default().to_lowercase()
@@ -250,7 +252,9 @@ impl Op {
     /// Multiplications and additions of its products, for each image.
     pub fn flops(&self) -> usize {
         match self {
-            Op::Linear { y: rows, w, .. } | Op::LinearBack { dx: rows, w, .. } => 2 * rows.per * w.values(),
+            Op::Linear { y: rows, w, .. } | Op::LinearBack { dx: rows, w, .. } | Op::Lay { x: rows, w, .. } => {
+                2 * rows.per * w.values()
+            }
             _ => 0,
         }
     }

@@ -1,6 +1,6 @@
 //! The training step of a model: its operations forwards, their derivatives backwards, one [`Learn`] for each parameter.
 
-use super::{Act, Buf, Learn, Op, Plan, Program, Rows};
+use super::{Act, Buf, Learn, Op, Plan, Program, Rows, Window};
 
 /// The gradient buffer of each buffer that has one.
 struct Gradients<'a> {
@@ -75,31 +75,43 @@ pub fn training(plan: &mut Plan, forward: &[Op]) -> Program {
                 }
                 weights.push(Learn::Weight { w, x, dy });
                 weights.extend(b.map(|b| Learn::Bias { b, dy }));
-                if !data.contains(&x.buf) {
-                    let (dx, add) = g.toward(x);
-                    rows.push(LinearBack { dx, dy, w, add });
+                match image(forward, x) {
+                    _ if data.contains(&x.buf) => {}
+                    Some((image, window)) => {
+                        let (y, add) = g.toward(image);
+                        rows.push(Lay { y, x: dy, w, turned: true, b: None, act: Act::Id, window, add });
+                    }
+                    None => {
+                        let (dx, add) = g.toward(x);
+                        rows.push(LinearBack { dx, dy, w, add });
+                    }
                 }
             }
-            Im2col { y, x, window } if !data.contains(&x.buf) => {
-                let dy = g.of(y);
-                let (dx, add) = g.toward(x);
-                rows.push(Col2im { y: dx, x: dy, b: None, act: Act::Id, window, add });
-            }
-            Col2im { y, x, b, act, window, .. } => {
+            Lay { y, x, w, b, act, window, .. } => {
                 let dy = g.of(y);
                 if act != Act::Id {
                     rows.push(ActBack { dy, y, act });
                 }
                 weights.extend(b.map(|b| Learn::Bias { b, dy }));
+                let under = g.plan.rows(x.per, window.values());
+                rows.push(Im2col { y: under, x: dy, window });
+                weights.push(Learn::Weight { w, x, dy: under });
                 let (dx, add) = g.toward(x);
-                assert!(!add, "one layer lays these rows under its windows");
-                rows.push(Im2col { y: dx, x: dy, window });
+                rows.push(LinearBack { dx, dy: under, w, add });
             }
             Gather { .. } | OneHot { .. } | Concat { .. } | Im2col { .. } => {}
             _ => unreachable!("{op:?} is no part of an objective"),
         }
     }
     Program::new(rows, weights)
+}
+
+/// The images whose values under a window these rows are.
+fn image(forward: &[Op], rows: Rows) -> Option<(Rows, Window)> {
+    forward.iter().find_map(|op| match *op {
+        Op::Im2col { y, x, window } if y == rows => Some((x, window)),
+        _ => None,
+    })
 }
 
 /// The buffers that follow from the data alone, which need no gradient.

@@ -27,6 +27,7 @@ mod product;
 mod rows;
 mod simd;
 mod team;
+mod turn;
 mod windows;
 mod zeros;
 

@@ -16,6 +16,7 @@
 use super::multiply::{Cells, LINE, Left, Right, Where, multiply};
 use super::panels::Panels;
 use super::simd::Simd;
+use super::turn::transpose;
 use super::zeros::{self, Columns, Lit};
 use crate::plan::Act;
 use std::ops::Range;
@@ -372,35 +373,11 @@ pub(super) fn as_cells(values: &[f32]) -> &[u32] {
 }
 
 #[inline(always)]
-fn as_cells_mut(values: &mut [f32]) -> &mut [u32] {
+pub(super) fn as_cells_mut(values: &mut [f32]) -> &mut [u32] {
     // SAFETY: as above.
     #[allow(unsafe_code)]
     unsafe {
         std::slice::from_raw_parts_mut(values.as_mut_ptr().cast(), values.len())
-    }
-}
-
-/// to[j, i] = from[i, j] for [m, n] cells i, j.
-#[inline(always)]
-fn transpose<S: Simd>(simd: S, to: &mut [u32], to_ld: usize, from: &[u32], from_ld: usize, [m, n]: [usize; 2]) {
-    assert!(m > 0 && n > 0 && to_ld >= m && from_ld >= n);
-    assert!((m - 1) * from_ld + n <= from.len() && (n - 1) * to_ld + m <= to.len());
-    let side = S::LANES;
-    for i in (0..m).step_by(side) {
-        for j in (0..n).step_by(side) {
-            if i + side <= m && j + side <= n {
-                let (to, from) = (&mut to[j * to_ld + i..], &from[i * from_ld + j..]);
-                // SAFETY: the square ends at [i + side, j + side], within both by the assertions.
-                #[allow(unsafe_code)]
-                unsafe {
-                    simd.turn(to.as_mut_ptr(), to_ld, from.as_ptr(), from_ld)
-                }
-            } else {
-                for (i, j) in (i..m.min(i + side)).flat_map(|i| (j..n.min(j + side)).map(move |j| (i, j))) {
-                    to[j * to_ld + i] = from[i * from_ld + j];
-                }
-            }
-        }
     }
 }
 

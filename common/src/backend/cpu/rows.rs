@@ -3,6 +3,7 @@
 use super::multiply::{Cells, Pairs, Singles};
 use super::product::{self, Turned, as_cells};
 use super::simd::{Simd, Work};
+use super::turn::TurnedWeight;
 use super::zeros::{Columns, Lit};
 use super::{bf16, kernels as k, latent, pixels, windows};
 use crate::backend::memory::{Block, Memory};
@@ -18,6 +19,21 @@ pub(super) struct Scratch {
     columns: Columns,
     bits: Vec<u64>,
     zeros: Vec<f32>,
+    laid: Vec<f32>,
+    turned_weight: TurnedWeight,
+}
+
+/// Values of a weight that is turned round rather than all the rows that it is multiplied with.
+const SMALL: usize = 1 << 16;
+/// Values that are laid under windows at a time.
+const LAID: usize = 1 << 16;
+
+/// A bias of nothing.
+#[inline(always)]
+fn zeros<S: Simd>(room: &mut Vec<f32>, width: usize) -> &[f32] {
+    let width = width.next_multiple_of(S::LANES);
+    room.resize(room.len().max(width), 0.0);
+    &room[..width]
 }
 
 /// One operation, compiled for each level.
@@ -86,9 +102,7 @@ impl OnRows<'_, '_> {
                 let cells = along::<S, C>(simd, at.read(x), x.width, &mut scratch.along);
                 let listed = program.gathers(x) && scratch.columns.find(simd, cells, x.width.div_ceil(C::PER));
                 let lit = listed.then_some(&scratch.columns);
-                let width = y.width.next_multiple_of(S::LANES);
-                scratch.zeros.resize(scratch.zeros.len().max(width), 0.0);
-                let b = b.map_or(&scratch.zeros[..width], |b| at.bias(b));
+                let b = b.map_or_else(|| zeros::<S>(&mut scratch.zeros, y.width), |b| at.bias(b));
                 // The product keeps its sums in registers through what is a few instructions.
                 let (within, after) = match act {
                     Act::Id | Act::Relu | Act::LeakyRelu(_) => (act, Act::Id),
@@ -101,24 +115,41 @@ impl OnRows<'_, '_> {
             Op::ActBack { dy, y, act } => k::act_back(at.write(dy), at.read(y), act),
             Op::LinearBack { dx, dy, w, add } => {
                 let cells = along::<S, C>(simd, at.read(dy), dy.width, &mut scratch.along);
-                product::input_gradient::<S, C>(
-                    simd,
-                    at.write(dx),
-                    cells,
-                    at.weight(w, precision),
-                    add,
-                    &mut scratch.turned,
-                )
+                let to = at.write(dx);
+                if dx.per > 1 && !add && w.values() <= SMALL {
+                    let turned = scratch.turned_weight.of::<S, C>(simd, [w.inp, w.out], at.bias(w));
+                    let zeros = zeros::<S>(&mut scratch.zeros, w.inp);
+                    product::forward::<S, C>(simd, to, cells, turned, zeros, Act::Id, None);
+                } else {
+                    let w = at.weight(w, precision);
+                    product::input_gradient::<S, C>(simd, to, cells, w, add, &mut scratch.turned)
+                }
             }
             Op::Im2col { y, x, window } => windows::im2col(at.write(y), at.read(x), &window),
-            Op::Col2im { y, x, b, act, window, add } => {
+            Op::Lay { y, x, w, turned, b, act, window, add } => {
                 let y = at.write(y);
                 match b.map(|b| at.bias(b)) {
                     Some(b) => y.chunks_exact_mut(window.channels).for_each(|y| y.copy_from_slice(&b[..y.len()])),
                     None if !add => y.fill(0.0),
                     None => {}
                 }
-                windows::col2im(y, at.read(x), &window);
+                let cells = along::<S, C>(simd, at.read(x), x.width, &mut scratch.along);
+                let weight = match turned {
+                    true => scratch.turned_weight.of::<S, C>(simd, [w.inp, w.out], at.bias(w)),
+                    false => at.weight(w, precision),
+                };
+                let zeros = zeros::<S>(&mut scratch.zeros, window.values());
+                // What is laid is used at once: a few images of it stay in the cache.
+                let (rows, image) = (window.positions(), window.places() * window.channels);
+                let images = (LAID / (rows * window.values())).max(1);
+                let inner = cells.len() / (y.len() / image * rows);
+                for (y, x) in y.chunks_mut(images * image).zip(cells.chunks(images * rows * inner)) {
+                    let values = x.len() / inner * window.values();
+                    scratch.laid.resize(scratch.laid.len().max(values), 0.0);
+                    let laid = &mut scratch.laid[..values];
+                    product::forward::<S, C>(simd, laid, x, weight, zeros, Act::Id, None);
+                    windows::col2im(y, laid, &window);
+                }
                 k::activate(y, act);
             }
             Op::Sample { z, eps, q } => {

@@ -11,38 +11,41 @@ use crate::plan::Window;
 /// y[position] = the values of x under the window there, 0 outside
 #[inline(always)]
 pub(super) fn im2col(y: &mut [f32], x: &[f32], w: &Window) {
-    let line = w.size * w.channels;
     let images = x.chunks_exact(w.places() * w.channels);
     for (y, x) in y.chunks_exact_mut(w.positions() * w.values()).zip(images) {
-        for (at, to) in y.chunks_exact_mut(line).enumerate() {
-            match Line::at(w, at) {
+        let mut lines = y.chunks_exact_mut(w.size * w.channels);
+        each_line(w, |inside| {
+            let to = lines.next().expect("each line of each window");
+            match inside {
                 None => to.fill(0.0),
                 Some(Line { skip, from, len }) => {
-                    if len < line {
+                    if len < to.len() {
                         to.fill(0.0);
                     }
                     copy(&mut to[skip..][..len], &x[from..][..len]);
                 }
             }
-        }
+        });
     }
 }
 
 /// y = the sum of what each row of x lays under its window; added to y
 #[inline(always)]
 pub(super) fn col2im(y: &mut [f32], x: &[f32], w: &Window) {
-    let line = w.size * w.channels;
     let columns = x.chunks_exact(w.positions() * w.values());
     for (y, x) in y.chunks_exact_mut(w.places() * w.channels).zip(columns) {
-        for (at, from) in x.chunks_exact(line).enumerate() {
-            if let Some(Line { skip, from: to, len }) = Line::at(w, at) {
-                y[to..][..len].iter_mut().zip(&from[skip..][..len]).for_each(|(y, x)| *y += x);
+        let mut lines = x.chunks_exact(w.size * w.channels);
+        each_line(w, |inside| {
+            let from = lines.next().expect("each line of each window");
+            if let Some(Line { skip, from: to, len }) = inside {
+                add(&mut y[to..][..len], &from[skip..][..len]);
             }
-        }
+        });
     }
 }
 
 /// The part of a line of a window that lies inside the image.
+#[derive(Clone, Copy)]
 struct Line {
     /// Values of it that lie before the image.
     skip: usize,
@@ -51,22 +54,31 @@ struct Line {
     len: usize,
 }
 
-impl Line {
-    /// Of line `at` of all windows; none where it lies outside.
-    #[inline(always)]
-    fn at(w: &Window, at: usize) -> Option<Line> {
-        let (position, row) = (at / w.size, at % w.size);
-        let (oy, ox) = (position / w.output[1], position % w.output[1]);
-        let [height, width] = w.input;
-        let y = (oy * w.stride + row).checked_sub(w.pad).filter(|y| *y < height)?;
-        let first = ox * w.stride;
-        let skip = w.pad.saturating_sub(first);
-        let (start, end) = (first + skip - w.pad, (first + w.size).saturating_sub(w.pad).min(width));
-        (start < end).then(|| Line {
-            skip: skip * w.channels,
-            from: (y * width + start) * w.channels,
-            len: (end - start) * w.channels,
-        })
+/// Calls f for each line of each window, with none where it lies outside.
+#[inline(always)]
+fn each_line(w: &Window, mut f: impl FnMut(Option<Line>)) {
+    let ([height, width], [rows, columns]) = (w.input, w.output);
+    for oy in 0..rows {
+        for ox in 0..columns {
+            let left = ox * w.stride;
+            let skip = w.pad.saturating_sub(left);
+            let (start, end) = (left + skip - w.pad, (left + w.size).saturating_sub(w.pad).min(width));
+            let len = end.saturating_sub(start) * w.channels;
+            for row in 0..w.size {
+                let y = (oy * w.stride + row).wrapping_sub(w.pad);
+                let inside = y < height && len > 0;
+                f(inside.then(|| Line { skip: skip * w.channels, from: (y * width + start) * w.channels, len }));
+            }
+        }
+    }
+}
+
+/// y += x
+#[inline(always)]
+fn add(y: &mut [f32], x: &[f32]) {
+    match (<&mut [f32; 5]>::try_from(&mut *y), <&[f32; 5]>::try_from(x)) {
+        (Ok(y), Ok(x)) => (0..5).for_each(|i| y[i] += x[i]),
+        _ => y.iter_mut().zip(x).for_each(|(y, x)| *y += x),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::super::bf16;
 use super::super::multiply::{Pairs, Singles};
 use super::super::simd::{Level, Work};
+use super::super::turn::TurnedWeight;
 use super::*;
 
 /// The three products of a layer of one shape, each against its formula in f64.
@@ -93,6 +94,14 @@ fn check<S: Simd, C: Cells>(simd: S, [rows, inp, out]: [usize; 3], x: &[f32]) {
             let expected = sum(out, &|o| dy[r * out + o] * w[i * out + o]);
             near("input gradient", dx[r * inp + i], expected + add as u8 as f64, out);
         }
+    }
+    let mut turned = TurnedWeight::default();
+    let (zeros, mut again) = (vec![0.0; inp.next_multiple_of(S::LANES)], vec![f32::NAN; rows * inp]);
+    let weight = turned.of::<S, C>(simd, [inp, out], &packed);
+    forward::<S, C>(simd, &mut again, &dy_along, weight, &zeros, Act::Id, None);
+    for (i, (a, b)) in again.iter().zip(&dx).enumerate() {
+        near("input gradient, the weight turned", *a, *b as f64, out);
+        assert!(C::PER > 1 || a.to_bits() == b.to_bits(), "input gradient, the weight turned: the same bits at {i}");
     }
 
     let block = 8; // rows of cells
