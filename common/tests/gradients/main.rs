@@ -170,7 +170,9 @@ fn the_gradient_is_right_with_every_activation() {
 
 #[test]
 fn the_gradient_of_gaussian_pixels_is_right() {
-    for likelihood in [Likelihood::gaussian(0.7071), Likelihood::gaussian(0.2), Likelihood::gaussian_learned()] {
+    for likelihood in
+        [Likelihood::gaussian(Likelihood::SIGMA), Likelihood::gaussian(0.2), Likelihood::gaussian_learned()]
+    {
         check(Case { objective: Objective::new(likelihood), ..mlp() });
         let objective = Objective { samples: 2, ..Objective::new(likelihood) };
         check(Case { objective, at: 4, ..conv([5, 6]) });
