@@ -1,39 +1,71 @@
-//! Latents out, drawn from the prior.
+//! Latents out: drawn from the prior, on a plane, or along paths between and through points.
+
+mod interpolate;
+mod latents;
+mod manifold;
+mod model;
+mod paths;
+mod points;
+mod prior;
+mod traverse;
 
 use clap::Parser;
-use common::cli::OutputArgs;
-use common::infer::prior;
-use common::model::Stored;
-use common::stream::{Data, Dtype, Head, Spec, Tensor, Writer};
+use common::cli::{InputArgs, OutputArgs};
+use common::stream::{Head, Reader, Writer};
 use common::{Result, cli};
-use ndarray::Array1;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Draw latents from the prior of a model, N(0, I)
+use crate::latents::{Frames, Latents};
+use crate::manifold::{Grid, Manifold};
+use crate::paths::{PathArgs, Paths};
+use crate::points::Points;
+use crate::prior::{Draws, Prior};
+
+/// Make latents: draws from the prior of a model, a plane, or paths between and through points
 ///
-/// Reads nothing. Writes a stream of latents `z` [N, Z] and their numbers `i` [N]; vae-decode makes images of them.
-/// Memory is one frame, however many draws.
+/// Reads nothing, except for --interpolate, and for --traverse of a FILE: latents `z` [N, Z] as a stream, .npy or newline
+/// JSON such as {"z":[0.5,-1]}. Writes a stream of latents `z` [N, Z], their numbers `i` [N], and the labels `y` of the
+/// points that paths start from, where these have any; vae-decode makes images of them. Memory is a frame of what is read
+/// and a frame of what is written, however many.
 #[derive(Parser)]
-#[command(version, after_help = "Example: vae-sample -m model.bin -n 64 | vae-decode | grid-png > samples.png")]
+#[command(version, after_help = EXAMPLES)]
 struct Args {
+    /// The points of paths: a stream, .npy or newline JSON; standard input if -, and for --interpolate if absent
+    #[arg(value_name = "FILE", requires = "path", conflicts_with_all = ["Draws", "manifold"])]
+    file: Option<PathBuf>,
     #[command(flatten)]
     output: OutputArgs,
-    /// The model, made by vae-train
-    #[arg(short, long, value_name = "FILE")]
-    model: PathBuf,
-    /// How many draws
-    #[arg(short = 'n', long = "number", value_name = "N", default_value_t = 64)]
-    number: u32,
-    /// Key of the draws; draw i is the same for any N
-    #[arg(long, default_value_t = 0)]
-    seed: u32,
-    /// Draws in a frame
+    /// The model, made by vae-train; not needed where points are read that name theirs
+    #[arg(short, long, value_name = "FILE", required_unless_present_any = ["interpolate", "file"])]
+    model: Option<PathBuf>,
+    /// Latents in a frame
     #[arg(long, value_name = "N", default_value_t = common::stream::BATCH, value_parser = cli::batch)]
     batch: usize,
     /// Send the model inside the stream, for a vae-decode on another machine
     #[arg(long)]
     embed_model: bool,
+    #[command(flatten)]
+    draws: Draws,
+    /// A grid over 2 latent dimensions, N for NxN: in each the quantiles of N(0, 1) at (i + 0.5) / N, the first growing from
+    /// left to right, the second from bottom to top
+    #[arg(long, value_name = "ROWSxCOLUMNS", conflicts_with_all = ["Draws", "path"], help_heading = "Plane")]
+    manifold: Option<Grid>,
+    #[command(flatten)]
+    paths: PathArgs,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  vae-sample -m model.bin -n 64 | vae-decode | grid-png > samples.png
+  vae-sample -m 2d.bin --manifold 20 | vae-decode | grid-png --nrow 20 --padding 0 --max 0 > p.png
+  vae-encode -m model.bin digits.vae | vae-sample --interpolate spherical -o between.vae
+  vae-sample -m model.bin --traverse all | vae-decode | grid-png --nrow 10 --max 0 > dimensions.png";
+
+/// What there is to do.
+enum Plan {
+    Make(Box<dyn Latents>),
+    Follow(Paths, Box<Reader>),
 }
 
 fn main() -> ExitCode {
@@ -41,24 +73,38 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Result<()> {
-    let stored = Stored::open(&args.model)?;
-    let latent = stored.spec().network.latent();
-    let mut head = Head::new();
-    head.set_tensor("z", Spec::new(Dtype::F32, &[latent]));
-    head.set_tensor("i", Spec::new(Dtype::I64, &[]));
-    let model_frame = stored.describe(&mut head, args.embed_model);
+    let mut input = args.input().map(|input| points::open(&input)).transpose()?;
+    let mut head = input.as_ref().map_or_else(Head::new, |reader| reader.head().clone());
+    let model = model::find(input.as_mut(), args.model.as_deref(), &mut head, args.embed_model)?;
+    let plan = args.plan(input, model.latent)?;
+    latents::describe(&mut head, model.latent);
     Writer::create(&args.output, head)?.run(|writer| {
-        if let Some(model) = model_frame {
-            writer.write(model)?;
+        let mut frames = Frames::new(writer, args.batch);
+        if let Some(model) = model.frame {
+            frames.pass_on(model.into())?;
         }
-        let number = args.number as usize;
-        for first in (0..number).step_by(args.batch) {
-            let count = args.batch.min(number - first);
-            let z = prior(latent, args.seed, first, count);
-            let i: Array1<i64> = (first..first + count).map(|i| i as i64).collect();
-            let data = Data::new([("z", Tensor::from_array(&z)), ("i", Tensor::from_array(&i))]);
-            writer.write(data)?;
+        match plan {
+            Plan::Make(latents) => frames.write(&*latents),
+            Plan::Follow(paths, input) => paths.follow(*input, &mut frames),
         }
-        Ok(())
     })
+}
+
+impl Args {
+    /// Standard input is read only where it is asked for: this may run in a loop that reads it.
+    fn input(&self) -> Option<InputArgs> {
+        (self.file.is_some() || self.paths.need_points()).then(|| InputArgs { file: self.file.clone() })
+    }
+
+    fn plan(&self, input: Option<Reader>, latent: usize) -> Result<Plan> {
+        Ok(match (self.paths.paths(latent)?, input, self.manifold) {
+            (Some(paths), Some(input), _) => {
+                points::check(input.head(), latent)?;
+                Plan::Follow(paths, Box::new(input))
+            }
+            (Some(mut paths), None, _) => Plan::Make(paths.of(Points::origin(latent))?),
+            (None, _, Some(grid)) => Plan::Make(Box::new(Manifold::new(grid, latent)?)),
+            (None, _, None) => Plan::Make(Box::new(Prior::new(self.draws, latent))),
+        })
+    }
 }
