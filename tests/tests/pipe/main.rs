@@ -19,6 +19,7 @@ mod previews;
 mod readme;
 mod refused;
 mod resume;
+mod sampling;
 mod signals;
 mod training;
 mod upstream;
