@@ -1,4 +1,4 @@
-//! Images with the index of each in its source, held as they came: bytes stay bytes.
+//! Images with the index of each in its source, and labels where they are asked for, held as they came: bytes stay bytes.
 
 use crate::backend::Backend;
 use crate::images::Pixels;
@@ -13,14 +13,21 @@ use sha2::{Digest, Sha256};
 pub struct Dataset {
     pixels: Pixels,
     ids: Vec<u32>,
+    labels: Option<Vec<u8>>,
 }
 
 impl Dataset {
     /// Pixels `[N, H, W]`, and the index of each image in its source, which keys its noise.
     pub fn new(pixels: Pixels, ids: Vec<u32>) -> Dataset {
-        let data = Dataset { pixels, ids };
+        let data = Dataset { pixels, ids, labels: None };
         assert_eq!(data.shape()[0], data.ids.len(), "an index for each image");
         data
+    }
+
+    /// The same with a label for each image.
+    pub fn labelled(self, labels: Vec<u8>) -> Dataset {
+        assert_eq!(labels.len(), self.ids.len(), "a label for each image");
+        Dataset { labels: Some(labels), ..self }
     }
 
     /// The images `tensor` of a frame; `first` is the index of its first item where the frame has no `i`.
@@ -33,12 +40,12 @@ impl Dataset {
         Ok(Dataset::new(pixels, ids(data, first)?))
     }
 
-    /// All images of the main group of a stream.
+    /// All images of the main group of a stream, and with `classes` their labels `y`.
     ///
     /// # Errors
-    /// No image at all, or images that differ in size.
-    pub fn read(reader: &mut Reader, tensor: &str) -> Result<Dataset> {
-        let (mut bytes, mut floats, mut all, mut size) = (vec![], vec![], vec![], None);
+    /// No image at all, images that differ in size; no labels, or one that is no class.
+    pub fn read(reader: &mut Reader, tensor: &str, classes: Option<usize>) -> Result<Dataset> {
+        let (mut bytes, mut floats, mut all, mut labels, mut size) = (vec![], vec![], vec![], vec![], None);
         while let Some(frame) = reader.next_frame()? {
             let Frame::Data(data) = frame else { continue };
             if !data.is_main() {
@@ -49,6 +56,9 @@ impl Dataset {
             match part.part(0, part.items()) {
                 Part::Bytes(values) => bytes.extend_from_slice(values),
                 Part::Floats(values) => floats.extend_from_slice(values),
+            }
+            if let Some(classes) = classes {
+                labels.extend(self::labels(&data, classes, all.len())?);
             }
             all.extend_from_slice(&part.ids);
         }
@@ -68,7 +78,8 @@ impl Dataset {
         } else {
             Pixels::F32(Array3::from_shape_vec(shape, floats).expect(FIT))
         };
-        Ok(Dataset::new(pixels, all))
+        let data = Dataset::new(pixels, all);
+        Ok(if classes.is_some() { data.labelled(labels) } else { data })
     }
 
     fn shape(&self) -> &[usize] {
@@ -88,6 +99,10 @@ impl Dataset {
     /// The index of each image in its source.
     pub fn ids(&self) -> &[u32] {
         &self.ids
+    }
+    /// The label of each image, where labels were asked for.
+    pub fn labels(&self) -> Option<&[u8]> {
+        self.labels.as_deref()
     }
     /// The type of the pixels.
     pub fn cell(&self) -> Cell {
@@ -117,10 +132,27 @@ impl Dataset {
             Pixels::U8(a) => Pixels::U8(a.slice(rows).to_owned()),
             Pixels::F32(a) => Pixels::F32(a.slice(rows).to_owned()),
         };
-        Dataset::new(pixels, self.ids[range].to_vec())
+        let labels = self.labels.as_ref().map(|labels| labels[range.clone()].to_vec());
+        Dataset { pixels, ids: self.ids[range].to_vec(), labels }
     }
 
-    /// SHA-256 of dtype, shape, indices (u32) and pixels, little endian, in hexadecimal digits: of all that training sees.
+    /// The mean of each pixel over the images, `[D]`, in [0, 1].
+    pub fn mean_pixels(&self) -> Vec<f64> {
+        let pixels = self.image().iter().product();
+        let mut sums = vec![0.0f64; pixels];
+        match self.part(0, self.items()) {
+            Part::Bytes(all) => {
+                all.chunks_exact(pixels).for_each(|x| sums.iter_mut().zip(x).for_each(|(s, x)| *s += *x as f64 / 255.0))
+            }
+            Part::Floats(all) => {
+                all.chunks_exact(pixels).for_each(|x| sums.iter_mut().zip(x).for_each(|(s, x)| *s += *x as f64))
+            }
+        }
+        sums.into_iter().map(|sum| sum / self.items() as f64).collect()
+    }
+
+    /// SHA-256 of dtype, shape, indices (u32), pixels and, if there are some, labels, little endian, in hexadecimal digits: of
+    /// all that training sees.
     pub fn sha256(&self) -> String {
         let mut hash = Sha256::new();
         let dtype = match self.cell() {
@@ -132,6 +164,9 @@ impl Dataset {
         match self.part(0, self.items()) {
             Part::Bytes(bytes) => hash.update(bytes),
             Part::Floats(values) => values.iter().for_each(|v| hash.update(v.to_le_bytes())),
+        }
+        if let Some(labels) = &self.labels {
+            hash.update(labels);
         }
         crate::model::hex(&hash.finalize())
     }
@@ -148,7 +183,7 @@ impl Dataset {
     }
 
     /// # Errors
-    /// A pixel outside [0, 1], which no Bernoulli variable can have as its mean.
+    /// A pixel outside [0, 1], where the means of a decoder lie, and those of Bernoulli variables.
     pub fn expect_unit_range(&self) -> Result<()> {
         let Pixels::F32(pixels) = &self.pixels else { return Ok(()) };
         match pixels.indexed_iter().find(|(_, v)| !(0.0..=1.0).contains(*v)) {
@@ -161,8 +196,11 @@ impl Dataset {
         }
     }
 
-    /// Hands all pixels to a device.
-    pub(crate) fn upload(self, backend: &mut dyn Backend, to: Table) -> Result<Vec<u32>> {
+    /// Hands all pixels, and where they are wanted labels, to a device. Gives the index of each image.
+    pub(crate) fn upload(self, backend: &mut dyn Backend, to: Table, labels: Option<Table>) -> Result<Vec<u32>> {
+        if let Some(table) = labels {
+            backend.upload_bytes(table.buf, self.labels.expect("labels were asked for"))?;
+        }
         match self.pixels {
             Pixels::U8(a) => backend.upload_bytes(to.buf, a.into_raw_vec_and_offset().0)?,
             Pixels::F32(a) => backend.upload(to.buf, &a.into_raw_vec_and_offset().0)?,
@@ -185,6 +223,32 @@ pub fn ids(data: &Data, first: usize) -> Result<Vec<u32>> {
         )));
     }
     Ok(data.i64("i")?.into_iter().map(|i| i as u32).collect())
+}
+
+/// The label `y` of each item of a frame; `first` is what messages call the first item.
+///
+/// # Errors
+/// No labels, or one that is not a class from 0 to `classes` - 1.
+pub fn labels(data: &Data, classes: usize, first: usize) -> Result<Vec<u8>> {
+    let Some(tensor) = data.get("y") else {
+        return Err(Error::Data(format!(
+            "there are no labels: expected a tensor y, one of {classes} classes for each item, since the model is \
+             conditional; mnist-dump writes them, and vae-cat x=images.npy y=labels.npy joins yours"
+        )));
+    };
+    if tensor.shape() != [data.items()] {
+        let (shape, items) = (tensor.shape(), data.items());
+        return Err(Error::Data(format!("tensor y has shape {shape:?}: expected [{items}], a label for each item")));
+    }
+    let label = |(n, y): (usize, i64)| match usize::try_from(y) {
+        Ok(label) if label < classes => Ok(label as u8),
+        _ => Err(Error::Data(format!(
+            "the label of item {} is {y}: expected 0 to {}, one of {classes} classes",
+            first + n,
+            classes - 1
+        ))),
+    };
+    data.i64("y")?.into_iter().enumerate().map(label).collect()
 }
 
 /// Pixels of some images.

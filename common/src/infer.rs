@@ -1,10 +1,11 @@
-//! Encoding and decoding with a finished model, frame by frame.
+//! Encoding, decoding and drawing with a finished model, frame by frame.
 //!
 //! What comes out for an image does not depend on the images beside it: each row of a product is a running sum of its own,
 //! in an order that depends on the network alone.
 
 use crate::backend::{Backend, Device, Precision, Visit};
 use crate::dataset::{Dataset, Part};
+use crate::math::exp;
 use crate::model::Trained;
 use crate::network;
 use crate::parameters;
@@ -18,10 +19,10 @@ const BATCH: usize = 256;
 
 /// What an encoder says of N images, each `[N, Z]`.
 pub struct Latents {
-    /// The means of q(z given x).
+    /// The means of q(z given x), or the code of an autoencoder.
     pub mu: Array2<f32>,
-    /// The logarithms of its variances.
-    pub logvar: Array2<f32>,
+    /// The logarithms of its variances; a code that is a point has none.
+    pub logvar: Option<Array2<f32>>,
     /// One draw from it, where draws are asked for.
     pub z: Option<Array2<f32>>,
 }
@@ -30,19 +31,30 @@ pub struct Latents {
 struct Engine {
     backend: Box<dyn Backend>,
     program: Program,
+    /// The labels of the batch, in a conditional model.
+    labels: Option<Table>,
 }
 
 impl Engine {
-    fn new(model: &impl Trained, plan: &Plan, program: Program, seed: u32, device: Device) -> Result<Engine> {
+    fn new(model: &impl Trained, plan: &mut Plan, labels: Option<Table>, seed: u32, device: Device) -> Result<Engine> {
         parameters::check(plan, model, false)?;
+        let program = Program::new(plan.take(), vec![]);
         let mut backend = device.open(plan, Precision::Fp32)?;
         parameters::upload(&mut *backend, plan, model, false)?;
         backend.state().seed = seed;
-        Ok(Engine { backend, program })
+        Ok(Engine { backend, program, labels })
     }
-    fn run(&mut self, images: usize) -> Result<()> {
+    /// Runs the program on images with these indices, and labels where the model is conditional.
+    fn run(&mut self, ids: impl Iterator<Item = u32>, labels: Option<&[u8]>) -> Result<()> {
+        let order: Vec<Visit> = ids.enumerate().map(|(k, id)| Visit { row: k as u32, id }).collect();
+        if let Some(table) = self.labels {
+            let mut labels = labels.expect("a conditional model is given labels").to_vec();
+            labels.resize(BATCH, 0);
+            self.backend.upload_bytes(table.buf, labels)?;
+        }
+        self.backend.upload_order(&order)?;
         let state = self.backend.state();
-        (state.at, state.items) = (0, images);
+        (state.at, state.items) = (0, order.len());
         self.backend.run(&self.program, 1)
     }
     /// The first rows of a buffer with one row for each image, as many as fill these.
@@ -51,33 +63,48 @@ impl Engine {
     }
 }
 
+/// The labels of a batch, `[N, K]`, and the table that they come from, in a conditional model.
+fn labels(plan: &mut Plan, model: &impl Trained) -> Option<(Table, Rows)> {
+    let classes = model.spec().network.classes()?;
+    let table = plan.table(BATCH, 1, Cell::Byte);
+    Some((table, plan.one_hot(table, classes)))
+}
+
 /// The encoder of a model.
 pub struct Encoder {
     engine: Engine,
     images: Table,
-    q: Rows,
+    code: Rows,
     z: Option<Rows>,
     size: [usize; 2],
+    latent: usize,
 }
 
 impl Encoder {
     /// For images of this type; `sample`: draw z with the noise of this seed.
     ///
     /// # Errors
-    /// A model without the tensors of its network.
+    /// A model without the tensors of its network; draws from a code that is a point.
     pub fn new(model: &impl Trained, cell: Cell, sample: Option<u32>, device: Device) -> Result<Encoder> {
-        let network = &model.spec().network;
+        let (network, data) = (&model.spec().network, &model.spec().data);
+        if sample.is_some() && !network.is_variational() {
+            return Err(Error::Usage(
+                "the code of this model is a point, from which nothing is drawn: expected a VAE; leave out --sample"
+                    .into(),
+            ));
+        }
         let mut plan = Plan::new(BATCH);
         let images = plan.table(BATCH, network.pixels(), cell);
-        let x = network::images(&mut plan, images);
-        let q = network::encoder(&mut plan, network, x);
-        let z = sample.map(|_| plan.sample(q, 1).0);
-        let program = Program::new(plan.take(), vec![]);
-        let engine = Engine::new(model, &plan, program, sample.unwrap_or(0), device)?;
-        Ok(Encoder { engine, images, q, z, size: network.image() })
+        let (labels, y) = labels(&mut plan, model).unzip();
+        let x = network::images(&mut plan, data, images);
+        let seen = network::seen(&mut plan, data, images, x);
+        let code = network::encoder(&mut plan, network, seen, y);
+        let z = sample.map(|_| plan.sample(code, 1).0);
+        let engine = Engine::new(model, &mut plan, labels, sample.unwrap_or(0), device)?;
+        Ok(Encoder { engine, images, code, z, size: network.image, latent: network.latent })
     }
 
-    /// Encodes N images; `ids` of the data key their noise.
+    /// Encodes N images; `ids` of the data key their noise. A conditional model needs labels.
     ///
     /// # Errors
     /// Images of another size or type than the model's, or with pixels outside [0, 1].
@@ -89,14 +116,12 @@ impl Encoder {
                 "the images change their dtype in the middle of the stream; expected one dtype".into(),
             ));
         }
-        let (n, latent) = (data.items(), self.q.width / 2);
-        let mut q = Array2::zeros([n, 2 * latent]);
+        let (n, latent) = (data.items(), self.latent);
+        let mut code = Array2::zeros([n, self.code.width]);
         let mut z = self.z.map(|_| Array2::zeros([n, latent]));
         for first in (0..n).step_by(BATCH) {
-            let count = BATCH.min(n - first);
-            let order: Vec<Visit> = (0..count).map(|k| Visit { row: k as u32, id: data.ids()[first + k] }).collect();
-            self.engine.backend.upload_order(&order)?;
-            match data.part(first, count) {
+            let range = first..(first + BATCH).min(n);
+            match data.part(first, range.len()) {
                 Part::Floats(values) => self.engine.backend.upload(self.images.buf, values)?,
                 Part::Bytes(values) => {
                     let mut batch = values.to_vec();
@@ -104,14 +129,18 @@ impl Encoder {
                     self.engine.backend.upload_bytes(self.images.buf, batch)?;
                 }
             }
-            self.engine.run(count)?;
-            self.engine.rows(self.q, q.slice_mut(s![first..first + count, ..]))?;
+            let labels = data.labels().map(|labels| &labels[range.clone()]);
+            self.engine.run(data.ids()[range.clone()].iter().copied(), labels)?;
+            self.engine.rows(self.code, code.slice_mut(s![range.clone(), ..]))?;
             if let (Some(z), Some(from)) = (&mut z, self.z) {
-                self.engine.rows(from, z.slice_mut(s![first..first + count, ..]))?;
+                self.engine.rows(from, z.slice_mut(s![range, ..]))?;
             }
         }
-        let (mu, logvar) = q.view().split_at(Axis(1), latent);
-        Ok(Latents { mu: mu.to_owned(), logvar: logvar.to_owned(), z })
+        if self.code.width == latent {
+            return Ok(Latents { mu: code, logvar: None, z });
+        }
+        let (mu, logvar) = code.view().split_at(Axis(1), latent);
+        Ok(Latents { mu: mu.to_owned(), logvar: Some(logvar.to_owned()), z })
     }
 }
 
@@ -126,20 +155,21 @@ impl Decoder {
     /// # Errors
     /// A model without the tensors of its network.
     pub fn new(model: &impl Trained, device: Device) -> Result<Decoder> {
-        let network = &model.spec().network;
+        let spec = model.spec();
         let mut plan = Plan::new(BATCH);
-        let z = plan.rows(1, network.latent());
-        let logits = network::decoder(&mut plan, network, z);
-        let x_hat = network::means(&mut plan, &model.spec().objective, logits);
-        let program = Program::new(plan.take(), vec![]);
-        Ok(Decoder { engine: Engine::new(model, &plan, program, 0, device)?, z, x_hat })
+        let z = plan.rows(1, spec.network.latent);
+        let (labels, y) = labels(&mut plan, model).unzip();
+        let v = network::decoder(&mut plan, &spec.network, &spec.objective, z, y);
+        let x_hat = network::means(&mut plan, &spec.network, v);
+        Ok(Decoder { engine: Engine::new(model, &mut plan, labels, 0, device)?, z, x_hat })
     }
 
-    /// z `[N, Z]` to the means of pixels, `[N, D]`; `first` is what messages call the first item.
+    /// z `[N, Z]`, and in a conditional model N labels, to the means of pixels, `[N, D]`; `first` is what messages call the
+    /// first item.
     ///
     /// # Errors
     /// Latents of another width than the model's, or that are not finite.
-    pub fn decode(&mut self, z: ArrayView2<f32>, first: usize) -> Result<Array2<f32>> {
+    pub fn decode(&mut self, z: ArrayView2<f32>, labels: Option<&[u8]>, first: usize) -> Result<Array2<f32>> {
         let (n, width) = z.dim();
         if width != self.z.width {
             let latent = self.z.width;
@@ -153,20 +183,68 @@ impl Decoder {
         let z = z.as_slice().expect("standard layout");
         let mut x_hat = Array2::zeros([n, self.x_hat.width]);
         for first in (0..n).step_by(BATCH) {
-            let count = BATCH.min(n - first);
-            self.engine.backend.upload(self.z.buf, &z[first * width..(first + count) * width])?;
-            self.engine.run(count)?;
-            self.engine.rows(self.x_hat, x_hat.slice_mut(s![first..first + count, ..]))?;
+            let range = first..(first + BATCH).min(n);
+            self.engine.backend.upload(self.z.buf, &z[first * width..range.end * width])?;
+            self.engine.run(0..range.len() as u32, labels.map(|labels| &labels[range.clone()]))?;
+            self.engine.rows(self.x_hat, x_hat.slice_mut(s![range, ..]))?;
         }
         Ok(x_hat)
     }
 }
 
-/// Draws `first` to `first + count` from the prior N(0, I): z `[count, Z]`. Draw i of a seed is the same in any batch.
-pub fn prior(latent: usize, seed: u32, first: usize, count: usize) -> Array2<f32> {
-    let mut z = Array2::zeros([count, latent]);
-    for (k, row) in z.as_slice_mut().expect("a new array is contiguous").chunks_exact_mut(latent).enumerate() {
-        normals(row, seed, Purpose::Prior, [0, (first + k) as u32, 0]);
+/// The prior of a model: p(z given y) where that is learned, else N(0, I).
+pub struct Prior {
+    learned: Option<(Engine, Rows)>,
+    latent: usize,
+}
+
+impl Prior {
+    /// # Errors
+    /// A model without the tensors of its network; one that has no prior.
+    pub fn new(model: &impl Trained, device: Device) -> Result<Prior> {
+        let network = &model.spec().network;
+        if !network.is_variational() {
+            return Err(Error::Usage(
+                "this model has no prior to draw from: expected a VAE; latents of images come from vae-encode".into(),
+            ));
+        }
+        let mut plan = Plan::new(BATCH);
+        let (labels, y) = labels(&mut plan, model).unzip();
+        let learned = match network::prior(&mut plan, network, y) {
+            Some(p) => Some((Engine::new(model, &mut plan, labels, 0, device)?, p)),
+            None => None,
+        };
+        Ok(Prior { learned, latent: network.latent })
     }
-    z
+
+    /// Draws `first` to `first + count`: z `[count, Z]`, its noise scaled by the temperature. Draw i of a seed is the same in
+    /// any batch. A learned prior needs labels.
+    ///
+    /// # Errors
+    /// Those of the device.
+    pub fn draw(
+        &mut self,
+        seed: u32,
+        first: usize,
+        count: usize,
+        labels: Option<&[u8]>,
+        temperature: f32,
+    ) -> Result<Array2<f32>> {
+        let mut z = Array2::zeros([count, self.latent]);
+        for (k, mut row) in z.rows_mut().into_iter().enumerate() {
+            let row = row.as_slice_mut().expect("a row of a new array is contiguous");
+            normals(row, seed, Purpose::Prior, [0, (first + k) as u32, 0]);
+        }
+        z *= temperature;
+        let Some((engine, p)) = &mut self.learned else { return Ok(z) };
+        let mut priors = Array2::zeros([count, p.width]);
+        for first in (0..count).step_by(BATCH) {
+            let range = first..(first + BATCH).min(count);
+            engine.run(0..range.len() as u32, labels.map(|labels| &labels[range.clone()]))?;
+            engine.rows(*p, priors.slice_mut(s![range, ..]))?;
+        }
+        let (mu, logvar) = priors.view().split_at(Axis(1), self.latent);
+        ndarray::Zip::from(&mut z).and(mu).and(logvar).for_each(|z, mu, logvar| *z = mu + exp(0.5 * logvar) * *z);
+        Ok(z)
+    }
 }

@@ -59,6 +59,19 @@ pub fn bernoulli(l: f32, t: f32) -> (f32, f32) {
     (loss, if l < 0.0 { e * inverse } else { inverse })
 }
 
+/// tanh(x), to 3e-7.
+#[inline(always)]
+pub fn tanh(x: f32) -> f32 {
+    let e = exp(-2.0 * x.abs());
+    ((1.0 - e) / (1.0 + e)).copysign(x)
+}
+
+/// ln(1 + exp(x)).
+#[inline(always)]
+pub fn softplus(x: f32) -> f32 {
+    bernoulli(x, 0.0).0
+}
+
 /// Horner's rule, the highest power first.
 #[inline(always)]
 fn polynomial<const N: usize>(x: f32, coefficients: [f32; N]) -> f32 {
@@ -78,6 +91,16 @@ pub fn sum2(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
     }
     for ((lane, a), b) in lanes.iter_mut().zip(a_rest).zip(b_rest) {
         *lane += f(*a, *b);
+    }
+    tree(lanes)
+}
+
+/// The sum of `f(i)` for i below n, in the order of [`sum2`].
+#[inline(always)]
+pub fn sum(n: usize, mut f: impl FnMut(usize) -> f32) -> f32 {
+    let mut lanes = [0.0f32; 16];
+    for i in 0..n {
+        lanes[i % 16] += f(i);
     }
     tree(lanes)
 }
@@ -165,6 +188,16 @@ mod tests {
     }
 
     #[test]
+    fn tanh_and_softplus_agree_with_the_standard_library() {
+        for i in -3000..=3000 {
+            let x = i as f32 / 100.0;
+            assert!((tanh(x) as f64 - (x as f64).tanh()).abs() < 3e-7, "tanh({x}) = {}", tanh(x));
+            let expected = (x as f64).max(0.0) + (-(x as f64).abs()).exp().ln_1p();
+            assert!(relative(softplus(x), expected) < 5e-7, "softplus({x}) = {}", softplus(x));
+        }
+    }
+
+    #[test]
     fn bernoulli_is_finite_and_right_at_every_logit() {
         for l in [-1e30f32, -200.0, -20.0, -1.0, -1e-8, 0.0, 0.3, 5.0, 88.0, 1e4] {
             for t in [0.0f32, 0.25, 1.0] {
@@ -182,6 +215,7 @@ mod tests {
         let ones = vec![1.0; 100];
         for n in [0, 1, 15, 16, 17, 100] {
             assert_eq!(sum2(&ones[..n], &ones[..n], |a, b| a + b), 2.0 * n as f32);
+            assert_eq!(sum(n, |i| 2.0 * ones[i]), 2.0 * n as f32);
             let mut a = ones[..n].to_vec();
             assert_eq!(sum_and_map(&mut a, &ones[..n], |a, b| (a + b, a - 2.0 * b)), 2.0 * n as f32);
             assert_eq!(a, vec![-1.0; n]);

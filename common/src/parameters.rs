@@ -1,9 +1,9 @@
-//! Between the state dict of a file, `[out, in]` under PyTorch's names, and the parameters of a plan, `[in, out]`, some of
+//! Between the state dict of a file, under PyTorch's names and shapes, and the parameters of a plan, `[in, out]`, some of
 //! which hold several tensors side by side.
 
 use crate::backend::Backend;
-use crate::model::{StateDict, Tensors, Weight};
-use crate::plan::{Buf, Param, Parameter, Plan};
+use crate::model::{Init, StateDict, Tensors, Weight};
+use crate::plan::{Buf, Param, Plan, Role};
 use crate::rng::{Purpose, draw4};
 use crate::{Error, Result};
 
@@ -24,32 +24,29 @@ fn views(moments: bool) -> &'static [View<'static>] {
     if moments { &VIEWS } else { &VIEWS[..1] }
 }
 
-/// The shape of each tensor of a parameter in the state dict.
-fn shape(p: &Parameter) -> Vec<usize> {
-    let out = p.param.out / p.names.len();
-    if p.bias { vec![out] } else { vec![out, p.param.inp] }
-}
-
 /// The tensors of the state dict, in the order of the network: name and shape.
 pub fn shapes(plan: &Plan) -> Vec<(String, Vec<usize>)> {
-    plan.params().iter().flat_map(|p| p.names.iter().map(move |name| (name.clone(), shape(p)))).collect()
+    plan.params().iter().flat_map(|p| p.names.iter().map(|name| (name.clone(), p.layout.shape.clone()))).collect()
 }
 
-/// The state dict that training starts from: uniform in ±1/sqrt(fan_in), weights and biases, as PyTorch's `nn.Linear`.
-/// Value k of the t-th tensor is a draw of its own.
-pub fn initial(plan: &Plan, seed: u32) -> StateDict {
+/// The state dict that training starts from. Value k of the t-th tensor is a draw of its own.
+pub fn initial(plan: &Plan, seed: u32, init: Init) -> StateDict {
     let mut dict = StateDict::new();
     for p in plan.params() {
-        let shape = shape(p);
-        let bound = (p.fan_in as f64).powf(-0.5);
+        let bound = match (init, p.role) {
+            (Init::Pytorch, Role::Weight { fan_in, .. } | Role::Bias { fan_in }) => (fan_in as f64).powf(-0.5),
+            (Init::Glorot, Role::Weight { fan_in, fan_out }) => (6.0 / (fan_in + fan_out) as f64).sqrt(),
+            (Init::Glorot, Role::Bias { .. }) => 0.0,
+        };
         for name in &p.names {
             let tensor = dict.len() as u32;
             let draw = |k: usize| {
                 let unit = draw4(seed, Purpose::Weights, [(k / 4) as u32, tensor, 0, 0])[k % 4] >> 8;
                 ((unit as f64 / (1u32 << 23) as f64 - 1.0) * bound) as f32
             };
+            let shape = p.layout.shape.clone();
             let values = (0..shape.iter().product()).map(draw).collect();
-            dict.insert(name.clone(), Weight { shape: shape.clone(), values });
+            dict.insert(name.clone(), Weight { shape, values });
         }
     }
     dict
@@ -62,10 +59,10 @@ pub fn initial(plan: &Plan, seed: u32) -> StateDict {
 pub fn check(plan: &Plan, dict: &impl Tensors, moments: bool) -> Result<()> {
     for (p, view) in plan.params().iter().flat_map(|p| views(moments).iter().map(move |v| (p, v))) {
         for name in &p.names {
-            let (name, expected) = (format!("{}{name}", view.prefix), shape(p));
+            let (name, expected) = (format!("{}{name}", view.prefix), &p.layout.shape);
             let found = dict.tensor(&name);
             let (got, _) = found.ok_or_else(|| Error::Data(format!("the model has no tensor {name}")))?;
-            if got != expected {
+            if got != &expected[..] {
                 return Err(Error::Data(format!(
                     "tensor {name} of the model: expected shape {expected:?}, got {got:?}"
                 )));
@@ -84,11 +81,15 @@ pub fn upload(backend: &mut dyn Backend, plan: &Plan, dict: &impl Tensors, momen
     let most = plan.params().iter().map(|p| p.param.inp * p.param.out).max().unwrap_or(0);
     let mut turned = vec![0.0; most]; // one for all: fresh pages cost more than the copying
     for (p, view) in plan.params().iter().flat_map(|p| views(moments).iter().map(move |v| (p, v))) {
-        let (Param { inp, out, .. }, part) = (p.param, p.param.out / p.names.len());
+        let (Param { inp, out, .. }, part) = (p.param, p.part());
         let turned = &mut turned[..inp * out];
         for (i, name) in p.names.iter().enumerate() {
             let (_, values) = dict.tensor(&format!("{}{name}", view.prefix)).expect("a tensor that was checked");
-            turn(&values, &mut turned[i * part..], inp, out);
+            if p.layout.is_plain() {
+                turn(&values, &mut turned[i * part..], inp, out);
+            } else {
+                p.layout.each([inp, part], |i_in, j, at| turned[i_in * out + i * part + j] = values[at]);
+            }
         }
         backend.upload((view.buf)(p.param), turned)?;
     }
@@ -113,13 +114,13 @@ fn turn(from: &[f32], to: &mut [f32], inp: usize, out: usize) {
 pub fn download(backend: &dyn Backend, plan: &Plan, moments: bool) -> Result<StateDict> {
     let mut dict = StateDict::new();
     for (p, view) in plan.params().iter().flat_map(|p| views(moments).iter().map(move |v| (p, v))) {
-        let (Param { inp, out, .. }, part) = (p.param, p.param.out / p.names.len());
-        let mut values = vec![0.0; inp * out];
-        backend.download((view.buf)(p.param), &mut values)?;
+        let (Param { inp, out, .. }, part) = (p.param, p.part());
+        let mut lying = vec![0.0; inp * out];
+        backend.download((view.buf)(p.param), &mut lying)?;
         for (i, name) in p.names.iter().enumerate() {
-            let unit = |u: usize| values[i * part + u..].iter().step_by(out).copied();
-            let weight = Weight { shape: shape(p), values: (0..part).flat_map(unit).collect() };
-            dict.insert(format!("{}{name}", view.prefix), weight);
+            let mut values = vec![0.0; inp * part];
+            p.layout.each([inp, part], |i_in, j, at| values[at] = lying[i_in * out + i * part + j]);
+            dict.insert(format!("{}{name}", view.prefix), Weight { shape: p.layout.shape.clone(), values });
         }
     }
     Ok(dict)

@@ -24,6 +24,8 @@ pub enum Purpose {
     Synthetic = 6,
     /// The order in which a source is read when it is shuffled.
     Shuffle = 7,
+    /// Pixels of the data that become black or white.
+    Ink = 8,
 }
 
 /// Philox 4x32-10.

@@ -3,8 +3,8 @@
 use crate::backend::{Adam, Backend, Device, State, Visit};
 use crate::dataset::Dataset;
 use crate::math::tree_sum;
-use crate::model::{Model, Progress, Spec, StateDict, Weight};
-use crate::network::{Judged, judged};
+use crate::model::{Model, OutputBias, Progress, Spec, StateDict, Weight};
+use crate::network::{self, Judged, judged};
 use crate::parameters;
 use crate::plan::{Plan, Program};
 use crate::rng::{Purpose, permutation};
@@ -19,7 +19,7 @@ pub struct Losses {
     pub recon: f64,
     /// KL(q(z given x) to p(z)), summed over dimensions, averaged over images.
     pub kl: f64,
-    /// The weight of the KL.
+    /// The weight of the KL, after its warm-up.
     pub beta: f64,
 }
 
@@ -82,9 +82,9 @@ impl Trainer {
         spec.check()?;
         let mut plan = Plan::new(spec.training.batch.min(train.items()));
         let mut build = |data: &Dataset| {
-            data.expect_size(spec.network.image())?;
+            data.expect_size(spec.network.image)?;
             data.expect_unit_range()?;
-            Ok(judged(&mut plan, &spec.network, &spec.objective, data.items(), data.cell()))
+            Ok(judged(&mut plan, &spec.network, &spec.objective, &spec.data, data.items(), data.cell()))
         };
         let within = |e: Error| e.within("test images");
         let parts = (build(&train)?, test.as_ref().map(build).transpose().map_err(within)?);
@@ -94,13 +94,13 @@ impl Trainer {
                 spec.training.steps = model.spec.training.steps;
                 model.weights
             }),
-            None => (Progress { epoch: 1, at: 0 }, with_moments(parameters::initial(&plan, spec.training.seed))),
+            None => (Progress { epoch: 1, at: 0 }, with_moments(start(&plan, &spec, &train))),
         };
         parameters::check(&plan, &weights, true)?;
         let mut backend = device.open(&plan, spec.training.precision)?;
         parameters::upload(&mut *backend, &plan, &weights, true)?;
         let mut place = |judged: Judged, program: Program, data: Dataset| {
-            let ids = data.upload(&mut *backend, judged.images)?;
+            let ids = data.upload(&mut *backend, judged.images, judged.labels)?;
             Ok::<Part, Error>(Part { judged, program, ids })
         };
         let test =
@@ -118,6 +118,8 @@ impl Trainer {
         let state = backend.state();
         (state.seed, state.steps) = (spec.training.seed, spec.training.steps);
         (state.beta, state.adam) = (spec.objective.beta as f32, Adam::new(spec.training.lr as f32));
+        let steps_per_epoch = train.ids.len().div_ceil(spec.training.batch) as f64;
+        state.warmup = (spec.objective.kl_warmup * steps_per_epoch).ceil() as u64;
         let mut trainer = Trainer { plan, backend, train, test, spec, progress };
         trainer.order()?;
         Ok(trainer)
@@ -251,6 +253,23 @@ impl Trainer {
 /// The tensor of a checkpoint that holds the losses of the epoch under way, `[images, 2]`.
 const TERMS: &str = "terms";
 
+/// The weights that a run starts from.
+fn start(plan: &Plan, spec: &Spec, train: &Dataset) -> StateDict {
+    let mut weights = parameters::initial(plan, spec.training.seed, spec.training.init);
+    if spec.training.output_bias == OutputBias::Mean
+        && let Some(bias) = weights.get_mut(&format!("{}.bias", network::output(&spec.network)))
+    {
+        let means = train.mean_pixels();
+        // One for each pixel, or, behind a convolution, one for all; a variance that is put out after them is left as it is.
+        let logit = |p: f64| (p / (1.0 - p)).ln() as f32;
+        let own = bias.values.len() >= means.len();
+        let all = means.iter().sum::<f64>() / means.len() as f64;
+        let to = if own { &means[..] } else { std::slice::from_ref(&all) };
+        bias.values.iter_mut().zip(to).for_each(|(b, p)| *b = logit(p.clamp(1e-3, 1.0 - 1e-3)));
+    }
+    weights
+}
+
 /// The optimizer starts with moments of zero.
 fn with_moments(mut weights: StateDict) -> StateDict {
     for (name, weight) in weights.clone() {
@@ -279,7 +298,7 @@ fn resumable(checkpoint: &Spec, asked: &Spec) -> Result<Progress> {
                 "--resume: the images differ from the checkpoint's: expected {path} {was}, got {is}; give the same images, or remove the checkpoint"
             )
         } else {
-            let option = path.rsplit('.').next().unwrap_or(&path).to_string();
+            let option = path.rsplit('.').next().unwrap_or(&path).replace('_', "-");
             format!(
                 "--resume: --{option} differs from the checkpoint's: expected {was}, got {is}; give the same value, or remove the checkpoint"
             )

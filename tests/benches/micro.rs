@@ -1,7 +1,7 @@
 //! The parts of the product one by one: `make bench ONLY=micro`, or `cargo bench`. Criterion compares each with the last
 //! run. Data and weights are drawn here; nothing is downloaded.
 
-use common::backend::{Device, Precision};
+use common::backend::Device;
 use common::dataset::Dataset;
 use common::images::Pixels;
 use common::infer::{Decoder, Encoder};
@@ -46,18 +46,15 @@ fn training(c: &mut Criterion) {
     let mut group = c.benchmark_group("training, one thread");
     group.throughput(Throughput::Elements(IMAGES as u64));
     for (name, hidden, latent, batch) in [
-        ("784-400-20, N = 128", vec![400], 20, 128),
-        ("784-400-20, N = 2048", vec![400], 20, 2048),
-        ("784-512-256-2, N = 128", vec![512, 256], 2, 128),
+        ("784-400-20, N = 128", &[400][..], 20, 128),
+        ("784-400-20, N = 2048", &[400][..], 20, 2048),
+        ("784-512-256-2, N = 128", &[512, 256], 2, 128),
     ] {
+        let network = Network::mlp([28, 28], hidden, latent);
         let spec = Spec {
-            vae_model: Spec::VERSION,
-            network: Network::Mlp { image: [28, 28], hidden, latent },
-            objective: Objective { likelihood: Likelihood::Bernoulli, beta: 1.0, samples: 1 },
-            data: DataSpec { range: [0.0, 1.0], images: IMAGES, sha256: String::new() },
-            training: Training { lr: 1e-3, batch, seed: 0, epochs: 1, steps: 0, precision: Precision::Fp32 },
-            tool: String::new(),
-            checkpoint: None,
+            data: DataSpec { images: IMAGES, ..DataSpec::default() },
+            training: Training { batch, ..Training::default() },
+            ..Spec::new(network, Objective::new(Likelihood::Bernoulli))
         };
         let mut trainer = Trainer::new(spec, images(IMAGES), None, None, one()).expect("a run");
         group.bench_function(name, |b| {
@@ -79,7 +76,7 @@ fn inference(c: &mut Criterion) {
     let z = encoder.encode(&frame).expect("latents").mu;
     group.bench_function("encode", |b| b.iter(|| encoder.encode(black_box(&frame)).expect("latents")));
     let mut decoder = Decoder::new(&model, one()).expect("a decoder");
-    group.bench_function("decode", |b| b.iter(|| decoder.decode(black_box(z.view()), 0).expect("images")));
+    group.bench_function("decode", |b| b.iter(|| decoder.decode(black_box(z.view()), None, 0).expect("images")));
 }
 
 /// Frames of decoded images, with labels.

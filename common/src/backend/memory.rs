@@ -136,7 +136,8 @@ impl Memory {
             }
         }
         let buffers = buffers.into_iter().flatten().collect();
-        Ok(Memory { arena, buffers, kinds, order: vec![], most, least: most.min(Lit::LEAST), images, level })
+        let least = if most > Lit::LEAST { Lit::LEAST } else { most.min(2) };
+        Ok(Memory { arena, buffers, kinds, order: vec![], most, least, images, level })
     }
     /// Makes room for what the weights of a program learn from.
     pub(super) fn prepare(&mut self, program: &Program, precision: Precision) -> Result<()> {
@@ -426,7 +427,7 @@ mod tests {
     #[should_panic(expected = "expected Rows(3), got Param([1, 3])")]
     fn a_handle_forged_onto_a_parameter_is_refused() {
         let mut plan = Plan::new(4);
-        let (y, b) = (plan.rows(1, 3), plan.bias(&["b"], 3, 1));
+        let (y, b) = (plan.rows(1, 3), plan.bias("b", 3, 1));
         let forged = Rows { buf: b.buf, ..y };
         let program = Program::new(vec![Op::ActBack { dy: forged, y, act: Act::Relu }], vec![]);
         let mut cpu = Cpu::new(&plan, 1, Precision::Fp32, Level::available()[0]).unwrap();

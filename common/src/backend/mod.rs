@@ -53,8 +53,12 @@ pub struct State {
     pub items: usize,
     /// N.
     pub batch: usize,
-    /// Weight of the KL in the objective.
+    /// Weight of the KL in the objective, after the warm-up.
     pub beta: f32,
+    /// Steps in which it grows from 0 to that.
+    pub warmup: u64,
+    /// The number of the first of the draws of z for each image.
+    pub first_sample: u32,
     /// The optimizer's settings.
     pub adam: Adam,
     /// Steps taken by the optimizer since the start.
@@ -64,11 +68,26 @@ pub struct State {
 impl State {
     /// No items, nothing learnt, beta 1.
     pub fn new(plan: &Plan) -> State {
-        State { seed: 0, epoch: 0, at: 0, items: 0, batch: plan.batch, beta: 1.0, adam: Adam::new(0.0), steps: 0 }
+        State {
+            seed: 0,
+            epoch: 0,
+            at: 0,
+            items: 0,
+            batch: plan.batch,
+            beta: 1.0,
+            warmup: 0,
+            first_sample: 0,
+            adam: Adam::new(0.0),
+            steps: 0,
+        }
     }
     /// Images of this batch that exist; the others weigh nothing.
     pub fn live(&self) -> usize {
         self.batch.min(self.items.saturating_sub(self.at))
+    }
+    /// Weight of the KL in this step.
+    pub fn kl_weight(&self) -> f32 {
+        self.beta * if self.steps < self.warmup { self.steps as f32 / self.warmup as f32 } else { 1.0 }
     }
     /// To the next batch.
     pub fn advance(&mut self) {

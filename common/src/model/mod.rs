@@ -1,13 +1,18 @@
 //! A model: what it is, and its weights.
 
+mod check;
 mod file;
+mod layers;
+mod objective;
 mod preset;
 mod spec;
 mod store;
 
 pub use file::{ModelFile, hex, sha256};
-pub use preset::{PRESETS, Preset, preset};
-pub use spec::{DataSpec, Likelihood, Network, Objective, Progress, Spec, Training};
+pub use layers::{Activation, Labels, Layers, Network};
+pub use objective::{Binarize, Learned, Likelihood, Objective, Sigma};
+pub use preset::Preset;
+pub use spec::{DataSpec, Init, OutputBias, Progress, Spec, Training};
 pub use store::{Stored, writable};
 
 use std::borrow::Cow;
@@ -16,7 +21,7 @@ use std::collections::BTreeMap;
 /// A tensor of a state dict, C order.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Weight {
-    /// `[out, in]` of a weight, `[out]` of a bias.
+    /// `[out, in]` of a linear layer's weight, `[out]` of a bias; of convolutions as PyTorch has them.
     pub shape: Vec<usize>,
     /// As many as the shape says.
     pub values: Vec<f32>,

@@ -1,16 +1,18 @@
 //! Well-known models by name.
 
+use super::{Activation, Labels, Layers, Likelihood, Network, Objective};
+
 /// The settings that a name stands for; the command line may change each.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Preset {
     /// `mlp-400-20`.
     pub name: &'static str,
     /// What it is, in a line.
     pub about: &'static str,
-    /// Units of each hidden layer.
-    pub hidden: &'static [usize],
-    /// Z.
-    pub latent: usize,
+    /// Its layers, for images of 28 x 28 pixels.
+    pub network: Network,
+    /// Its loss.
+    pub objective: Objective,
     /// Adam's step size.
     pub lr: f64,
     /// N.
@@ -19,29 +21,86 @@ pub struct Preset {
     pub epochs: usize,
 }
 
-/// All presets, the default first.
-pub const PRESETS: &[Preset] = &[
-    Preset {
-        name: "mlp-400-20",
-        about: "the classic small VAE: 784 - 400 - 20, relu",
-        hidden: &[400],
-        latent: 20,
-        lr: 3e-4,
-        batch: 128,
-        epochs: 20,
-    },
-    Preset {
-        name: "mlp-512-256-2",
-        about: "two hidden layers and a 2-D latent plane: 784 - 512 - 256 - 2, relu",
-        hidden: &[512, 256],
-        latent: 2,
-        lr: 1e-3,
-        batch: 128,
-        epochs: 2,
-    },
-];
+impl Preset {
+    /// All presets, the default first.
+    pub fn all() -> Vec<Preset> {
+        let mlp = |hidden: &[usize], latent| Network::mlp([28, 28], hidden, latent);
+        let bernoulli = Objective::new(Likelihood::Bernoulli);
+        let squared = Objective::new(Likelihood::gaussian(Likelihood::SIGMA));
+        let no_kl = Objective { beta: 0.0, ..squared };
+        vec![
+            Preset {
+                name: "mlp-400-20",
+                about: "the classic small VAE: 784 - 400 - 20, relu",
+                network: mlp(&[400], 20),
+                objective: bernoulli,
+                lr: 3e-4,
+                batch: 128,
+                epochs: 20,
+            },
+            Preset {
+                name: "conv-20",
+                about: "two convolutions of 16 and 32 channels and back, 20 latent dimensions",
+                network: Network {
+                    kind: Layers::Conv,
+                    activation: [Activation::LeakyRelu(0.2), Activation::Relu],
+                    ..mlp(&[16, 32], 20)
+                },
+                objective: bernoulli,
+                lr: 1e-3,
+                batch: 100,
+                epochs: 10,
+            },
+            Preset {
+                name: "mlp-512-256-2",
+                about: "two hidden layers and a 2-D latent plane: 784 - 512 - 256 - 2, relu",
+                network: mlp(&[512, 256], 2),
+                objective: bernoulli,
+                lr: 1e-3,
+                batch: 128,
+                epochs: 2,
+            },
+            Preset {
+                name: "cvae-prior",
+                about: "a conditional VAE of 10 classes with a learned prior: 794 - 400 - 20, relu",
+                network: Network { labels: Some(Labels { classes: 10, prior: Some(vec![100]) }), ..mlp(&[400], 20) },
+                objective: bernoulli,
+                lr: 1e-3,
+                batch: 128,
+                epochs: 16,
+            },
+            Preset {
+                name: "ae-20",
+                about: "a plain autoencoder: 784 - 256 - 64 - 20, relu, squared error",
+                network: Network { autoencoder: Some(Activation::Relu), ..mlp(&[256, 64], 20) },
+                objective: no_kl,
+                lr: 1e-3,
+                batch: 32,
+                epochs: 20,
+            },
+            Preset {
+                name: "vae-64-10",
+                about: "the VAE to compare it with: 784 - 256 - 64 - 10, relu, squared error + KL",
+                network: mlp(&[256, 64], 10),
+                objective: squared,
+                lr: 1e-3,
+                batch: 32,
+                epochs: 20,
+            },
+            Preset {
+                name: "pca-20",
+                about: "20 principal components, the linear baseline; exact, in one pass",
+                network: Network { kind: Layers::Pca, ..mlp(&[], 20) },
+                objective: no_kl,
+                lr: 1e-3,
+                batch: 128,
+                epochs: 1,
+            },
+        ]
+    }
 
-/// The preset of this name, which is one of [`PRESETS`].
-pub fn preset(name: &str) -> Preset {
-    *PRESETS.iter().find(|p| p.name == name).unwrap_or(&PRESETS[0])
+    /// The preset of this name.
+    pub fn named(name: &str) -> Option<Preset> {
+        Preset::all().into_iter().find(|preset| preset.name == name)
+    }
 }

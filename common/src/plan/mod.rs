@@ -4,14 +4,19 @@
 //! [`reverse::training`] derives the step that trains it. A [`backend`](crate::backend) allocates the buffers and runs
 //! programs; it never sees a model.
 
+mod layers;
 mod op;
+mod parameter;
 mod program;
 pub mod reverse;
+mod window;
 
 use crate::backend::Precision;
 
-pub use op::{Act, Buf, Cell, Learn, Op, Param, Rows, Table};
+pub use op::{Act, Buf, Cell, Ink, Latent, Learn, Op, Param, Reading, Rows, Table};
+pub use parameter::{Axis, Layout, Parameter, Role};
 pub use program::{Call, Program};
+pub use window::Window;
 
 /// What a buffer holds, so that a backend can allocate it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,19 +29,6 @@ pub enum Kind {
     Moment([usize; 2]),
     /// `[items, width]` of this type.
     Table(usize, usize, Cell),
-}
-
-/// A parameter of the plan and the tensors of the state dict that lie in it, side by side.
-#[derive(Clone, Debug)]
-pub struct Parameter {
-    /// `[in, out]`.
-    pub param: Param,
-    /// The names, in a PyTorch state dict, of equal parts of its `out` columns: `mu.weight`, `logvar.weight`.
-    pub names: Vec<String>,
-    /// Values that go into one unit of the layer.
-    pub fan_in: usize,
-    /// A bias is `[out]` in the state dict, a weight `[out, in]`.
-    pub bias: bool,
 }
 
 /// The buffers of a model, and the operations written since the last [`Plan::take`].
@@ -108,16 +100,8 @@ impl Plan {
     pub fn table(&mut self, items: usize, width: usize, cell: Cell) -> Table {
         Table { buf: self.buf(Kind::Table(items, width, cell)), items, width, cell }
     }
-    /// The weight `[inp, parts · out]` of these names.
-    pub fn weight(&mut self, names: &[&str], inp: usize, out: usize) -> Param {
-        self.parameter(names, [inp, names.len() * out], inp, false)
-    }
-    /// The bias `[parts · out]` of these names.
-    pub fn bias(&mut self, names: &[&str], out: usize, fan_in: usize) -> Param {
-        self.parameter(names, [1, names.len() * out], fan_in, true)
-    }
-    /// A network built twice, for training and for test images, has one set of parameters: the names tell.
-    fn parameter(&mut self, names: &[&str], [inp, out]: [usize; 2], fan_in: usize, bias: bool) -> Param {
+    /// The parameter of these tensors. A network built twice, for training and for test images, has one set: the names tell.
+    fn parameter(&mut self, names: &[String], [inp, out]: [usize; 2], role: Role, layout: Layout) -> Param {
         if let Some(known) = self.params.iter().find(|p| p.names == names) {
             assert_eq!([known.param.inp, known.param.out], [inp, out], "{names:?} has two shapes");
             return known.param;
@@ -125,60 +109,7 @@ impl Plan {
         let param = Param { buf: self.buf(Kind::Param([inp, out])), inp, out };
         self.buf(Kind::Moment([inp, out]));
         self.buf(Kind::Moment([inp, out]));
-        self.params.push(Parameter { param, names: names.iter().map(|n| n.to_string()).collect(), fan_in, bias });
+        self.params.push(Parameter { param, names: names.to_vec(), role, layout });
         param
-    }
-
-    // Layers: each makes its buffers, writes its operation and returns its output.
-
-    /// The images of the batch, divided by `unit`: `[N, width]`.
-    pub fn gather(&mut self, from: Table, unit: f32) -> Rows {
-        let y = self.rows(1, from.width);
-        self.ops.push(Op::Gather { y, from, unit });
-        y
-    }
-    /// One layer of `out` units: `[N, P, out]`.
-    pub fn linear(&mut self, name: &str, x: Rows, out: usize, act: Act) -> Rows {
-        self.heads(&[name], x, out, act)
-    }
-    /// Layers of `out` units each, side by side: `[N, P, names · out]`.
-    pub fn heads(&mut self, names: &[&str], x: Rows, out: usize, act: Act) -> Rows {
-        let suffixed = |suffix: &str| names.iter().map(|n| format!("{n}.{suffix}")).collect::<Vec<_>>();
-        let (weights, biases) = (suffixed("weight"), suffixed("bias"));
-        let w = self.weight(&weights.iter().map(String::as_str).collect::<Vec<_>>(), x.width, out);
-        let b = self.bias(&biases.iter().map(String::as_str).collect::<Vec<_>>(), out, x.width);
-        let y = self.rows(x.per, names.len() * out);
-        self.ops.push(Op::Linear { y, x, w, b, act });
-        y
-    }
-    /// (z, eps), each `[N, samples, Z]`, from q `[N, 2Z]`.
-    pub fn sample(&mut self, q: Rows, samples: usize) -> (Rows, Rows) {
-        let (z, eps) = (self.rows(samples, q.width / 2), self.rows(samples, q.width / 2));
-        self.ops.push(Op::Sample { z, eps, q });
-        (z, eps)
-    }
-    /// The KL to N(0, I) of each image: `[N, 1]`, nats.
-    pub fn kl(&mut self, q: Rows) -> Rows {
-        let kl = self.rows(1, 1);
-        self.ops.push(Op::Kl { kl, q });
-        kl
-    }
-    /// The means of pixels: `[N, P, width]`.
-    pub fn sigmoid(&mut self, logits: Rows) -> Rows {
-        let p = self.like(logits);
-        self.ops.push(Op::Sigmoid { p, logits });
-        p
-    }
-    /// -log p(target given z) of each row: `[N, P, 1]`, nats. Uses the logits up.
-    pub fn bernoulli(&mut self, logits: Rows, target: Rows) -> Rows {
-        let loss = self.rows(logits.per, 1);
-        self.ops.push(Op::Bernoulli { loss, logits, target });
-        loss
-    }
-    /// The terms of the ELBO by position in the epoch: `[items, 2]`, reconstruction and KL, nats.
-    pub fn elbo(&mut self, items: usize, recon: Rows, kl: Rows) -> Table {
-        let (terms, wr, wk) = (self.table(items, 2, Cell::Float), self.like(recon), self.like(kl));
-        self.ops.push(Op::Elbo { terms, wr, wk, recon, kl });
-        terms
     }
 }

@@ -1,7 +1,9 @@
 //! What can be done: handles to buffers, and operations over them.
 //!
-//! N images in a batch; P rows for each image (1, or L samples); r a row of N·P, and n its image. A buffer of [`Rows`] is
-//! `[N, P, width]`. A weight is `[in, out]`; the model file turns it round.
+//! N images in a batch; P rows for each image (1, L samples, or the positions of a convolution); r a row of N·P, and n its
+//! image. A buffer of [`Rows`] is `[N, P, width]`. A weight is `[in, out]`; the model file turns it round.
+
+use super::Window;
 
 /// The number of a buffer in its plan.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
@@ -16,6 +18,14 @@ pub struct Rows {
     pub per: usize,
     /// Values in a row.
     pub width: usize,
+}
+
+impl Rows {
+    /// The same values cut into other rows: `[N, P, width]` as `[N, 1, P·width]`, and back.
+    pub fn cut(self, per: usize, width: usize) -> Rows {
+        assert_eq!(self.per * self.width, per * width, "an image has so many values");
+        Rows { per, width, ..self }
+    }
 }
 
 /// `[inp, out]`, followed by its two moments of Adam in the next two buffers.
@@ -73,39 +83,103 @@ pub enum Act {
     Id,
     /// max(v, 0).
     Relu,
+    /// max(v, slope · v), for a slope below 1.
+    LeakyRelu(f32),
+    /// The hyperbolic tangent.
+    Tanh,
+    /// ln(1 + exp(v)).
+    Softplus,
+}
+
+/// How the values of a table become pixels.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Reading {
+    /// What white is in the table.
+    pub unit: f32,
+    /// What is done to pixels in [0, 1].
+    pub ink: Ink,
+    /// The values of black and white, as the network sees them.
+    pub range: [f32; 2],
+}
+
+/// Whether pixels become black or white.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ink {
+    /// They stay as they are.
+    Grey,
+    /// White above 0.5.
+    Threshold,
+    /// White with the probability that the pixel holds, by (seed, image, pixel); with `anew` also by epoch.
+    Drawn {
+        /// Another draw in each epoch.
+        anew: bool,
+    },
 }
 
 /// What is done to the rows of an image. Outputs come first, then inputs. `add`: add to the output instead of writing it.
 #[allow(missing_docs)] // the formula of a variant says what its fields are
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Op {
-    /// `y[n] = from[row of image n] / unit`; an image past the end of the epoch is zero
-    Gather { y: Rows, from: Table, unit: f32 },
+    /// `y[n] = from[row of image n]`, read as pixels; an image past the end of the epoch is zero
+    Gather { y: Rows, from: Table, how: Reading },
+    /// `y[n, label of image n] = 1`, else 0; an image past the end of the epoch has no label
+    OneHot { y: Rows, from: Table },
+    /// `y[r] = [a[r], b[n]]`
+    Concat { y: Rows, a: Rows, b: Rows },
+    /// `da[r] = dy[r]`, of which it has the first values
+    ConcatBack { da: Rows, dy: Rows, add: bool },
+    /// `y[r] = x[r] - b`
+    Centre { y: Rows, x: Rows, b: Param },
     /// `y[r] = act(x[r] W + b)`
-    Linear { y: Rows, x: Rows, w: Param, b: Param, act: Act },
-    /// `dy[r] *= act'(y[r])`
+    Linear { y: Rows, x: Rows, w: Param, b: Option<Param>, act: Act },
+    /// `dy[r] *= act'`, told from `y[r]`
     ActBack { dy: Rows, y: Rows, act: Act },
     /// `dx[r] = dy[r] W^T`
     LinearBack { dx: Rows, dy: Rows, w: Param, add: bool },
+    /// `y[n, position]` = the values of `x[n]` under the window there, by row, column and channel, 0 outside
+    Im2col { y: Rows, x: Rows, window: Window },
+    /// `y[n] = act(b + ` the sum of what each row of `x[n]` lays under its window`)`
+    Col2im { y: Rows, x: Rows, b: Option<Param>, act: Act, window: Window, add: bool },
     /// The reparameterised draw (Kingma and Welling 2014, eq. 10): `z[r] = mu[n] + exp(logvar[n] / 2) eps[r]`, with
     /// `q = [mu, logvar]` and eps from N(0, I) by (seed, epoch, image, sample, lane)
     Sample { z: Rows, eps: Rows, q: Rows },
     /// `dmu[n]` = sum of `dz[r]`, `dlogvar[n]` = sum of `dz[r] eps[r] exp(logvar[n] / 2) / 2`, over the samples of n
     SampleBack { dq: Rows, dz: Rows, eps: Rows, q: Rows, add: bool },
-    /// `kl[n]` = KL(N(mu, exp logvar) to N(0, I)) = 1/2 sum of exp(logvar) + mu² - 1 - logvar (ibid., appendix B)
-    Kl { kl: Rows, q: Rows },
-    /// dmu = dkl mu, dlogvar = dkl (exp(logvar) - 1) / 2
-    KlBack { dq: Rows, dkl: Rows, q: Rows, add: bool },
-    /// `p[r] = 1 / (1 + exp(-logits[r]))`
-    Sigmoid { p: Rows, logits: Rows },
-    /// `loss[r] = -log Bernoulli(target[n]; logits[r])`, summed over pixels. Then the derivative takes the place of the
-    /// logits: `logits[r] = sigmoid(logits[r]) - target[n]`
-    Bernoulli { loss: Rows, logits: Rows, target: Rows },
+    /// `kl[n]` = KL(q to p) = 1/2 sum of (exp(logvar) + (mu - mu_p)²) / exp(logvar_p) - 1 - logvar + logvar_p, with
+    /// `p = [mu_p, logvar_p]`, or N(0, I) (ibid., appendix B)
+    Kl { kl: Rows, q: Rows, p: Option<Rows> },
+    /// dmu = dkl (mu - mu_p) / exp(logvar_p), dlogvar = dkl (exp(logvar - logvar_p) - 1) / 2
+    KlBack { dq: Rows, dkl: Rows, q: Rows, p: Option<Rows>, add: bool },
+    /// dmu_p = dkl (mu_p - mu) / exp(logvar_p), dlogvar_p = dkl (1 - (exp(logvar) + (mu - mu_p)²) / exp(logvar_p)) / 2
+    KlPriorBack { dp: Rows, dkl: Rows, q: Rows, p: Rows, add: bool },
+    /// `kl[r] = log q(z[r]) - log p(z[r])`, of which the mean over samples tends to the KL: with `z = mu + exp(logvar / 2)
+    /// eps` the log of q is -1/2 sum of eps² + logvar, and constants, which cancel
+    SampledKl { kl: Rows, z: Rows, eps: Rows, q: Rows, p: Option<Rows> },
+    /// `mean[r] = 1 / (1 + exp(-v[r]))`; where `v[r]` has several values for each pixel, of the first
+    Sigmoid { mean: Rows, v: Rows },
+    /// `loss[r] = -log Bernoulli(target[n]; v[r])` for logits v, summed over pixels. Then the derivative takes the place of
+    /// the logits: `v[r] = sigmoid(v[r]) - target[n]`
+    Bernoulli { loss: Rows, v: Rows, target: Rows },
+    /// `loss[r] = -log N(target[n]; mean, sigma²)`, mean = sigmoid of the logits v, summed over pixels. Then `v[r]` becomes
+    /// its derivative, (mean - target) mean (1 - mean) / sigma²
+    Gaussian { loss: Rows, v: Rows, target: Rows, sigma: f32 },
+    /// `loss[r] = -log N(target[n]; mean, variance)`, where v has for each pixel the logit of the mean and s, and variance =
+    /// exp(s) + least², summed over pixels. Then `v[r]` becomes its derivative
+    GaussianLearned { loss: Rows, v: Rows, target: Rows, least: f32 },
     /// `d[r] *= weight[r]`, one weight for each row
     Weigh { d: Rows, weight: Rows },
-    /// `terms[position of n]` = mean over samples of recon, and of kl. The gradient of the batch mean of recon + beta kl with
-    /// respect to each row goes to wr and wk: 1 / (images · samples), and beta times that; 0 for an image that is absent
-    Elbo { terms: Table, wr: Rows, wk: Rows, recon: Rows, kl: Rows },
+    /// `terms[position of n]` = mean over samples of recon, and of kl, or 0. The gradient of the batch mean of recon + beta kl
+    /// with respect to each row goes to wr and wk: 1 / (images · samples), and beta times that; 0 for an image that is absent
+    Elbo { terms: Table, wr: Rows, recon: Rows, kl: Option<Latent> },
+}
+
+/// The KL's part of an objective.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Latent {
+    /// `[N, P, 1]`, nats.
+    pub kl: Rows,
+    /// Where its gradient goes, the same shape.
+    pub wk: Rows,
 }
 
 /// What is done to a parameter, each followed by the optimizer.
@@ -125,19 +199,32 @@ impl Op {
         let of = |written: &[Rows], read: &[Rows]| {
             (written.iter().map(|r| r.buf).collect::<Vec<_>>(), read.iter().map(|r| r.buf).collect::<Vec<_>>())
         };
+        let with = |mut rows: Vec<Rows>, p: Option<Rows>| {
+            rows.extend(p);
+            rows
+        };
         match *self {
-            Gather { y, from, .. } => (vec![y.buf], vec![from.buf]),
-            Linear { y, x, .. } => of(&[y], &[x]),
+            Gather { y, from, .. } | OneHot { y, from } => (vec![y.buf], vec![from.buf]),
+            Concat { y, a, b } => of(&[y], &[a, b]),
+            ConcatBack { da, dy, .. } => of(&[da], &[dy]),
+            Centre { y, x, .. } | Linear { y, x, .. } | Im2col { y, x, .. } | Col2im { y, x, .. } => of(&[y], &[x]),
             ActBack { dy, y, .. } => of(&[dy], &[y]),
             LinearBack { dx, dy, .. } => of(&[dx], &[dy]),
             Sample { z, eps, q } => of(&[z, eps], &[q]),
             SampleBack { dq, dz, eps, q, .. } => of(&[dq], &[dz, eps, q]),
-            Kl { kl, q } => of(&[kl], &[q]),
-            KlBack { dq, dkl, q, .. } => of(&[dq], &[dkl, q]),
-            Sigmoid { p, logits } => of(&[p], &[logits]),
-            Bernoulli { loss, logits, target } => of(&[loss, logits], &[target]),
+            Kl { kl, q, p } => of(&[kl], &with(vec![q], p)),
+            KlBack { dq, dkl, q, p, .. } => of(&[dq], &with(vec![dkl, q], p)),
+            KlPriorBack { dp, dkl, q, p, .. } => of(&[dp], &[dkl, q, p]),
+            SampledKl { kl, z, eps, q, p } => of(&[kl], &with(vec![z, eps, q], p)),
+            Sigmoid { mean, v } => of(&[mean], &[v]),
+            Bernoulli { loss, v, target }
+            | Gaussian { loss, v, target, .. }
+            | GaussianLearned { loss, v, target, .. } => of(&[loss, v], &[target]),
             Weigh { d, weight } => of(&[d], &[weight]),
-            Elbo { terms, wr, wk, recon, kl } => (vec![terms.buf, wr.buf, wk.buf], vec![recon.buf, kl.buf]),
+            Elbo { terms, wr, recon, kl } => {
+                let (written, read): (Vec<Buf>, Vec<Buf>) = kl.map(|k| (k.wk.buf, k.kl.buf)).into_iter().unzip();
+                ([vec![terms.buf, wr.buf], written].concat(), [vec![recon.buf], read].concat())
+            }
         }
     }
 }

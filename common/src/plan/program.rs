@@ -52,17 +52,22 @@ impl Program {
         for learn in &self.weights {
             if let Learn::Weight { x, dy, .. } = *learn {
                 for rows in [x, dy] {
-                    if operands.iter().all(|known: &Rows| known.buf != rows.buf) {
-                        operands.push(rows);
+                    match operands.iter().find(|known: &&Rows| known.buf == rows.buf) {
+                        Some(known) => assert!(*known == rows, "{rows:?} is learnt from in two shapes"),
+                        None => operands.push(rows),
                     }
                 }
             }
         }
         operands
     }
-    /// Whether these rows come from the data as they are.
+    /// Whether these rows come from the data as they are, so that most of their values may be zero.
     pub fn gathers(&self, r: Rows) -> bool {
-        self.rows.iter().any(|call| matches!(call.op, Op::Gather { y, .. } if y == r))
+        self.rows.iter().any(|call| match call.op {
+            Op::Gather { y, .. } => y == r,
+            Op::Concat { y, a, .. } => y == r && self.gathers(a),
+            _ => false,
+        })
     }
     /// What is done to each image.
     pub fn rows(&self) -> &[Call] {
@@ -77,7 +82,7 @@ impl Program {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Act, Plan};
+    use crate::plan::{Act, Ink, Plan, Reading};
 
     #[test]
     #[should_panic(expected = "overlaps itself")]
@@ -92,8 +97,8 @@ mod tests {
     fn a_table_that_is_both_read_and_written_is_refused() {
         let mut plan = Plan::new(4);
         let (recon, kl) = (plan.rows(1, 1), plan.rows(1, 1));
-        let terms = plan.elbo(4, recon, kl);
-        plan.gather(terms, 1.0);
+        let terms = plan.elbo(4, recon, Some(kl));
+        plan.gather(terms, Reading { unit: 1.0, ink: Ink::Grey, range: [0.0, 1.0] });
         Program::new(plan.take(), vec![]);
     }
 
@@ -101,7 +106,7 @@ mod tests {
     #[should_panic(expected = "learnt twice")]
     fn a_parameter_learnt_twice_is_refused() {
         let mut plan = Plan::new(4);
-        let (dy, b) = (plan.rows(1, 3), plan.bias(&["b"], 3, 1));
+        let (dy, b) = (plan.rows(1, 3), plan.bias("b", 3, 1));
         Program::new(vec![], vec![Learn::Bias { b, dy }, Learn::Bias { b, dy }]);
     }
 }

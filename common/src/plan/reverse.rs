@@ -34,28 +34,39 @@ pub fn training(plan: &mut Plan, forward: &[Op]) -> Program {
     use Op::*;
     let mut rows = forward.to_vec();
     let mut weights = vec![];
-    // What is gathered from the data needs no gradient.
-    let data: Vec<Buf> =
-        forward.iter().filter_map(|op| if let Gather { y, .. } = op { Some(y.buf) } else { None }).collect();
+    let data = data(forward);
     let mut g = Gradients { plan, of: vec![] };
     for op in forward.iter().rev() {
         match *op {
-            Elbo { wr, wk, recon, kl, .. } => g.of.extend([(recon.buf, wr), (kl.buf, wk)]),
-            Bernoulli { loss, logits, .. } => {
-                let weight = g.of(loss);
-                assert!(g.known(logits).is_none(), "one likelihood judges the logits");
-                g.of.push((logits.buf, logits));
-                rows.push(Weigh { d: logits, weight });
+            Elbo { wr, recon, kl, .. } => {
+                g.of.push((recon.buf, wr));
+                g.of.extend(kl.map(|k| (k.kl.buf, k.wk)));
             }
-            Kl { kl, q } => {
+            Bernoulli { loss, v, .. } | Gaussian { loss, v, .. } | GaussianLearned { loss, v, .. } => {
+                let weight = g.of(loss);
+                assert!(g.known(v).is_none(), "one likelihood judges what a decoder puts out");
+                g.of.push((v.buf, v));
+                rows.push(Weigh { d: v, weight });
+            }
+            Kl { kl, q, p } => {
                 let dkl = g.of(kl);
                 let (dq, add) = g.toward(q);
-                rows.push(KlBack { dq, dkl, q, add });
+                rows.push(KlBack { dq, dkl, q, p, add });
+                if let Some(p) = p {
+                    let (dp, add) = g.toward(p);
+                    rows.push(KlPriorBack { dp, dkl, q, p, add });
+                }
             }
             Sample { z, eps, q } => {
                 let dz = g.of(z);
                 let (dq, add) = g.toward(q);
                 rows.push(SampleBack { dq, dz, eps, q, add });
+            }
+            Concat { y, a, .. } if !data.contains(&y.buf) => {
+                // What is beside a comes from the data.
+                let dy = g.of(y);
+                let (da, add) = g.toward(a);
+                rows.push(ConcatBack { da, dy, add });
             }
             Linear { y, x, w, b, act } => {
                 let dy = g.of(y);
@@ -63,17 +74,44 @@ pub fn training(plan: &mut Plan, forward: &[Op]) -> Program {
                     rows.push(ActBack { dy, y, act });
                 }
                 weights.push(Learn::Weight { w, x, dy });
-                weights.push(Learn::Bias { b, dy });
+                weights.extend(b.map(|b| Learn::Bias { b, dy }));
                 if !data.contains(&x.buf) {
                     let (dx, add) = g.toward(x);
                     rows.push(LinearBack { dx, dy, w, add });
                 }
             }
-            Gather { .. } => {}
-            Sigmoid { .. } | ActBack { .. } | LinearBack { .. } | SampleBack { .. } | KlBack { .. } | Weigh { .. } => {
-                unreachable!("{op:?} is no part of an objective")
+            Im2col { y, x, window } if !data.contains(&x.buf) => {
+                let dy = g.of(y);
+                let (dx, add) = g.toward(x);
+                rows.push(Col2im { y: dx, x: dy, b: None, act: Act::Id, window, add });
             }
+            Col2im { y, x, b, act, window, .. } => {
+                let dy = g.of(y);
+                if act != Act::Id {
+                    rows.push(ActBack { dy, y, act });
+                }
+                weights.extend(b.map(|b| Learn::Bias { b, dy }));
+                let (dx, add) = g.toward(x);
+                assert!(!add, "one layer lays these rows under its windows");
+                rows.push(Im2col { y: dx, x: dy, window });
+            }
+            Gather { .. } | OneHot { .. } | Concat { .. } | Im2col { .. } => {}
+            _ => unreachable!("{op:?} is no part of an objective"),
         }
     }
     Program::new(rows, weights)
+}
+
+/// The buffers that follow from the data alone, which need no gradient.
+fn data(forward: &[Op]) -> Vec<Buf> {
+    let mut data = vec![];
+    for op in forward {
+        match op {
+            Op::Gather { y, .. } | Op::OneHot { y, .. } => data.push(y.buf),
+            Op::Concat { y, a, .. } if data.contains(&a.buf) => data.push(y.buf),
+            Op::Im2col { y, x, .. } if data.contains(&x.buf) => data.push(y.buf),
+            _ => {}
+        }
+    }
+    data
 }

@@ -4,7 +4,14 @@ use safetensors::SafeTensors;
 
 use crate::Place;
 
-const PRESETS: [(&str, usize); 2] = [("mlp-400-20", 652_824), ("mlp-512-256-2", 1_068_820)];
+const PRESETS: [(&str, usize); 6] = [
+    ("mlp-400-20", 652_824),
+    ("conv-20", 122_153),
+    ("mlp-512-256-2", 1_068_820),
+    ("cvae-prior", 665_964),
+    ("ae-20", 438_180),
+    ("vae-64-10", 437_540),
+];
 
 #[test]
 fn a_dry_run_shows_layers_and_parameters_and_writes_nothing() {

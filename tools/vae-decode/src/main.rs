@@ -3,7 +3,7 @@
 use clap::Parser;
 use common::backend::Device;
 use common::cli::{InputArgs, OutputArgs};
-use common::dataset::ids;
+use common::dataset::{ids, labels};
 use common::infer::Decoder;
 use common::model::{Stored, Trained};
 use common::rng::{Purpose, uniform4};
@@ -15,7 +15,8 @@ use std::process::ExitCode;
 
 /// Decode latents: the means of the pixels, or draws from them
 ///
-/// Reads a stream of latents `z` [N, Z] (or .npy, or newline JSON such as {"z":[0.5,-1]}) and writes the images `x_hat`
+/// Reads a stream of latents `z` [N, Z] (or .npy, or newline JSON such as {"z":[0.5,-1]}), with labels `y` for a conditional
+/// model ({"z":[0.5,-1],"y":3}), and writes the images `x_hat`
 /// [N, H, W], f32 from 0 to 1. The model is found through the stream, or given with -m. Labels and all else pass through.
 /// Memory is a few frames, however long the stream.
 #[derive(Parser)]
@@ -56,7 +57,8 @@ fn run(args: Args) -> Result<()> {
     let mut head = reader.head().clone();
     head.need(&args.tensor)?;
     let model = Stored::find(&mut reader, args.model.as_deref())?;
-    let [h, w] = model.spec().network.image();
+    let network = &model.spec().network;
+    let [h, w] = network.image;
     args.keep.iter().try_for_each(|name| head.need(name).map(drop))?;
     if !args.keep.contains(&args.tensor) {
         head.remove_tensor(&args.tensor);
@@ -70,7 +72,8 @@ fn run(args: Args) -> Result<()> {
             let shape = data.get(&args.tensor).map(Tensor::shape).unwrap_or_default();
             Error::Data(format!("tensor {} has shape {shape:?}: expected latents [N, Z]", args.tensor))
         })?;
-        let mut x_hat = decoder.decode(z.view(), seen)?;
+        let labels = network.classes().map(|classes| labels(&data, classes, seen)).transpose()?;
+        let mut x_hat = decoder.decode(z.view(), labels.as_deref(), seen)?;
         if args.bernoulli {
             draw(&mut x_hat, &ids(&data, seen)?, args.seed);
         }

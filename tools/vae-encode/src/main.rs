@@ -3,19 +3,19 @@
 use clap::Parser;
 use common::backend::Device;
 use common::cli::{InputArgs, OutputArgs};
-use common::dataset::Dataset;
+use common::dataset::{Dataset, labels};
 use common::infer::Encoder;
 use common::model::Stored;
 use common::plan::Cell;
 use common::stream::{Dtype, Reader, Spec, Tensor, Writer};
-use common::{Result, cli};
+use common::{Error, Result, cli};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Encode images: the mean of q(z given x), or a draw from it
 ///
-/// Reads a stream of images `x` (or .npy, or newline JSON) and writes the latents `z` [N, Z]; labels and all else pass
-/// through. Memory is a few frames, however long the stream.
+/// Reads a stream of images `x` (or .npy, or newline JSON), with labels `y` for a conditional model, and writes the latents `z`
+/// [N, Z]; labels and all else pass through. Pixels become black or white as in training. Memory is a few frames, however long the stream.
 #[derive(Parser)]
 #[command(version, after_help = "Example: mnist-dump --split test | vae-encode -m model.bin --npy z > z.npy")]
 struct Args {
@@ -72,6 +72,9 @@ fn main() -> ExitCode {
 fn run(args: Args) -> Result<()> {
     let stored = Stored::open(&args.model)?;
     let network = &stored.spec().network;
+    if args.emit.contains(&Latent::Logvar) && !network.is_variational() {
+        return Err(Error::Usage("--emit logvar: the code of this model is a point: expected z or mu".into()));
+    }
     let reader = Reader::open(&args.input, &args.tensor)?;
     let mut head = reader.head().clone();
     let images = head.need(&args.tensor)?;
@@ -81,7 +84,7 @@ fn run(args: Args) -> Result<()> {
         head.remove_tensor(&args.tensor);
     }
     for latent in &args.emit {
-        head.set_tensor(latent.name(), Spec::new(Dtype::F32, &[network.latent()]));
+        head.set_tensor(latent.name(), Spec::new(Dtype::F32, &[network.latent]));
     }
     let model_frame = stored.describe(&mut head, args.embed_model);
 
@@ -94,7 +97,11 @@ fn run(args: Args) -> Result<()> {
     }
     let mut seen = 0;
     writer.filter(reader, |mut data| {
-        let images = Dataset::of_frame(&data, &args.tensor, Some(network.image()), seen)?;
+        let images = Dataset::of_frame(&data, &args.tensor, Some(network.image), seen)?;
+        let images = match network.classes() {
+            Some(classes) => images.labelled(labels(&data, classes, seen)?),
+            None => images,
+        };
         seen += images.items();
         let latents = encoder.encode(&images)?;
         if !kept {
@@ -104,7 +111,7 @@ fn run(args: Args) -> Result<()> {
             let values = match latent {
                 Latent::Z => latents.z.as_ref().unwrap_or(&latents.mu),
                 Latent::Mu => &latents.mu,
-                Latent::Logvar => &latents.logvar,
+                Latent::Logvar => latents.logvar.as_ref().expect("the emission was checked"),
             };
             data.set(latent.name(), Tensor::from_array(values));
         }

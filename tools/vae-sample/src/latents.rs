@@ -11,7 +11,10 @@ pub trait Latents {
     fn count(&self) -> usize;
 
     /// Some of them, z `[N, Z]`. Each is a function of its place alone, so that frames of any size hold the same.
-    fn z(&self, which: Range<usize>) -> Array2<f32>;
+    ///
+    /// # Errors
+    /// Those of the device, where one computes them.
+    fn z(&mut self, which: Range<usize>) -> Result<Array2<f32>>;
 
     /// The labels of some of them, if they have any.
     fn y(&self, _which: Range<usize>) -> Option<Tensor> {
@@ -44,12 +47,12 @@ impl Frames<'_> {
     }
 
     /// Writes all of these.
-    pub fn write(&mut self, latents: &dyn Latents) -> Result<()> {
+    pub fn write(&mut self, latents: &mut dyn Latents) -> Result<()> {
         let count = latents.count();
         for first in (0..count).step_by(self.batch) {
             let which = first..count.min(first + self.batch);
             let i: Array1<i64> = which.clone().map(|k| (self.written + k) as i64).collect();
-            let z = latents.z(which.clone());
+            let z = latents.z(which.clone())?;
             let mut data = Data::new([("z", Tensor::from_array(&z)), ("i", Tensor::from_array(&i))]);
             if let Some(y) = latents.y(which) {
                 data.set("y", y);

@@ -10,7 +10,10 @@ mod prior;
 mod traverse;
 
 use clap::Parser;
+use common::backend::Device;
 use common::cli::{InputArgs, OutputArgs};
+use common::infer::Prior;
+use common::model::{ModelFile, Trained};
 use common::stream::{Head, Reader, Writer};
 use common::{Result, cli};
 use std::path::PathBuf;
@@ -20,7 +23,7 @@ use crate::latents::{Frames, Latents};
 use crate::manifold::{Grid, Manifold};
 use crate::paths::{PathArgs, Paths};
 use crate::points::Points;
-use crate::prior::{Draws, Prior};
+use crate::prior::{Drawn, Draws};
 
 /// Make latents: draws from the prior of a model, a plane, or paths between and through points
 ///
@@ -76,15 +79,15 @@ fn run(args: Args) -> Result<()> {
     let mut input = args.input().map(|input| points::open(&input)).transpose()?;
     let mut head = input.as_ref().map_or_else(Head::new, |reader| reader.head().clone());
     let model = model::find(input.as_mut(), args.model.as_deref(), &mut head, args.embed_model)?;
-    let plan = args.plan(input, model.latent)?;
-    latents::describe(&mut head, model.latent);
+    let plan = args.plan(input, &model.file)?;
+    latents::describe(&mut head, model.file.spec().network.latent);
     Writer::create(&args.output, head)?.run(|writer| {
         let mut frames = Frames::new(writer, args.batch);
         if let Some(model) = model.frame {
             frames.pass_on(model.into())?;
         }
         match plan {
-            Plan::Make(latents) => frames.write(&*latents),
+            Plan::Make(mut latents) => frames.write(&mut *latents),
             Plan::Follow(paths, input) => paths.follow(*input, &mut frames),
         }
     })
@@ -96,7 +99,8 @@ impl Args {
         (self.file.is_some() || self.paths.need_points()).then(|| InputArgs { file: self.file.clone() })
     }
 
-    fn plan(&self, input: Option<Reader>, latent: usize) -> Result<Plan> {
+    fn plan(&self, input: Option<Reader>, model: &ModelFile) -> Result<Plan> {
+        let latent = model.spec().network.latent;
         Ok(match (self.paths.paths(latent)?, input, self.manifold) {
             (Some(paths), Some(input), _) => {
                 points::check(input.head(), latent)?;
@@ -104,7 +108,7 @@ impl Args {
             }
             (Some(mut paths), None, _) => Plan::Make(paths.of(Points::origin(latent))?),
             (None, _, Some(grid)) => Plan::Make(Box::new(Manifold::new(grid, latent)?)),
-            (None, _, None) => Plan::Make(Box::new(Prior::new(self.draws, latent))),
+            (None, _, None) => Plan::Make(Box::new(Drawn::new(self.draws, Prior::new(model, Device::cpu(1)?)?))),
         })
     }
 }

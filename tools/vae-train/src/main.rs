@@ -1,6 +1,8 @@
 //! Images in, a model out.
 
+mod asked;
 mod checkpoint;
+mod describe;
 mod options;
 mod preview;
 mod progress;
@@ -28,7 +30,7 @@ fn main() -> ExitCode {
 
 fn run(args: Args) -> Result<()> {
     if args.dry_run {
-        return options::describe(&args);
+        return describe::describe(&args);
     }
     let output = args.check()?;
     let checkpoints = Checkpoints::new(output, args.checkpoint.as_deref())?;
@@ -40,8 +42,10 @@ fn run(args: Args) -> Result<()> {
 }
 
 fn train(args: &Args, output: &Path, checkpoints: &Checkpoints, report: &mut Report) -> Result<()> {
-    let train = Dataset::read(&mut Reader::open(&args.input, "x")?, "x")?;
-    let test = args.test.as_deref().map(|path| Dataset::read(&mut Reader::open_file(path, "x")?, "x")).transpose()?;
+    let classes = args.spec_for([28, 28])?.network.classes();
+    let read = |mut reader: Reader| Dataset::read(&mut reader, "x", classes);
+    let train = read(Reader::open(&args.input, "x")?)?;
+    let test = args.test.as_deref().map(|path| read(Reader::open_file(path, "x")?)).transpose()?;
     let (spec, device) = (args.spec(&train)?, Device::cpu(args.threads.count())?);
     let preview = Preview::new(&train, test.as_ref(), args.preview);
     let from = checkpoints.begin(args.resume, output)?;

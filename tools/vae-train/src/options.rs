@@ -1,25 +1,18 @@
-//! The command line, and what it asks for.
+//! The command line.
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Parser, ValueEnum};
-use common::backend::Precision;
 use common::cli::{InputArgs, ThreadArgs};
-use common::dataset::Dataset;
-use common::images;
-use common::model::{DataSpec, Likelihood, Network, Objective, PRESETS, Preset, Spec, Training, preset, writable};
-use common::network::judged;
-use common::output::{Kind, Output};
-use common::plan::{Cell, Plan};
-use common::stream::Reader;
-use common::{Error, Result, cli};
-use std::io::Write;
+use common::model::{Activation, Layers, Preset, writable};
+use common::{Error, Result};
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 /// Train a VAE on a stream of images
 ///
-/// Reads a whole stream of images `x` (or .npy) of any size, and holds it in memory as it came: 60,000 MNIST images of
-/// bytes take 47 MB. Writes the model to the file of -o once training is complete, and on standard output one JSON record
+/// Reads a whole stream of images `x` (or .npy) of any size, and for a conditional model labels `y`, and holds it in memory
+/// as it came: 60,000 MNIST images of bytes take 47 MB. Writes the model to the file of -o once training is complete, and on standard output one JSON record
 /// per epoch: the loss (reconstruction summed over pixels + beta · KL summed over dimensions, averaged over images, in
 /// nats), its parts, and the speed.
 #[derive(Parser)]
@@ -40,15 +33,45 @@ pub struct Args {
     /// Units of each hidden layer, from the image inwards [default: the preset's]
     #[arg(long, value_name = "N,N", value_delimiter = ',', help_heading = "Model")]
     pub hidden: Option<Vec<usize>>,
+    /// Convolutions instead, with so many channels, each of 5 x 5 pixels and half the side of the one before
+    #[arg(long, value_name = "N,N", value_delimiter = ',', conflicts_with = "hidden", help_heading = "Model")]
+    pub conv: Option<Vec<usize>>,
     /// Dimensions of z [default: the preset's]
     #[arg(long, value_name = "N", help_heading = "Model")]
     pub latent: Option<usize>,
-    /// Weight of the KL in the loss
-    #[arg(long, value_name = "B", default_value_t = 1.0, help_heading = "Training")]
-    pub beta: f64,
+    /// What follows each hidden layer: relu, leaky-relu:0.2 (the slope), tanh or softplus; two for encoder and decoder
+    /// [default: the preset's]
+    #[arg(long, value_name = "ACT,ACT", value_delimiter = ',', num_args = 1, help_heading = "Model")]
+    pub activation: Option<Vec<Activation>>,
+    /// A plain autoencoder: the code is a point, with this activation behind it, and there is no KL
+    #[arg(long, value_name = "ACT", num_args = 0..=1, require_equals = true, default_missing_value = "none", help_heading = "Model")]
+    pub autoencoder: Option<Activation>,
+    /// A conditional model: encoder, decoder and prior see labels `y` of so many classes [default: the preset's]
+    #[arg(long, value_name = "K", help_heading = "Model")]
+    pub classes: Option<usize>,
+    /// The prior of a conditional model: standard, N(0, I), or p(z given y) learned with hidden layers of so many units
+    /// [default: the preset's, or standard]
+    #[arg(long, value_name = "standard|N,N", help_heading = "Model")]
+    pub prior: Option<PriorChoice>,
+    /// p(x given z) of pixels [default: the preset's]
+    #[arg(long, value_name = "NAME", help_heading = "Objective")]
+    pub likelihood: Option<LikelihoodChoice>,
+    /// The standard deviation of Gaussian pixels, or `learned`: the decoder puts out one for each [default: 0.7071, where -log
+    /// p is the squared error and a constant]
+    #[arg(long, value_name = "S|learned", help_heading = "Objective")]
+    pub sigma: Option<SigmaChoice>,
+    /// Weight of the KL in the loss [default: 1]
+    #[arg(long, value_name = "B", help_heading = "Objective")]
+    pub beta: Option<f64>,
+    /// Epochs in which the weight of the KL grows from 0 to that, step by step
+    #[arg(long, value_name = "EPOCHS", default_value_t = 0.0, hide_default_value = true, help_heading = "Objective")]
+    pub kl_warmup: f64,
     /// Draws of z for each image
-    #[arg(long, value_name = "L", default_value_t = 1, help_heading = "Training")]
+    #[arg(long, value_name = "L", default_value_t = 1, help_heading = "Objective")]
     pub samples: usize,
+    /// Make pixels black or white, as the network sees them
+    #[arg(long, value_name = "HOW", default_value = "none", help_heading = "Objective")]
+    pub binarize: BinarizeChoice,
     /// Times that every image is seen [default: the preset's]
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub epochs: Option<usize>,
@@ -61,6 +84,12 @@ pub struct Args {
     /// The numbers that products multiply; sums, weights and the optimizer are fp32 always
     #[arg(long, value_name = "TYPE", default_value = "fp32", help_heading = "Training")]
     pub precision: Products,
+    /// Where weights start
+    #[arg(long, value_name = "HOW", default_value = "pytorch", help_heading = "Training")]
+    pub init: InitChoice,
+    /// Where the biases of the decoder's output start
+    #[arg(long, value_name = "HOW", default_value = "init", help_heading = "Training")]
+    pub output_bias: OutputBiasChoice,
     /// Key of all randomness: the same seed gives the same bytes
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Training")]
     pub seed: u32,
@@ -100,13 +129,92 @@ pub enum Products {
     Bf16,
 }
 
+/// What the likelihoods are called on the command line.
+#[derive(ValueEnum, Clone, Copy, PartialEq)]
+pub enum LikelihoodChoice {
+    /// each pixel is black or white, and the decoder says with which probability
+    Bernoulli,
+    /// each pixel is normally distributed around what the decoder says
+    Gaussian,
+}
+
+/// How pixels become black or white.
+#[derive(ValueEnum, Clone, Copy)]
+pub enum BinarizeChoice {
+    /// they stay grey
+    None,
+    /// white above 0.5
+    Threshold,
+    /// white with the probability that the pixel holds, drawn once for each image
+    Static,
+    /// drawn anew at each visit
+    Dynamic,
+}
+
+/// Where weights start.
+#[derive(ValueEnum, Clone, Copy)]
+pub enum InitChoice {
+    /// weights and biases uniform in ±1/sqrt(fan in)
+    Pytorch,
+    /// weights uniform in ±sqrt(6 / (fan in + fan out)), biases 0
+    Glorot,
+}
+
+/// Where the biases of the decoder's output start.
+#[derive(ValueEnum, Clone, Copy)]
+pub enum OutputBiasChoice {
+    /// as the other biases
+    Init,
+    /// the logit of the mean pixel of the images
+    Mean,
+}
+
+/// A standard deviation, or that it is learned.
+#[derive(Clone, Copy)]
+pub enum SigmaChoice {
+    Fixed(f64),
+    Learned,
+}
+
+impl FromStr for SigmaChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<SigmaChoice, String> {
+        match text {
+            "learned" => Ok(SigmaChoice::Learned),
+            _ => text.parse().map(SigmaChoice::Fixed).map_err(|_| "expected a number, or learned".into()),
+        }
+    }
+}
+
+/// The prior of a conditional model.
+#[derive(Clone)]
+pub enum PriorChoice {
+    Standard,
+    Learned(Vec<usize>),
+}
+
+impl FromStr for PriorChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<PriorChoice, String> {
+        let wrong = |_| "expected standard, or the units of its hidden layers, as in 100 or 200,200".to_owned();
+        match text {
+            "standard" => Ok(PriorChoice::Standard),
+            _ => text.split(',').map(str::parse).collect::<Result<_, _>>().map(PriorChoice::Learned).map_err(wrong),
+        }
+    }
+}
+
 /// The names of the presets, with what they are.
 fn presets() -> PossibleValuesParser {
-    let about = |p: &Preset| {
-        let Preset { lr, batch, epochs, .. } = p;
-        format!("{}; lr {lr}, batches of {batch}, {epochs} epochs", p.about)
+    let about = |p: &Preset| match p.network.kind {
+        Layers::Pca => p.about.to_owned(),
+        _ => format!("{}; lr {}, batches of {}, {} epochs", p.about, p.lr, p.batch, p.epochs),
     };
-    PossibleValuesParser::new(PRESETS.iter().map(|p| PossibleValue::new(p.name).help(about(p))))
+    PossibleValuesParser::new(
+        Preset::all().iter().map(|p| PossibleValue::new(p.name).help(about(p))).collect::<Vec<_>>(),
+    )
 }
 
 impl Args {
@@ -115,7 +223,7 @@ impl Args {
         let output = self.output.as_deref();
         let output = output.ok_or_else(|| Error::Usage("no place for the model: expected -o FILE".into()))?;
         writable(output)?;
-        self.spec_of([1, 1], DataSpec { range: [0.0, 1.0], images: 0, sha256: String::new() })?;
+        self.spec_for([28, 28])?;
         match &self.test {
             Some(path) if path.as_os_str() == "-" => Err(Error::Usage(
                 "--test -: expected a file or FIFO, since standard input is for training images".into(),
@@ -123,41 +231,6 @@ impl Args {
             Some(path) if !path.exists() => Err(Error::NoInput(format!("--test {}: no such file", path.display()))),
             _ => Ok(output),
         }
-    }
-
-    /// The run that is asked for, over these images.
-    pub fn spec(&self, data: &Dataset) -> Result<Spec> {
-        let data_spec = DataSpec { range: [0.0, 1.0], images: data.items(), sha256: data.sha256() };
-        self.spec_of(data.image(), data_spec)
-    }
-
-    fn spec_of(&self, image: [usize; 2], data: DataSpec) -> Result<Spec> {
-        let preset = preset(&self.preset);
-        let spec = Spec {
-            vae_model: Spec::VERSION,
-            network: Network::Mlp {
-                image,
-                hidden: self.hidden.clone().unwrap_or(preset.hidden.to_vec()),
-                latent: self.latent.unwrap_or(preset.latent),
-            },
-            objective: Objective { likelihood: Likelihood::Bernoulli, beta: self.beta, samples: self.samples },
-            data,
-            training: Training {
-                lr: self.lr.unwrap_or(preset.lr),
-                batch: self.batch.unwrap_or(preset.batch),
-                seed: self.seed,
-                epochs: self.epochs.unwrap_or(preset.epochs),
-                steps: 0,
-                precision: match self.precision {
-                    Products::Fp32 => Precision::Fp32,
-                    Products::Bf16 => Precision::Bf16,
-                },
-            },
-            tool: concat!("vae-train ", env!("CARGO_PKG_VERSION")).into(),
-            checkpoint: None,
-        };
-        spec.check()?;
-        Ok(spec)
     }
 
     /// Steps from this one to the next checkpoint, where --every asks for them.
@@ -168,44 +241,4 @@ impl Args {
     pub fn due(&self, step: u64) -> bool {
         self.every.is_some_and(|every| step % every == 0)
     }
-}
-
-/// Shows what would be trained.
-pub fn describe(args: &Args) -> Result<()> {
-    let image = if args.input.file.is_some() || cli::stdin_holds_something() {
-        let reader = Reader::open(&args.input, "x")?;
-        images::size(&reader.head().need("x")?.shape, None)?
-    } else {
-        [28, 28]
-    };
-    let spec = args.spec_of(image, DataSpec { range: [0.0, 1.0], images: 0, sha256: String::new() })?;
-    let mut plan = Plan::new(spec.training.batch);
-    judged(&mut plan, &spec.network, &spec.objective, 1, Cell::Byte);
-    let mut text = format!("{:24} {:>16} {:>12}\n", "tensor", "shape", "parameters");
-    let mut total = 0;
-    for (name, shape) in common::parameters::shapes(&plan) {
-        let count: usize = shape.iter().product();
-        text += &format!("{name:24} {:>16} {count:>12}\n", format!("{shape:?}"));
-        total += count;
-    }
-    let [h, w] = image;
-    let (training, objective) = (&spec.training, &spec.objective);
-    text += &format!("{:24} {:>16} {total:>12}\n\n", "total", "");
-    text += &format!(
-        "images {h} x {w} in [0, 1]; loss = -log Bernoulli(x) + {} KL, nats per image, {} draw{} of z\n",
-        objective.beta,
-        objective.samples,
-        if objective.samples == 1 { "" } else { "s" }
-    );
-    text += &format!(
-        "Adam lr {}, batches of {}, {} epochs, seed {}{}\n",
-        training.lr,
-        training.batch,
-        training.epochs,
-        training.seed,
-        if training.precision == Precision::Bf16 { ", products of bf16" } else { "" }
-    );
-    let mut output = Output::open(None, Kind::Text)?;
-    output.write_all(text.as_bytes()).map_err(|e| output.error(e))?;
-    output.commit()
 }

@@ -4,10 +4,10 @@ use common::Result;
 use common::backend::Device;
 use common::dataset::Dataset;
 use common::images::Pixels;
-use common::infer::{Decoder, Encoder, prior};
+use common::infer::{Decoder, Encoder, Prior};
 use common::model::Model;
 use common::stream::{Data, Tensor};
-use ndarray::Array2;
+use ndarray::{Array1, Array2};
 
 /// The images to reconstruct: the first of the test images, or of the others.
 pub struct Preview {
@@ -20,26 +20,39 @@ impl Preview {
         Preview { images: from.slice(0..count.min(from.items())) }
     }
 
-    /// The groups `recon`, x and x_hat through a drawn z, and `sample`, x_hat of draws from the prior.
+    /// The groups `recon`, x and x_hat through a drawn z, and `sample`, x_hat of draws from the prior; with labels y in a
+    /// conditional model, whose draws go through the classes in turn.
     pub fn frames(&self, model: &Model, epoch: usize, device: Device) -> Result<Vec<Data>> {
-        let (count, seed) = (self.images.items(), model.spec.training.seed);
-        let [h, w] = self.images.image();
+        let (network, seed) = (&model.spec.network, model.spec.training.seed);
         let mut decoder = Decoder::new(model, device)?;
-        let mut decoded = |z: &Array2<f32>| {
-            let x_hat = decoder.decode(z.view(), 0)?.into_shape_with_order((count, h, w));
+        let mut decoded = |z: &Array2<f32>, labels: Option<&[u8]>| {
+            let [h, w] = network.image;
+            let x_hat = decoder.decode(z.view(), labels, 0)?.into_shape_with_order((z.nrows(), h, w));
             Ok(Tensor::from_array(&x_hat.expect("a row holds H times W pixels")))
         };
+        let group = |name: &str, tensors: Vec<(&str, Tensor)>, labels: Option<&[u8]>| {
+            let mut data = Data::new(tensors);
+            if let Some(labels) = labels {
+                data.set("y", Tensor::from_array(&Array1::from(labels.to_vec())));
+            }
+            Data { group: Some(name.into()), epoch: Some(epoch as u64), ..data }
+        };
 
-        let latents = Encoder::new(model, self.images.cell(), Some(seed), device)?.encode(&self.images)?;
+        let draws = network.is_variational().then_some(seed);
+        let latents = Encoder::new(model, self.images.cell(), draws, device)?.encode(&self.images)?;
         let x = match self.images.pixels() {
             Pixels::U8(a) => Tensor::from_array(a),
             Pixels::F32(a) => Tensor::from_array(a),
         };
-        let recon = [("x", x), ("x_hat", decoded(&latents.z.unwrap_or(latents.mu))?)];
+        let x_hat = decoded(&latents.z.unwrap_or(latents.mu), self.images.labels())?;
+        let mut frames = vec![group("recon", vec![("x", x), ("x_hat", x_hat)], self.images.labels())];
 
-        let z = prior(model.spec.network.latent(), seed, 0, count);
-        let sample = [("x_hat", decoded(&z)?)];
-        let group = |name: &str, data: Data| Data { group: Some(name.into()), epoch: Some(epoch as u64), ..data };
-        Ok(vec![group("recon", Data::new(recon)), group("sample", Data::new(sample))])
+        if network.is_variational() {
+            let count = self.images.items();
+            let labels = network.classes().map(|classes| (0..count).map(|i| (i % classes) as u8).collect::<Vec<_>>());
+            let z = Prior::new(model, device)?.draw(seed, 0, count, labels.as_deref(), 1.0)?;
+            frames.push(group("sample", vec![("x_hat", decoded(&z, labels.as_deref())?)], labels.as_deref()));
+        }
+        Ok(frames)
     }
 }

@@ -120,10 +120,11 @@ pub fn epoch(
         "epoch": number,
         "epochs": trainer.spec().training.epochs,
         "steps": trainer.taken(),
+        "objective": trainer.spec().objective,
     }));
     for (name, losses) in [("train", train), ("test", test)] {
         if let Some(losses) = losses {
-            record.insert(name.into(), parts(losses));
+            record.insert(name.into(), parts(losses, trainer.spec()));
         }
     }
     record.insert("images_per_second".into(), rounded(images as f64 / seconds, 0));
@@ -150,9 +151,14 @@ fn object(value: Value) -> Map<String, Value> {
     }
 }
 
-fn parts(losses: &Losses) -> Value {
+/// `mse`: the squared error per pixel, where the likelihood tells it.
+fn parts(losses: &Losses, spec: &Spec) -> Value {
     let parts = [("loss", losses.loss()), ("recon", losses.recon), ("kl", losses.kl)];
-    Value::Object(parts.into_iter().map(|(name, v)| (name.to_string(), rounded(v, 4))).collect::<Map<_, _>>())
+    let mut parts: Map<_, _> = parts.into_iter().map(|(name, v)| (name.to_string(), rounded(v, 4))).collect();
+    if let Some(mse) = spec.objective.likelihood.mse(losses.recon, spec.network.pixels()) {
+        parts.insert("mse".into(), rounded(mse, 6));
+    }
+    Value::Object(parts)
 }
 
 /// A number as JSON with so many decimals.

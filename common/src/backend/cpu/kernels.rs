@@ -2,19 +2,70 @@
 //!
 //! Every function is inlined into the caller, which compiles it for each vector width.
 
-use super::super::memory::Block;
 use super::simd::Simd;
-use crate::math::{bernoulli as bce, exp, sigmoid as logistic, sum_and_map, sum2};
-use crate::plan::{Act, Cell, Table};
+use crate::backend::Visit;
+use crate::backend::memory::Block;
+use crate::math::{softplus, tanh};
+use crate::plan::{Act, Cell, Ink, Reading, Table};
+use crate::rng::{Purpose, uniform4};
 use std::ops::Range;
 
-/// y = from[row] / unit
+/// y = from[row of the image], read as pixels
 #[inline(always)]
-pub(super) fn gather(y: &mut [f32], at: &Block, from: Table, row: usize, unit: f32) {
+pub(super) fn gather(y: &mut [f32], at: &Block, from: Table, visit: Visit, how: Reading) {
+    let row = visit.row as usize;
     let row = row * from.width..(row + 1) * from.width;
     match from.cell {
-        Cell::Byte => y.iter_mut().zip(&at.bytes(from)[row]).for_each(|(y, v)| *y = *v as f32 / unit),
-        Cell::Float => y.iter_mut().zip(&at.floats(from)[row]).for_each(|(y, v)| *y = *v / unit),
+        Cell::Byte => y.iter_mut().zip(&at.bytes(from)[row]).for_each(|(y, v)| *y = *v as f32 / how.unit),
+        Cell::Float => y.iter_mut().zip(&at.floats(from)[row]).for_each(|(y, v)| *y = *v / how.unit),
+    }
+    match how.ink {
+        Ink::Grey => {}
+        Ink::Threshold => y.iter_mut().for_each(|y| *y = if *y > 0.5 { 1.0 } else { 0.0 }),
+        Ink::Drawn { anew } => {
+            let epoch = if anew { at.state.epoch } else { 0 };
+            for (quad, y) in y.chunks_mut(4).enumerate() {
+                let draws = uniform4(at.state.seed, Purpose::Ink, [quad as u32, 0, visit.id, epoch]);
+                y.iter_mut().zip(draws).for_each(|(y, u)| *y = if u < *y { 1.0 } else { 0.0 });
+            }
+        }
+    }
+    let [black, white] = how.range;
+    if how.range != [0.0, 1.0] {
+        y.iter_mut().for_each(|y| *y = black + (white - black) * *y);
+    }
+}
+
+/// y = 1 at the label, else 0
+#[inline(always)]
+pub(super) fn one_hot(y: &mut [f32], label: u8) {
+    y.fill(0.0);
+    y[label as usize] = 1.0;
+}
+
+/// y[r] = [a[r], b[n]], `per` rows of a to one of b
+#[inline(always)]
+pub(super) fn concat(y: &mut [f32], a: &[f32], b: &[f32], [wa, wb]: [usize; 2], per: usize) {
+    for (r, y) in y.chunks_exact_mut(wa + wb).enumerate() {
+        let (to_a, to_b) = y.split_at_mut(wa);
+        to_a.copy_from_slice(&a[r * wa..][..wa]);
+        to_b.copy_from_slice(&b[r / per * wb..][..wb]);
+    }
+}
+
+/// da[r] = the first values of dy[r]
+#[inline(always)]
+pub(super) fn concat_back(da: &mut [f32], dy: &[f32], [wa, wy]: [usize; 2], add: bool) {
+    for (da, dy) in da.chunks_exact_mut(wa).zip(dy.chunks_exact(wy)) {
+        put(da, add, |i| dy[i]);
+    }
+}
+
+/// y[r] = x[r] - b
+#[inline(always)]
+pub(super) fn centre(y: &mut [f32], x: &[f32], b: &[f32], width: usize) {
+    for (y, x) in y.chunks_exact_mut(width).zip(x.chunks_exact(width)) {
+        put(y, false, |i| x[i] - b[i]);
     }
 }
 
@@ -29,71 +80,29 @@ pub(super) fn fetch<S: Simd>(simd: S, at: &Block, from: Table, row: usize) {
     (0..bytes).step_by(LINE).for_each(|line| simd.prefetch(start.wrapping_add(line).cast()));
 }
 
-/// dy *= act'(y), told from the output y
+/// y = act(y)
 #[inline(always)]
-pub(super) fn act_back(dy: &mut [f32], y: &[f32], act: Act) {
+pub(super) fn activate(y: &mut [f32], act: Act) {
     match act {
         Act::Id => {}
-        Act::Relu => dy.iter_mut().zip(y).for_each(|(d, y)| *d = if *y > 0.0 { *d } else { 0.0 }),
+        Act::Relu => y.iter_mut().for_each(|y| *y = y.max(0.0)),
+        Act::LeakyRelu(slope) => y.iter_mut().for_each(|y| *y = y.max(slope * *y)),
+        Act::Tanh => y.iter_mut().for_each(|y| *y = tanh(*y)),
+        Act::Softplus => y.iter_mut().for_each(|y| *y = softplus(*y)),
     }
 }
 
-/// z[r] = mu[n] + exp(logvar[n] / 2) eps[r]
+/// dy *= act', told from the output y
 #[inline(always)]
-pub(super) fn sample(z: &mut [f32], eps: &[f32], q: &[f32], width: usize, per: usize) {
-    for (r, z) in z.chunks_exact_mut(width).enumerate() {
-        let (eps, q) = (&eps[r * width..][..width], &q[r / per * 2 * width..][..2 * width]);
-        put(z, false, |j| exp(0.5 * q[width + j]).mul_add(eps[j], q[j]));
-    }
-}
-
-/// dmu[n] = sum of dz[r], dlogvar[n] = sum of dz[r] eps[r] exp(logvar[n] / 2) / 2, over the samples of n
-#[inline(always)]
-pub(super) fn sample_back(dq: &mut [f32], dz: &[f32], eps: &[f32], q: &[f32], width: usize, per: usize, add: bool) {
-    for (n, (dq, q)) in dq.chunks_exact_mut(2 * width).zip(q.chunks_exact(2 * width)).enumerate() {
-        let (dmu, dlogvar) = dq.split_at_mut(width);
-        for r in n * per..(n + 1) * per {
-            let (dz, eps) = (&dz[r * width..][..width], &eps[r * width..][..width]);
-            let add = add || r > n * per;
-            put(dmu, add, |j| dz[j]);
-            put(dlogvar, add, |j| 0.5 * exp(0.5 * q[width + j]) * eps[j] * dz[j]);
-        }
-    }
-}
-
-/// kl[n] = 1/2 sum of exp(logvar) + mu² - 1 - logvar
-#[inline(always)]
-pub(super) fn kl(kl: &mut [f32], q: &[f32], width: usize) {
-    for (kl, q) in kl.iter_mut().zip(q.chunks_exact(2 * width)) {
-        let (mu, logvar) = q.split_at(width);
-        *kl = 0.5 * sum2(mu, logvar, |mu, logvar| mu.mul_add(mu, exp(logvar) - 1.0 - logvar));
-    }
-}
-
-/// dmu = dkl mu, dlogvar = dkl (exp(logvar) - 1) / 2
-#[inline(always)]
-pub(super) fn kl_back(dq: &mut [f32], dkl: &[f32], q: &[f32], width: usize, add: bool) {
-    for ((dq, q), dkl) in dq.chunks_exact_mut(2 * width).zip(q.chunks_exact(2 * width)).zip(dkl) {
-        let (dmu, dlogvar) = dq.split_at_mut(width);
-        put(dmu, add, |j| dkl * q[j]);
-        put(dlogvar, add, |j| dkl * 0.5 * (exp(q[width + j]) - 1.0));
-    }
-}
-
-/// p = 1 / (1 + exp(-logits))
-#[inline(always)]
-pub(super) fn sigmoid(p: &mut [f32], logits: &[f32]) {
-    put(p, false, |i| logistic(logits[i]));
-}
-
-/// loss[r] = sum of max(l, 0) - l t + ln(1 + exp(-|l|)); then l = sigmoid(l) - t
-#[inline(always)]
-pub(super) fn bernoulli(loss: &mut [f32], logits: &mut [f32], target: &[f32], width: usize, per: usize) {
-    for (r, (loss, l)) in loss.iter_mut().zip(logits.chunks_exact_mut(width)).enumerate() {
-        *loss = sum_and_map(l, &target[r / per * width..][..width], |l, t| {
-            let (loss, sigmoid) = bce(l, t);
-            (loss, sigmoid - t)
-        });
+pub(super) fn act_back(dy: &mut [f32], y: &[f32], act: Act) {
+    let both = dy.iter_mut().zip(y);
+    match act {
+        Act::Id => {}
+        Act::Relu => both.for_each(|(d, y)| *d = if *y > 0.0 { *d } else { 0.0 }),
+        Act::LeakyRelu(slope) => both.for_each(|(d, y)| *d *= if *y > 0.0 { 1.0 } else { slope }),
+        Act::Tanh => both.for_each(|(d, y)| *d *= 1.0 - y * y),
+        // y = ln(1 + exp(v)), and the derivative is 1 / (1 + exp(-v)) = 1 - exp(-y).
+        Act::Softplus => both.for_each(|(d, y)| *d *= 1.0 - crate::math::exp(-y)),
     }
 }
 
@@ -113,20 +122,40 @@ pub(super) fn mean_weights(weight: &mut [f32], live: usize, images: usize, per: 
     absent.fill(0.0);
 }
 
-/// terms[n] = [mean over samples of recon, of kl] for the images that exist
+/// terms[n] = [mean over samples of recon, of kl] for the images that exist; a kl that is not there is 0
 #[inline(always)]
 pub(super) fn terms(terms: &mut [f32], recon: &[f32], kl: &[f32], recon_per: usize, kl_per: usize) {
     let mean = |v: &[f32], n: usize, per: usize| v[n * per..][..per].iter().sum::<f32>() / per as f32;
     for (n, row) in terms.chunks_exact_mut(2).enumerate() {
         row[0] = mean(recon, n, recon_per);
-        row[1] = mean(kl, n, kl_per);
+        row[1] = if kl.is_empty() { 0.0 } else { mean(kl, n, kl_per) };
     }
 }
 
 /// g = sum over r of dy[r] in some columns; the rest of g, which fills it to whole vectors, is 0
 #[inline(always)]
 pub(super) fn bias_gradient(g: &mut [f32], dy: &[f32], width: usize, columns: Range<usize>) {
+    const WIDE: usize = 64;
     g.fill(0.0);
+    // Short rows, the channels of many positions, are added up side by side.
+    let beside = WIDE / width.next_power_of_two();
+    let rows = dy.len() / width;
+    if beside > 1 && rows >= beside {
+        let mut wide = [0.0; WIDE];
+        let (whole, rest) = dy.split_at(rows / beside * beside * width);
+        add_rows(&mut wide[..beside * width], whole, beside * width, 0..beside * width);
+        add_rows(g, rest, width, columns.clone());
+        wide[..beside * width]
+            .chunks_exact(width)
+            .for_each(|row| g.iter_mut().zip(&row[columns.clone()]).for_each(|(g, d)| *g += d));
+    } else {
+        add_rows(g, dy, width, columns);
+    }
+}
+
+/// g += sum over r of dy[r] in some columns
+#[inline(always)]
+fn add_rows(g: &mut [f32], dy: &[f32], width: usize, columns: Range<usize>) {
     // Four rows at a time: each sum waits for the one before.
     for rows in dy.chunks(4 * width) {
         let row = |r: usize| rows.get(r * width..).and_then(|row| row.get(columns.clone()));
@@ -140,8 +169,9 @@ pub(super) fn bias_gradient(g: &mut [f32], dy: &[f32], width: usize, columns: Ra
     }
 }
 
+/// d = f, or d += f
 #[inline(always)]
-fn put(d: &mut [f32], add: bool, f: impl Fn(usize) -> f32) {
+pub(super) fn put(d: &mut [f32], add: bool, f: impl Fn(usize) -> f32) {
     if add {
         d.iter_mut().enumerate().for_each(|(i, d)| *d += f(i));
     } else {

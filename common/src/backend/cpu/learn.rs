@@ -24,19 +24,26 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    /// Every parameter in tiles. A tile with its moments stays in the L2 cache; and where a batch does not, so that it comes
-    /// from afar once for each tile, tiles are larger.
+    /// Every parameter in tiles. A tile with its moments stays in the L2 cache; where a batch does not, so that it comes
+    /// from afar once for each tile, tiles are larger; and where an image has many rows, so that a small weight is much work,
+    /// they are smaller.
     pub(crate) fn all(program: &Program, lanes: usize, batch: usize) -> Vec<Job> {
         const ROWS: usize = 200;
+        const SHARES: usize = 16;
+        let work: usize = program.weights().iter().map(Learn::flops).sum();
         let mut jobs = vec![];
         for (number, &learn) in program.weights().iter().enumerate() {
-            let (p, rows) = match learn {
-                Learn::Weight { w, x, .. } => (w, batch * x.per),
+            let (p, per) = match learn {
+                Learn::Weight { w, x, .. } => (w, x.per),
                 Learn::Bias { b, .. } => (b, 0),
             };
-            let several = if rows > K { 3 } else { 1 };
+            let several = if batch * per > K && per == 1 { 3 } else { 1 };
             let panels = Panels::new([p.inp, p.out], lanes);
-            let step = p.inp.div_ceil(p.inp.div_ceil(ROWS)).next_multiple_of(8);
+            let mut tiles = p.inp.div_ceil(ROWS);
+            while tiles < p.inp.div_ceil(8) && learn.flops() / (tiles * panels.count()) > work / SHARES {
+                tiles += 1;
+            }
+            let step = p.inp.div_ceil(tiles).next_multiple_of(8);
             for first in (0..panels.count()).step_by(several) {
                 let which = first..(first + several).min(panels.count());
                 let rows = (0..p.inp).step_by(step).map(|i| i..(i + step).min(p.inp));
@@ -54,7 +61,8 @@ impl Job {
         match self.learn {
             // About what is left of it where images are mostly black.
             Learn::Weight { x, .. } if program.gathers(x) => self.values() / 2,
-            _ => self.values(),
+            Learn::Weight { x, .. } => self.values() * x.per,
+            Learn::Bias { dy, .. } => self.values() * dy.per,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The CPU: a step is two phases and two barriers, on a team of threads that lives as long as one `run`.
 //!
 //! ```text
-//! rows      blocks of images, each through the whole forward, the loss and back      rows.rs   kernels.rs
+//! rows      blocks of images, each through the whole forward, the loss and back      rows.rs   kernels.rs, windows.rs,
+//!                                                                                    latent.rs, pixels.rs
 //!    ── barrier ──                                                                   team.rs
 //! weights   tiles of parameters: gradient, then the optimizer                        learn.rs  optimizer.rs
 //!    ── barrier ──
@@ -15,15 +16,18 @@
 mod bf16;
 mod clock;
 mod kernels;
+mod latent;
 mod learn;
 mod multiply;
 mod optimizer;
 mod panels;
 mod peak;
+mod pixels;
 mod product;
 mod rows;
 mod simd;
 mod team;
+mod windows;
 mod zeros;
 
 use super::memory::{Block, Memory, Tile};

@@ -46,7 +46,7 @@ macro_rules! vectors {
     };
 }
 
-/// y[r] = act(x[r] W + b); `lit`: the columns of x that are not zero, for each few rows.
+/// y[r] = act(x[r] W + b), for an act that is piecewise linear; `lit`: the columns of x that are not zero, for each few rows.
 #[inline(always)]
 pub(super) fn forward<S: Simd, C: Cells>(
     simd: S,
@@ -109,8 +109,9 @@ fn forward_tile<S: Simd, C: Cells, const MR: usize, const NV: usize>(
     // Loops over i unroll, so that the sums stay in registers.
     for i in 0..MR {
         let sums = acc[i].map(|v| match act {
-            Act::Id => v,
             Act::Relu => simd.max(v, simd.splat(0.0)),
+            Act::LeakyRelu(slope) => simd.max(v, simd.mul(v, simd.splat(slope))),
+            _ => v,
         });
         store(simd, &mut y[i * panels.out..][columns.clone()], sums);
     }

@@ -1,14 +1,13 @@
 //! The first phase of a step: the operations on the images of a block, in order, and then what the weights learn from.
 
-use super::bf16;
-use super::kernels as k;
 use super::multiply::{Cells, Pairs, Singles};
 use super::product::{self, Turned, as_cells};
 use super::simd::{Simd, Work};
 use super::zeros::{Columns, Lit};
+use super::{bf16, kernels as k, latent, pixels, windows};
 use crate::backend::memory::{Block, Memory};
 use crate::backend::{Precision, State};
-use crate::plan::{Op, Program, Rows};
+use crate::plan::{Act, Latent, Op, Program, Rows};
 use crate::rng::{self, Purpose};
 
 /// Room that a thread uses again and again.
@@ -18,6 +17,7 @@ pub(super) struct Scratch {
     turned: Turned,
     columns: Columns,
     bits: Vec<u64>,
+    zeros: Vec<f32>,
 }
 
 /// One operation, compiled for each level.
@@ -58,7 +58,7 @@ impl OnRows<'_, '_> {
     fn run<S: Simd, C: Cells>(self, simd: S) {
         let OnRows { op, at, program, scratch, precision } = self;
         match *op {
-            Op::Gather { y, from, unit } => {
+            Op::Gather { y, from, how } => {
                 // Images lie anywhere in memory: they are fetched some time before they are needed.
                 const AHEAD: usize = 4;
                 for (n, row) in at.write(y).chunks_exact_mut(y.width).enumerate() {
@@ -66,16 +66,37 @@ impl OnRows<'_, '_> {
                         k::fetch(simd, &at, from, v.row as usize);
                     }
                     match at.visit(n) {
-                        Some(v) => k::gather(row, &at, from, v.row as usize, unit),
+                        Some(v) => k::gather(row, &at, from, v, how),
                         None => row.fill(0.0),
                     }
                 }
             }
+            Op::OneHot { y, from } => {
+                for (n, row) in at.write(y).chunks_exact_mut(y.width).enumerate() {
+                    match at.visit(n) {
+                        Some(v) => k::one_hot(row, at.bytes(from)[v.row as usize]),
+                        None => row.fill(0.0),
+                    }
+                }
+            }
+            Op::Concat { y, a, b } => k::concat(at.write(y), at.read(a), at.read(b), [a.width, b.width], a.per),
+            Op::ConcatBack { da, dy, add } => k::concat_back(at.write(da), at.read(dy), [da.width, dy.width], add),
+            Op::Centre { y, x, b } => k::centre(at.write(y), at.read(x), at.bias(b), x.width),
             Op::Linear { y, x, w, b, act } => {
                 let cells = along::<S, C>(simd, at.read(x), x.width, &mut scratch.along);
                 let listed = program.gathers(x) && scratch.columns.find(simd, cells, x.width.div_ceil(C::PER));
                 let lit = listed.then_some(&scratch.columns);
-                product::forward::<S, C>(simd, at.write(y), cells, at.weight(w, precision), at.bias(b), act, lit)
+                let width = y.width.next_multiple_of(S::LANES);
+                scratch.zeros.resize(scratch.zeros.len().max(width), 0.0);
+                let b = b.map_or(&scratch.zeros[..width], |b| at.bias(b));
+                // The product keeps its sums in registers through what is a few instructions.
+                let (within, after) = match act {
+                    Act::Id | Act::Relu | Act::LeakyRelu(_) => (act, Act::Id),
+                    Act::Tanh | Act::Softplus => (Act::Id, act),
+                };
+                let y = at.write(y);
+                product::forward::<S, C>(simd, y, cells, at.weight(w, precision), b, within, lit);
+                k::activate(y, after);
             }
             Op::ActBack { dy, y, act } => k::act_back(at.write(dy), at.read(y), act),
             Op::LinearBack { dx, dy, w, add } => {
@@ -89,31 +110,60 @@ impl OnRows<'_, '_> {
                     &mut scratch.turned,
                 )
             }
+            Op::Im2col { y, x, window } => windows::im2col(at.write(y), at.read(x), &window),
+            Op::Col2im { y, x, b, act, window, add } => {
+                let y = at.write(y);
+                match b.map(|b| at.bias(b)) {
+                    Some(b) => y.chunks_exact_mut(window.channels).for_each(|y| y.copy_from_slice(&b[..y.len()])),
+                    None if !add => y.fill(0.0),
+                    None => {}
+                }
+                windows::col2im(y, at.read(x), &window);
+                k::activate(y, act);
+            }
             Op::Sample { z, eps, q } => {
-                let State { seed, epoch, .. } = *at.state;
+                let State { seed, epoch, first_sample, .. } = *at.state;
                 let eps = at.write(eps);
                 for (r, row) in eps.chunks_exact_mut(z.width).enumerate() {
                     let id = at.visit(r / z.per).map_or(0, |v| v.id);
-                    rng::normals(row, seed, Purpose::Latent, [(r % z.per) as u32, id, epoch]);
+                    rng::normals(row, seed, Purpose::Latent, [first_sample + (r % z.per) as u32, id, epoch]);
                 }
-                k::sample(at.write(z), eps, at.read(q), z.width, z.per)
+                latent::sample(at.write(z), eps, at.read(q), z.width, z.per)
             }
             Op::SampleBack { dq, dz, eps, q, add } => {
-                k::sample_back(at.write(dq), at.read(dz), at.read(eps), at.read(q), dz.width, dz.per, add)
+                latent::sample_back(at.write(dq), at.read(dz), at.read(eps), at.read(q), dz.width, dz.per, add)
             }
-            Op::Kl { kl, q } => k::kl(at.write(kl), at.read(q), q.width / 2),
-            Op::KlBack { dq, dkl, q, add } => k::kl_back(at.write(dq), at.read(dkl), at.read(q), q.width / 2, add),
-            Op::Sigmoid { p, logits } => k::sigmoid(at.write(p), at.read(logits)),
-            Op::Bernoulli { loss, logits, target } => {
-                let (width, per) = (logits.width, logits.per);
-                k::bernoulli(at.write(loss), at.write(logits), at.read(target), width, per)
+            Op::Kl { kl, q, p } => latent::kl(at.write(kl), at.read(q), p.map(|p| at.read(p)), q.width / 2),
+            Op::KlBack { dq, dkl, q, p, add } => {
+                latent::kl_back(at.write(dq), at.read(dkl), at.read(q), p.map(|p| at.read(p)), q.width / 2, add)
+            }
+            Op::KlPriorBack { dp, dkl, q, p, add } => {
+                latent::kl_prior_back(at.write(dp), at.read(dkl), at.read(q), at.read(p), q.width / 2, add)
+            }
+            Op::SampledKl { kl, z, eps, q, p } => {
+                let draws = [at.read(z), at.read(eps)];
+                latent::sampled_kl(at.write(kl), draws, at.read(q), p.map(|p| at.read(p)), z.width, z.per)
+            }
+            Op::Sigmoid { mean, v } => pixels::sigmoid(at.write(mean), at.read(v)),
+            Op::Bernoulli { loss, v, target } => {
+                pixels::bernoulli(at.write(loss), at.write(v), at.read(target), target.width, v.per)
+            }
+            Op::Gaussian { loss, v, target, sigma } => {
+                pixels::gaussian(at.write(loss), at.write(v), at.read(target), target.width, v.per, sigma)
+            }
+            Op::GaussianLearned { loss, v, target, least } => {
+                pixels::gaussian_learned(at.write(loss), at.write(v), at.read(target), target.width, v.per, least)
             }
             Op::Weigh { d, weight } => k::weigh(at.write(d), at.read(weight), d.width),
-            Op::Elbo { terms, wr, wk, recon, kl } => {
-                let (live, images, beta) = (at.live(), at.state.live(), at.state.beta);
+            Op::Elbo { terms, wr, recon, kl } => {
+                let (live, images) = (at.live(), at.state.live());
                 k::mean_weights(at.write(wr), live, images, wr.per, 1.0);
-                k::mean_weights(at.write(wk), live, images, wk.per, beta);
-                k::terms(at.write_table(terms), at.read(recon), at.read(kl), recon.per, kl.per);
+                let mut kls = &[][..];
+                if let Some(Latent { kl, wk }) = kl {
+                    k::mean_weights(at.write(wk), live, images, wk.per, at.state.kl_weight());
+                    kls = at.read(kl);
+                }
+                k::terms(at.write_table(terms), at.read(recon), kls, recon.per, kl.map_or(1, |k| k.kl.per));
             }
         }
     }

@@ -6,7 +6,7 @@ use crate::times::Times;
 use common::backend::{Adam, Backend, Cpu, Precision, Profile, Visit};
 use common::dataset::Dataset;
 use common::images::Pixels;
-use common::model::{Likelihood, Network, Objective, PRESETS, Preset};
+use common::model::{DataSpec, Init, Layers, Network, Preset};
 use common::network::judged;
 use common::parameters;
 use common::plan::{Cell, Plan};
@@ -17,11 +17,11 @@ use serde_json::{Map, Value, json};
 use std::time::Instant;
 
 pub fn measure(place: &Place) -> Result<Value> {
-    let data = Dataset::read(&mut Reader::open_file(&place.folder.join("train.vae"), "x")?, "x")?;
+    let data = Dataset::read(&mut Reader::open_file(&place.folder.join("train.vae"), "x")?, "x", Some(10))?;
     let threads = machine::cores();
     println!("\nthe step of each preset on {threads} threads, median of {} epochs (range)", place.rounds);
     let mut numbers = vec![];
-    for preset in PRESETS {
+    for preset in Preset::all().iter().filter(|preset| preset.network.kind != Layers::Pca) {
         let bf16 = machine::level().has_bf16().then_some(Precision::Bf16);
         for precision in [Some(Precision::Fp32), bf16].into_iter().flatten() {
             numbers.push(epochs(place, &data, preset, threads, precision)?);
@@ -31,17 +31,19 @@ pub fn measure(place: &Place) -> Result<Value> {
 }
 
 fn epochs(place: &Place, data: &Dataset, preset: &Preset, threads: usize, precision: Precision) -> Result<Value> {
-    let (hidden, items) = (preset.hidden.to_vec(), data.items());
-    let network = Network::Mlp { image: data.image(), hidden, latent: preset.latent };
-    let objective = Objective { likelihood: Likelihood::Bernoulli, beta: 1.0, samples: 1 };
+    let items = data.items();
+    let network = Network { image: data.image(), ..preset.network.clone() };
     let mut plan = Plan::new(preset.batch);
-    let model = judged(&mut plan, &network, &objective, items, data.cell());
+    let model = judged(&mut plan, &network, &preset.objective, &DataSpec::default(), items, data.cell());
     let step = model.training(&mut plan);
     let mut cpu = Cpu::new(&plan, threads, precision, machine::level())?;
-    parameters::upload(&mut cpu, &plan, &parameters::initial(&plan, 0), false)?;
+    parameters::upload(&mut cpu, &plan, &parameters::initial(&plan, 0, Init::Pytorch), false)?;
     match (data.cell(), data.pixels()) {
         (Cell::Byte, Pixels::U8(pixels)) => cpu.upload_bytes(model.images.buf, pixels.iter().copied().collect())?,
         _ => return Err(Error::Failed("expected images of bytes".into())),
+    }
+    if let Some((to, labels)) = model.labels.zip(data.labels()) {
+        cpu.upload_bytes(to.buf, labels.to_vec())?;
     }
     let mut times = Times::default();
     // The first epoch warms the caches; the last is the one whose parts are timed, which costs some of it.
@@ -51,6 +53,7 @@ fn epochs(place: &Place, data: &Dataset, preset: &Preset, threads: usize, precis
         cpu.upload_order(&visits)?;
         let state = cpu.state();
         (state.at, state.items, state.epoch, state.adam) = (0, items, epoch as u32, Adam::new(preset.lr as f32));
+        state.beta = preset.objective.beta as f32;
         let steps = state.steps_left();
         if epoch == place.rounds + 1 {
             cpu.profile();

@@ -73,7 +73,7 @@ struct Products {
 impl Products {
     fn open(place: &Place) -> Result<Products> {
         let model = Stored::open(&place.folder.join("model.bin"))?.file;
-        let images = Dataset::read(&mut Reader::open_file(&place.folder.join("train.vae"), "x")?, "x")?;
+        let images = Dataset::read(&mut Reader::open_file(&place.folder.join("train.vae"), "x")?, "x", None)?;
         let device = Device::cpu(machine::cores()).expect("a CPU");
         let (encoder, decoder) = (Encoder::new(&model, images.cell(), None, device)?, Decoder::new(&model, device)?);
         let starts = (0..images.items()).step_by(common::stream::BATCH);
@@ -88,7 +88,7 @@ impl Products {
         let latents: Vec<Array2<f32>> = self.frames.iter().map(encode).collect::<Result<_>>()?;
         let encoded = Instant::now();
         for z in &latents {
-            black_box(self.decoder.decode(z.view(), 0)?);
+            black_box(self.decoder.decode(z.view(), None, 0)?);
         }
         Ok(((encoded - begun).as_secs_f64(), encoded.elapsed().as_secs_f64()))
     }

@@ -1,0 +1,143 @@
+//! What training minimises.
+
+use serde::{Deserialize, Serialize};
+
+/// Reconstruction + beta · KL: both summed over pixels or dimensions, averaged over images, in nats.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Objective {
+    /// p(x given z).
+    pub likelihood: Likelihood,
+    /// The weight of the KL (Higgins et al. 2017); 0 in a plain autoencoder, which has none.
+    pub beta: f64,
+    /// L: draws of z for each image.
+    pub samples: usize,
+    /// Epochs in which the weight of the KL grows from 0 to beta, step by step (Sønderby et al. 2016).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub kl_warmup: f64,
+}
+
+impl Objective {
+    /// With beta 1 and one draw.
+    pub fn new(likelihood: Likelihood) -> Objective {
+        Objective { likelihood, beta: 1.0, samples: 1, kl_warmup: 0.0 }
+    }
+}
+
+/// How pixels follow from the decoder's output.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Likelihood {
+    /// Each pixel is a Bernoulli variable, its mean the sigmoid of a logit; targets in [0, 1].
+    Bernoulli,
+    /// Each pixel is a Gaussian variable, its mean the sigmoid of a logit.
+    Gaussian {
+        /// Its standard deviation.
+        sigma: Sigma,
+    },
+}
+
+/// A standard deviation of pixels.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Sigma {
+    /// This one, for every pixel.
+    Fixed(f64),
+    /// `"learned"`: the decoder puts out a logit and a log-variance for each pixel.
+    Learned(Learned),
+}
+
+/// The word `learned`.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Learned {
+    /// The decoder says it.
+    Learned,
+}
+
+impl Likelihood {
+    /// With a learned standard deviation, the least that a pixel can have: a step of 8 bits. Without one, pixels that are
+    /// black in every image would make the likelihood infinite.
+    pub const LEAST_SIGMA: f32 = 1.0 / 256.0;
+    /// The sigma with which -log p is the squared error and a constant.
+    pub const SIGMA: f64 = std::f64::consts::FRAC_1_SQRT_2;
+
+    /// Gaussian, with this standard deviation.
+    pub fn gaussian(sigma: f64) -> Likelihood {
+        Likelihood::Gaussian { sigma: Sigma::Fixed(sigma) }
+    }
+    /// Gaussian, with a standard deviation for each pixel that the decoder puts out.
+    pub fn gaussian_learned() -> Likelihood {
+        Likelihood::Gaussian { sigma: Sigma::Learned(Learned::Learned) }
+    }
+    /// Values that the decoder puts out for each pixel.
+    pub fn values_per_pixel(self) -> usize {
+        if self == Likelihood::gaussian_learned() { 2 } else { 1 }
+    }
+    /// The mean squared error per pixel that a reconstruction term of this many pixels stands for, where it stands for one:
+    /// -log p = D/2 log(2 pi sigma²) + squared error / (2 sigma²).
+    pub fn mse(self, recon: f64, pixels: usize) -> Option<f64> {
+        match self {
+            Likelihood::Gaussian { sigma: Sigma::Fixed(sigma) } => {
+                let constant = 0.5 * (std::f64::consts::TAU * sigma * sigma).ln();
+                Some((recon / pixels as f64 - constant) * 2.0 * sigma * sigma)
+            }
+            _ => None,
+        }
+    }
+    /// -log p(x), for people.
+    pub fn formula(self) -> String {
+        match self {
+            Likelihood::Bernoulli => "-log Bernoulli(x)".into(),
+            Likelihood::Gaussian { sigma: Sigma::Fixed(sigma) } => format!("-log N(x; mean, {sigma:.4}²)"),
+            Likelihood::Gaussian { .. } => "-log N(x; mean, variance of each pixel)".into(),
+        }
+    }
+}
+
+/// Whether and how pixels become black or white before the network sees them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Binarize {
+    /// They stay as they are.
+    #[default]
+    None,
+    /// White above 0.5.
+    Threshold,
+    /// White with the probability that the pixel holds, drawn once for each image (Larochelle and Murray 2011, in kind).
+    Static,
+    /// Drawn anew at each visit (Burda et al. 2016); once for each test image.
+    Dynamic,
+}
+
+fn is_zero(v: &f64) -> bool {
+    *v == 0.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_objective_reads_as_one_would_write_it() {
+        let json = |likelihood| serde_json::to_string(&Objective::new(likelihood)).unwrap();
+        let bernoulli = r#"{"likelihood":"bernoulli","beta":1.0,"samples":1}"#;
+        assert_eq!(json(Likelihood::Bernoulli), bernoulli);
+        let learned = r#"{"likelihood":{"gaussian":{"sigma":"learned"}},"beta":1.0,"samples":1}"#;
+        assert_eq!(json(Likelihood::gaussian_learned()), learned);
+        let fixed = r#"{"likelihood":{"gaussian":{"sigma":0.5}},"beta":1.0,"samples":1}"#;
+        assert_eq!(json(Likelihood::gaussian(0.5)), fixed);
+        for text in [bernoulli, learned, fixed] {
+            assert_eq!(json(serde_json::from_str::<Objective>(text).unwrap().likelihood), text);
+        }
+    }
+
+    #[test]
+    fn the_squared_error_is_found_in_the_likelihood() {
+        // Four pixels, each off by 0.1, with sigma 0.3.
+        let (sigma, error) = (0.3f64, 0.01);
+        let nll = 4.0 * (0.5 * (std::f64::consts::TAU * sigma * sigma).ln() + error / (2.0 * sigma * sigma));
+        assert!((Likelihood::gaussian(sigma).mse(nll, 4).unwrap() - error).abs() < 1e-12);
+        assert_eq!(Likelihood::Bernoulli.mse(nll, 4), None);
+    }
+}

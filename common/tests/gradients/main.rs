@@ -1,0 +1,210 @@
+//! The loss of every kind of model, and its gradient, against the same written again plainly and finite differences of it.
+
+mod plain;
+
+use common::backend::{Backend, Cpu, Level, Precision, Visit};
+use common::model::{Activation, DataSpec, Init, Labels, Layers, Likelihood, Network, Objective, StateDict};
+use common::network::judged;
+use common::parameters;
+use common::plan::{Cell, Plan};
+use plain::{Row, terms};
+
+const ITEMS: usize = 6;
+const BATCH: usize = 4;
+
+/// What is checked.
+#[derive(Clone)]
+struct Case {
+    network: Network,
+    objective: Objective,
+    data: DataSpec,
+    /// The position in the epoch of the step that is taken.
+    at: usize,
+    cell: Cell,
+    warmup: u64,
+}
+
+fn mlp() -> Case {
+    Case {
+        network: Network::mlp([3, 4], &[7, 5], 3),
+        objective: Objective::new(Likelihood::Bernoulli),
+        data: DataSpec::default(),
+        at: 0,
+        cell: Cell::Byte,
+        warmup: 0,
+    }
+}
+
+fn conv(image: [usize; 2]) -> Case {
+    let mut case = mlp();
+    case.network = Network { kind: Layers::Conv, image, hidden: vec![2, 3], ..case.network };
+    // Smooth, since a bias that many positions share would move some of them across a kink.
+    case.network.activation = [Activation::Tanh, Activation::Softplus];
+    case
+}
+
+fn conditional(mut case: Case, prior: Option<Vec<usize>>) -> Case {
+    case.network.labels = Some(Labels { classes: 3, prior });
+    case
+}
+
+fn autoencoder(mut case: Case, code: Activation) -> Case {
+    case.network.autoencoder = Some(code);
+    case.objective.beta = 0.0;
+    case
+}
+
+/// On every level that this CPU has.
+fn check(case: Case) {
+    Level::available().into_iter().for_each(|level| check_on(level, &case));
+}
+
+/// Takes one step with lr 0, so that the first moment is a tenth of the gradient.
+fn check_on(level: Level, case: &Case) {
+    let Case { network, objective, data, at, cell, warmup } = case;
+    let (at, samples, latent, width) = (*at, objective.samples, network.latent, network.pixels());
+    let mut plan = Plan::new(BATCH);
+    let model = judged(&mut plan, network, objective, data, ITEMS, *cell);
+    let step = model.training(&mut plan);
+    let mut cpu = Cpu::new(&plan, 2, Precision::Fp32, level).unwrap();
+    let mut net = parameters::initial(&plan, 5, Init::Pytorch);
+    parameters::upload(&mut cpu, &plan, &net, false).unwrap();
+    let pixels: Vec<u8> = (0..ITEMS * width).map(|i| (i * 7919 % 256) as u8).collect();
+    let images: Vec<f32> = pixels.iter().map(|b| *b as f32 / 255.0).collect();
+    match cell {
+        Cell::Byte => cpu.upload_bytes(model.images.buf, pixels).unwrap(),
+        Cell::Float => cpu.upload(model.images.buf, &images).unwrap(),
+    }
+    let labels = [2u8, 0, 1, 1, 0, 2];
+    if let Some(table) = model.labels {
+        cpu.upload_bytes(table.buf, labels.to_vec()).unwrap();
+    }
+    let order = [3, 0, 5, 1, 4, 2].map(|row| Visit { row, id: row + 100 });
+    cpu.upload_order(&order).unwrap();
+    let state = cpu.state();
+    (state.at, state.items, state.beta, state.epoch) = (at, ITEMS, objective.beta as f32, 1);
+    (state.warmup, state.steps) = (*warmup, 1);
+    let live = state.live();
+    // Step 1 of the optimizer divides by 1 - 0.9², where it would divide by 1 - 0.9 in step 0; lr is 0 in both.
+    let beta = objective.beta * if *warmup > 1 { 1.0 / *warmup as f64 } else { 1.0 };
+    cpu.run(&step, 1).unwrap();
+
+    let mut eps = vec![0.0; model.eps.map_or(0, |eps| BATCH * eps.per * eps.width)];
+    if let Some(buffer) = model.eps {
+        cpu.download(buffer.buf, &mut eps).unwrap();
+    }
+    let eps: Row = eps.into_iter().map(f64::from).collect();
+    let [black, white] = data.range;
+    let mean = |net: &StateDict, beta: f64| {
+        let one = |n: usize| {
+            let row = order[at + n].row as usize;
+            let x: Row = images[row * width..][..width].iter().map(|v| *v as f64).collect();
+            let seen: Row = x.iter().map(|v| black + (white - black) * v).collect();
+            let eps = if eps.is_empty() { &[] } else { &eps[n * samples * latent..(n + 1) * samples * latent] };
+            let (recon, kl) = terms(net, network, objective, &[&seen, &x], Some(labels[row] as usize), eps);
+            recon + beta * kl
+        };
+        (0..live).map(one).sum::<f64>() / live as f64
+    };
+    let mut parts = vec![0.0; 2 * (at + live)];
+    cpu.download(model.terms.buf, &mut parts).unwrap();
+    let ours = parts[2 * at..].chunks(2).map(|t| t[0] as f64 + beta * t[1] as f64).sum::<f64>() / live as f64;
+    let theirs = mean(&net, beta);
+    assert!((ours - theirs).abs() < 1e-5 * theirs.abs(), "loss: expected {theirs}, got {ours}");
+
+    let moments = parameters::download(&cpu, &plan, true).unwrap();
+    for name in net.keys().cloned().collect::<Vec<_>>() {
+        let gradient: Row = moments[&format!("adam.m.{name}")].values.iter().map(|m| *m as f64 / 0.1).collect();
+        let size = gradient.iter().fold(1e-3, |a: f64, b| a.max(b.abs()));
+        for (i, g) in gradient.iter().enumerate() {
+            // The step is exact in f32, so that the weights hold it.
+            let value = net[&name].values[i];
+            let mut shifted = |h: f32| {
+                net.get_mut(&name).unwrap().values[i] = value + h;
+                let (l, there) = (mean(&net, beta), net[&name].values[i] as f64);
+                net.get_mut(&name).unwrap().values[i] = value;
+                (l, there)
+            };
+            let ((up, above), (down, below)) = (shifted(1e-3), shifted(-1e-3));
+            let numeric = (up - down) / (above - below);
+            // Central differences with h = 1e-3 are off by h²/6 of the third derivative.
+            assert!(
+                (g - numeric).abs() < 2e-4 * size,
+                "{level:?}, at {at}: d/d{name}[{i}]: expected {numeric}, got {g}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_gradient_of_a_vae_is_that_of_its_loss() {
+    check(mlp());
+}
+
+#[test]
+fn the_gradient_is_right_in_a_smaller_last_batch() {
+    check(Case { at: 4, ..mlp() });
+}
+
+#[test]
+fn the_gradient_is_right_with_several_samples_and_another_beta() {
+    let objective = Objective { beta: 0.25, samples: 5, ..mlp().objective };
+    check(Case { objective, ..mlp() });
+    let objective = Objective { beta: 4.0, samples: 3, ..mlp().objective };
+    check(Case { objective, at: 4, cell: Cell::Float, ..mlp() });
+}
+
+#[test]
+fn the_gradient_is_right_while_the_kl_warms_up() {
+    check(Case { warmup: 8, ..mlp() });
+}
+
+#[test]
+fn the_gradient_is_right_with_every_activation() {
+    for activation in [Activation::None, Activation::LeakyRelu(0.2), Activation::Tanh, Activation::Softplus] {
+        let mut case = mlp();
+        case.network.activation = [activation, activation];
+        check(case);
+    }
+}
+
+#[test]
+fn the_gradient_of_gaussian_pixels_is_right() {
+    for likelihood in [Likelihood::gaussian(0.7071), Likelihood::gaussian(0.2), Likelihood::gaussian_learned()] {
+        check(Case { objective: Objective::new(likelihood), ..mlp() });
+        let objective = Objective { samples: 2, ..Objective::new(likelihood) };
+        check(Case { objective, at: 4, ..conv([5, 6]) });
+    }
+}
+
+#[test]
+fn the_gradient_of_convolutions_is_right_for_even_and_odd_sides() {
+    check(conv([8, 8]));
+    check(Case { at: 4, ..conv([5, 7]) });
+    check(Case { objective: Objective { samples: 3, ..mlp().objective }, ..conv([6, 3]) });
+}
+
+#[test]
+fn the_gradient_of_a_conditional_vae_is_right_with_either_prior() {
+    check(conditional(mlp(), Some(vec![4])));
+    check(conditional(mlp(), Some(vec![4, 6])));
+    check(conditional(mlp(), None));
+    check(conditional(conv([5, 6]), Some(vec![4])));
+    let objective = Objective { samples: 3, beta: 2.0, ..mlp().objective };
+    check(Case { objective, at: 4, ..conditional(mlp(), Some(vec![4])) });
+}
+
+#[test]
+fn the_gradient_of_an_autoencoder_is_right() {
+    let squared = Objective { beta: 0.0, ..Objective::new(Likelihood::gaussian(Likelihood::SIGMA)) };
+    check(Case { objective: squared, ..autoencoder(mlp(), Activation::Relu) });
+    check(autoencoder(mlp(), Activation::None));
+    check(autoencoder(conv([5, 6]), Activation::Tanh));
+    check(conditional(autoencoder(mlp(), Activation::None), None));
+}
+
+#[test]
+fn the_encoder_sees_the_range_of_the_data_and_the_likelihood_sees_pixels() {
+    let data = DataSpec { range: [-1.0, 1.0], ..DataSpec::default() };
+    check(Case { data, ..mlp() });
+}

@@ -1,0 +1,127 @@
+//! The model and the run that the command line asks for: a preset, and what departs from it.
+
+use crate::options::{
+    Args, BinarizeChoice, InitChoice, LikelihoodChoice, OutputBiasChoice, PriorChoice, Products, SigmaChoice,
+};
+use common::backend::Precision;
+use common::dataset::Dataset;
+use common::model::{
+    Activation, Binarize, DataSpec, Init, Labels, Layers, Likelihood, Network, Objective, OutputBias, Preset, Spec,
+    Training,
+};
+use common::{Error, Result};
+
+impl Args {
+    /// The run over these images.
+    pub fn spec(&self, data: &Dataset) -> Result<Spec> {
+        let spec = self.spec_for(data.image())?;
+        let data = DataSpec { images: data.items(), sha256: data.sha256(), ..spec.data };
+        Ok(Spec { data, ..spec })
+    }
+
+    /// The run over images of this size.
+    pub fn spec_for(&self, image: [usize; 2]) -> Result<Spec> {
+        let preset = Preset::named(&self.preset).expect("clap knows the presets");
+        let network = self.network(preset.network, image)?;
+        let objective = self.objective(preset.objective, &network)?;
+        let spec = Spec {
+            data: DataSpec { binarize: self.binarize(), ..DataSpec::default() },
+            training: Training {
+                lr: self.lr.unwrap_or(preset.lr),
+                batch: self.batch.unwrap_or(preset.batch),
+                seed: self.seed,
+                epochs: self.epochs.unwrap_or(preset.epochs),
+                steps: 0,
+                precision: match self.precision {
+                    Products::Fp32 => Precision::Fp32,
+                    Products::Bf16 => Precision::Bf16,
+                },
+                init: match self.init {
+                    InitChoice::Pytorch => Init::Pytorch,
+                    InitChoice::Glorot => Init::Glorot,
+                },
+                output_bias: match self.output_bias {
+                    OutputBiasChoice::Init => OutputBias::Init,
+                    OutputBiasChoice::Mean => OutputBias::Mean,
+                },
+            },
+            tool: concat!("vae-train ", env!("CARGO_PKG_VERSION")).into(),
+            ..Spec::new(network, objective)
+        };
+        spec.check()?;
+        Ok(spec)
+    }
+
+    fn network(&self, preset: Network, image: [usize; 2]) -> Result<Network> {
+        let (kind, hidden) = match (&self.hidden, &self.conv) {
+            (Some(hidden), _) => (Layers::Mlp, hidden.clone()),
+            (_, Some(channels)) => (Layers::Conv, channels.clone()),
+            _ => (preset.kind, preset.hidden),
+        };
+        let activation = match self.activation.as_deref() {
+            None => preset.activation,
+            Some(&[both]) => [both; 2],
+            Some(&[encoder, decoder]) => [encoder, decoder],
+            Some(more) => {
+                let got = more.len();
+                return Err(Error::Usage(format!(
+                    "--activation: expected one, or two for encoder and decoder, got {got}"
+                )));
+            }
+        };
+        let labels = match (self.classes, preset.labels) {
+            (Some(classes), preset) => Some(Labels { classes, prior: preset.and_then(|labels| labels.prior) }),
+            (None, preset) => preset,
+        };
+        let labels = match (labels, &self.prior) {
+            (Some(labels), Some(PriorChoice::Standard)) => Some(Labels { prior: None, ..labels }),
+            (Some(labels), Some(PriorChoice::Learned(units))) => Some(Labels { prior: Some(units.clone()), ..labels }),
+            (None, Some(PriorChoice::Learned(_))) => {
+                return Err(Error::Usage(
+                    "--prior: a prior is learned for classes: expected a conditional model; give --classes K".into(),
+                ));
+            }
+            (labels, _) => labels,
+        };
+        let latent = self.latent.unwrap_or(preset.latent);
+        let autoencoder = self.autoencoder.or(preset.autoencoder);
+        Ok(Network { kind, image, hidden, latent, activation, autoencoder, labels })
+    }
+
+    fn objective(&self, preset: Objective, network: &Network) -> Result<Objective> {
+        let asked = match (self.likelihood, preset.likelihood) {
+            (None, preset) => preset,
+            (Some(LikelihoodChoice::Bernoulli), _) => Likelihood::Bernoulli,
+            (Some(LikelihoodChoice::Gaussian), Likelihood::Bernoulli) => Likelihood::gaussian(Likelihood::SIGMA),
+            (Some(LikelihoodChoice::Gaussian), gaussian) => gaussian,
+        };
+        let likelihood = match (asked, self.sigma) {
+            (Likelihood::Bernoulli, Some(_)) => {
+                return Err(Error::Usage(
+                    "--sigma: Bernoulli pixels have no standard deviation of their own: expected --likelihood gaussian"
+                        .into(),
+                ));
+            }
+            (_, Some(SigmaChoice::Fixed(sigma))) => Likelihood::gaussian(sigma),
+            (_, Some(SigmaChoice::Learned)) => Likelihood::gaussian_learned(),
+            (asked, None) => asked,
+        };
+        let usual = if network.is_variational() { 1.0 } else { 0.0 };
+        let beta = self.beta.unwrap_or(usual);
+        Ok(Objective { likelihood, beta, samples: self.samples, kl_warmup: self.kl_warmup })
+    }
+
+    fn binarize(&self) -> Binarize {
+        match self.binarize {
+            BinarizeChoice::None => Binarize::None,
+            BinarizeChoice::Threshold => Binarize::Threshold,
+            BinarizeChoice::Static => Binarize::Static,
+            BinarizeChoice::Dynamic => Binarize::Dynamic,
+        }
+    }
+}
+
+/// The activations as one would type them.
+pub fn activations([encoder, decoder]: [Activation; 2]) -> String {
+    if encoder == decoder { encoder.to_string() } else { format!("{encoder} in the encoder, {decoder} in the decoder") }
+}

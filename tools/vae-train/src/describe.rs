@@ -1,0 +1,76 @@
+//! What would be trained, for people.
+
+use crate::asked::activations;
+use crate::options::Args;
+use common::backend::Precision;
+use common::model::{Binarize, Layers, Spec};
+use common::network::judged;
+use common::output::{Kind, Output};
+use common::plan::{Cell, Plan};
+use common::stream::Reader;
+use common::{Result, cli, images, parameters};
+use std::io::Write;
+
+/// Writes layers, shapes and parameters on standard output.
+pub fn describe(args: &Args) -> Result<()> {
+    let image = if args.input.file.is_some() || cli::stdin_holds_something() {
+        let reader = Reader::open(&args.input, "x")?;
+        images::size(&reader.head().need("x")?.shape, None)?
+    } else {
+        [28, 28]
+    };
+    let spec = args.spec_for(image)?;
+    let mut plan = Plan::new(1);
+    judged(&mut plan, &spec.network, &spec.objective, &spec.data, 1, Cell::Byte);
+    let mut text = format!("{:24} {:>20} {:>12}\n", "tensor", "shape", "parameters");
+    let mut total = 0;
+    for (name, shape) in parameters::shapes(&plan) {
+        let count: usize = shape.iter().product();
+        text += &format!("{name:24} {:>20} {count:>12}\n", format!("{shape:?}"));
+        total += count;
+    }
+    text += &format!("{:24} {:>20} {total:>12}\n\n", "total", "");
+    text += &format!("{}\n{}\n", objective(&spec), run(&spec));
+    let mut output = Output::open(None, Kind::Text)?;
+    output.write_all(text.as_bytes()).map_err(|e| output.error(e))?;
+    output.commit()
+}
+
+fn objective(spec: &Spec) -> String {
+    let (network, objective) = (&spec.network, &spec.objective);
+    let ([h, w], likelihood) = (network.image, objective.likelihood.formula());
+    let pixels = match spec.data.binarize {
+        Binarize::None => "in [0, 1]",
+        Binarize::Threshold => "black or white, at 0.5",
+        Binarize::Static => "black or white, drawn once",
+        Binarize::Dynamic => "black or white, drawn at each visit",
+    };
+    let labels = network.classes().map(|classes| format!(" with labels of {classes} classes")).unwrap_or_default();
+    let kl = match &network.labels {
+        _ if !network.is_variational() => String::new(),
+        Some(labels) if labels.prior.is_some() => format!(" + {} KL(q(z | x, y) to p(z | y))", objective.beta),
+        _ => format!(" + {} KL", objective.beta),
+    };
+    let draws = match objective.samples {
+        _ if !network.is_variational() => String::new(),
+        1 => ", 1 draw of z".into(),
+        samples => format!(", {samples} draws of z"),
+    };
+    format!("images {h} x {w} {pixels}{labels}; loss = {likelihood}{kl}, nats per image{draws}")
+}
+
+fn run(spec: &Spec) -> String {
+    let (network, training) = (&spec.network, &spec.training);
+    if network.kind == Layers::Pca {
+        return "exact: the eigenvectors of the pixels' covariance".into();
+    }
+    let bf16 = if training.precision == Precision::Bf16 { ", products of bf16" } else { "" };
+    format!(
+        "{}; Adam lr {}, batches of {}, {} epochs, seed {}{bf16}",
+        activations(network.activation),
+        training.lr,
+        training.batch,
+        training.epochs,
+        training.seed
+    )
+}
