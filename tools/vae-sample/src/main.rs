@@ -78,12 +78,12 @@ fn main() -> ExitCode {
 fn run(args: Args) -> Result<()> {
     let mut input = args.input().map(|input| points::open(&input)).transpose()?;
     let mut head = input.as_ref().map_or_else(Head::new, |reader| reader.head().clone());
-    let model = model::find(input.as_mut(), args.model.as_deref(), &mut head, args.embed_model)?;
+    let (model, sent) = model::find(input.as_mut(), args.model.as_deref(), &mut head, args.embed_model)?;
     let plan = args.plan(input, &model.file)?;
-    latents::describe(&mut head, model.file.spec().network.latent);
+    latents::describe(&mut head, model.spec().network.latent);
     Writer::create(&args.output, head)?.run(|writer| {
         let mut frames = Frames::new(writer, args.batch);
-        if let Some(model) = model.frame {
+        if let Some(model) = sent {
             frames.pass_on(model.into())?;
         }
         match plan {
