@@ -207,6 +207,9 @@ fn vae_decode_finds_the_model_of_a_path() {
     place.run("mv model.bin away.bin").succeeds();
     decodes("vae-sample --interpolate linear whole.vae");
     decodes("vae-sample --interpolate linear --embed-model whole.vae");
+    decodes("vae-sample --interpolate linear --embed-model -m away.bin whole.vae");
+    let counts = place.pipe("vae-sample --interpolate linear --embed-model -m away.bin whole.vae | vae-cat --check");
+    assert_eq!(counts.succeeds().json()["groups"], json!({"model": 1}), "what the input brings is not sent again");
     decodes("cat sent.vae");
     // Where the recorded model has gone, the one of -m takes its place.
     decodes("vae-sample -m away.bin --interpolate linear points.vae");
@@ -292,6 +295,26 @@ fn dimensions_that_the_model_does_not_have_are_refused() {
     let words = ["--traverse 4: expected a dimension of the model, 0 to 3, got 4", "all"];
     place.run("vae-sample -m model.bin --traverse 0,4 -o z.vae").fails(2, "vae-sample", &words);
     assert_eq!(place.files(), ["model.bin"]);
+}
+
+#[test]
+fn an_autoencoder_has_paths_and_no_prior() {
+    let place = Place::new();
+    place.run("mnist-dump --synthetic=50 -o digits.vae").succeeds();
+    place
+        .run("vae-train --preset ae-20 --hidden 8 --latent 2 --epochs 1 digits.vae -o ae.bin > losses.jsonl")
+        .succeeds();
+    let words = ["has no prior to draw from", "expected a VAE"];
+    place.run("vae-sample -m ae.bin -o z.vae").fails(2, "vae-sample", &words);
+    let words = ["--manifold is laid out by the prior", "expected a VAE", "--traverse 0,1"];
+    place.run("vae-sample -m ae.bin --manifold 3 -o z.vae").fails(2, "vae-sample", &words);
+    assert!(!place.path("z.vae").exists());
+    let z = latents(&place, "vae-sample -m ae.bin --traverse all --range 0,4 --steps 3");
+    assert_eq!(z, array![[0.0, 0.0], [2.0, 0.0], [4.0, 0.0], [0.0, 0.0], [0.0, 2.0], [0.0, 4.0]]);
+    for paths in ["--interpolate spherical", "--traverse all -"] {
+        let line = format!("vae-encode -m ae.bin digits.vae | vae-sample {paths} | vae-decode | grid-png -o out.png");
+        place.pipe(&line).succeeds();
+    }
 }
 
 #[test]

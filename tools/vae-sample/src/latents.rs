@@ -1,6 +1,7 @@
 //! Latents that are made a few at a time, and the frames that they leave in.
 
 use common::Result;
+use common::model::Network;
 use common::stream::{Data, Dtype, Frame, Head, Spec, Tensor, Writer};
 use ndarray::{Array1, Array2};
 use std::ops::Range;
@@ -22,11 +23,11 @@ pub trait Latents {
     }
 }
 
-/// Lets a head announce latents, with the labels `y` if it knows any, and nothing else.
-pub fn describe(head: &mut Head, latent: usize) {
-    let y = head.tensor("y");
+/// Lets a head announce latents, with the labels `y` that it knows, or that a conditional model is given, and nothing else.
+pub fn describe(head: &mut Head, network: &Network) {
+    let y = head.tensor("y").or_else(|| network.classes().map(|_| Spec::new(Dtype::U8, &[])));
     head.tensors().iter().for_each(|(name, _)| head.remove_tensor(name));
-    head.set_tensor("z", Spec::new(Dtype::F32, &[latent]));
+    head.set_tensor("z", Spec::new(Dtype::F32, &[network.latent]));
     head.set_tensor("i", Spec::new(Dtype::I64, &[]));
     if let Some(y) = y {
         head.set_tensor("y", y);

@@ -1,11 +1,14 @@
 //! A plane of 2 latent dimensions, as in figure 4 of Kingma and Welling, "Auto-Encoding Variational Bayes", 2014.
 
+use common::model::Network;
+use common::stream::Tensor;
 use common::{Error, Result};
 use ndarray::Array2;
 use statrs::distribution::{ContinuousCDF, Normal};
 use std::ops::Range;
 use std::str::FromStr;
 
+use crate::classes;
 use crate::latents::Latents;
 
 /// Rows or columns at most.
@@ -30,39 +33,59 @@ impl FromStr for Grid {
     }
 }
 
-/// The points of a grid, row by row from the top.
+/// The points of a grid, row by row from the top; all of them for each class.
 pub struct Manifold {
     /// The first latent of each column, growing.
     across: Vec<f32>,
     /// The second latent of each row, falling.
     down: Vec<f32>,
+    /// None in a model that is not conditional.
+    classes: Vec<u8>,
 }
 
 impl Manifold {
     /// # Errors
-    /// A model whose latents are no plane.
-    pub fn new(grid: Grid, latent: usize) -> Result<Manifold> {
+    /// A model whose latents are no plane, or that has no prior: nothing says where on a plane its codes lie.
+    pub fn new(grid: Grid, network: &Network, classes: Vec<u8>) -> Result<Manifold> {
+        if !network.is_variational() {
+            return Err(Error::Usage(
+                "--manifold is laid out by the prior, and this model has none: expected a VAE; see --traverse 0,1 and --range"
+                    .into(),
+            ));
+        }
+        let latent = network.latent;
         if latent != 2 {
             return Err(Error::Usage(format!(
                 "--manifold needs 2 latent dimensions: expected 2, got {latent}; train a model with vae-train --latent 2, or \
                  see --traverse"
             )));
         }
-        Ok(Manifold { across: quantiles(grid.columns), down: quantiles(grid.rows).into_iter().rev().collect() })
+        let down = quantiles(grid.rows).into_iter().rev().collect();
+        Ok(Manifold { across: quantiles(grid.columns), down, classes })
+    }
+
+    /// The points of a plane.
+    fn each(&self) -> usize {
+        self.across.len() * self.down.len()
     }
 }
 
 impl Latents for Manifold {
     fn count(&self) -> usize {
-        self.across.len() * self.down.len()
+        self.each() * self.classes.len().max(1)
     }
 
     fn z(&mut self, which: Range<usize>) -> Result<Array2<f32>> {
         let columns = self.across.len();
         Ok(Array2::from_shape_fn([which.len(), 2], |(k, dimension)| {
-            let k = which.start + k;
+            let k = (which.start + k) % self.each();
             if dimension == 0 { self.across[k % columns] } else { self.down[k / columns] }
         }))
+    }
+
+    fn y(&self, which: Range<usize>) -> Option<Tensor> {
+        let label = |k| self.classes[k / self.each()];
+        (!self.classes.is_empty()).then(|| classes::tensor(which.map(label).collect()))
     }
 }
 
@@ -77,7 +100,7 @@ mod tests {
     use super::*;
 
     fn manifold(text: &str) -> Manifold {
-        Manifold::new(text.parse().expect("a grid"), 2).expect("a plane")
+        Manifold::new(text.parse().expect("a grid"), &Network::mlp([28, 28], &[8], 2), vec![]).expect("a plane")
     }
 
     /// Known values of Wichura, "Algorithm AS 241", 1988, and of Python's statistics.NormalDist().inv_cdf.

@@ -15,8 +15,8 @@ pub struct PathArgs {
     /// From each point that is read to the next, S points with both ends: a row of a picture for each pair
     #[arg(long, value_name = "HOW", group = "path", conflicts_with = "Draws")]
     interpolate: Option<How>,
-    /// Through each point of FILE, else through the origin: for each of these dimensions, counted from 0, or all, a row of
-    /// S points in which it goes over the range and the others stay
+    /// Through each point of FILE, else through the middle of the prior, or the origin of an autoencoder: for each of these
+    /// dimensions, counted from 0, or all, a row of S points in which it goes over the range and the others stay
     #[arg(
         long,
         value_name = "DIM,DIM",
@@ -36,7 +36,8 @@ pub struct PathArgs {
         conflicts_with_all = ["Draws", "manifold"] // clap misses no partner that could not be there
     )]
     steps: usize,
-    /// Where traversals begin and end
+    /// Where traversals begin and end: values of z; without FILE, where the prior is learned, its standard deviations from
+    /// its mean
     #[arg(
         long,
         value_name = "LO,HI",
@@ -74,13 +75,14 @@ impl PathArgs {
 }
 
 impl Paths {
-    /// Reads all points, and writes the paths that can be made as soon as they can be. Other frames pass through.
-    pub fn follow(mut self, mut input: Reader, frames: &mut Frames) -> Result<()> {
+    /// Reads all points, and writes the paths that can be made as soon as they can be. Other frames pass through. In a
+    /// conditional model, points have labels of so many classes.
+    pub fn follow(mut self, mut input: Reader, classes: Option<usize>, frames: &mut Frames) -> Result<()> {
         let mut seen = 0;
         while let Some(frame) = input.next_frame()? {
             match frame {
                 Frame::Data(data) if data.is_main() => {
-                    let points = Points::read(&data, seen)?;
+                    let points = Points::read(&data, seen, classes)?;
                     seen += points.count();
                     frames.write(&mut *self.of(points)?)?;
                 }

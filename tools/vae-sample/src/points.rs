@@ -1,9 +1,12 @@
 //! The latents that paths lead between and through, with their labels.
 
 use common::cli::InputArgs;
+use common::dataset;
 use common::stream::{Data, Head, Reader, Tensor};
 use common::{Error, Result};
 use ndarray::{Array2, Axis, Ix2, concatenate, s};
+
+use crate::classes;
 
 /// Some points.
 pub struct Points {
@@ -29,9 +32,10 @@ pub fn check(head: &Head, latent: usize) -> Result<()> {
 }
 
 impl Points {
-    /// The point in the middle of the prior.
-    pub fn origin(latent: usize) -> Points {
-        Points { z: Array2::zeros([1, latent]), y: None }
+    /// The origin, once for each of these labels, or without one.
+    pub fn origin(latent: usize, labels: Vec<u8>) -> Points {
+        let z = Array2::zeros([labels.len().max(1), latent]);
+        Points { z, y: (!labels.is_empty()).then(|| classes::tensor(labels)) }
     }
 
     #[cfg(test)]
@@ -42,8 +46,11 @@ impl Points {
     /// The points of a frame; `first` is what messages call the first.
     ///
     /// # Errors
-    /// Latents that are not finite.
-    pub fn read(data: &Data, first: usize) -> Result<Points> {
+    /// Latents that are not finite; no labels of so many `classes`, where the model is conditional.
+    pub fn read(data: &Data, first: usize, classes: Option<usize>) -> Result<Points> {
+        if let Some(classes) = classes {
+            dataset::labels(data, classes, first)?;
+        }
         let z = data.f32("z")?.into_dimensionality::<Ix2>().expect("frames are what the head says, which was checked");
         match z.indexed_iter().find(|(_, value)| !value.is_finite()) {
             None => Ok(Points { z, y: data.get("y").cloned() }),
@@ -98,15 +105,15 @@ mod tests {
 
     #[test]
     fn labels_are_those_of_the_points_in_any_order_and_kind() {
-        let points = Points::read(&data(&Array2::zeros([3, 2])), 0).expect("points");
+        let points = Points::read(&data(&Array2::zeros([3, 2])), 0, None).expect("points");
         let labels = points.labels([2, 0, 0, 1].into_iter()).expect("labels");
         assert_eq!(labels, Tensor::from_array(&array![9u16, 7, 7, 8]));
-        assert!(Points::origin(2).labels([0].into_iter()).is_none());
+        assert!(Points::origin(2, vec![]).labels([0].into_iter()).is_none());
     }
 
     #[test]
     fn a_point_that_is_not_finite_is_named_by_its_place_in_the_input() {
-        let refused = Points::read(&data(&array![[0.0, 0.0], [0.0, f32::NAN], [0.0, 0.0]]), 10);
+        let refused = Points::read(&data(&array![[0.0, 0.0], [0.0, f32::NAN], [0.0, 0.0]]), 10, None);
         let message = refused.err().expect("an error").to_string();
         assert_eq!(message, "z of item 11 holds NaN: expected finite numbers");
     }
