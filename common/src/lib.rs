@@ -4,6 +4,7 @@ pub mod backend;
 pub mod cli;
 pub mod dataset;
 pub mod error;
+pub mod evaluate;
 mod fd;
 pub mod images;
 pub mod infer;

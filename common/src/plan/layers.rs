@@ -21,6 +21,12 @@ impl Plan {
         self.ops.push(Op::Concat { y, a, b });
         y
     }
+    /// The first values of each row of x: `[N, P, width]`.
+    pub fn first(&mut self, x: Rows, width: usize) -> Rows {
+        let y = self.rows(x.per, width);
+        self.ops.push(Op::First { y, x, add: false });
+        y
+    }
     /// One layer of `out` units: `[N, P, out]`.
     pub fn linear(&mut self, name: &str, x: Rows, out: usize, act: Act) -> Rows {
         self.heads(&[name], x, out, act, [Axis::PLAIN; 2])
@@ -137,6 +143,18 @@ impl Plan {
         let loss = self.rows(v.per, 1);
         self.ops.push(Op::GaussianLearned { loss, v, target, least });
         loss
+    }
+    /// The squared error of each row, summed over pixels: `[N, P, 1]`.
+    pub fn squared_error(&mut self, mean: Rows, target: Rows) -> Rows {
+        let loss = self.rows(mean.per, 1);
+        self.ops.push(Op::SquaredError { loss, mean, target });
+        loss
+    }
+    /// The rows of each image by its position in the epoch: `[items, P · width]`.
+    pub fn keep(&mut self, items: usize, x: Rows) -> Table {
+        let kept = self.table(items, x.per * x.width, Cell::Float);
+        self.ops.push(Op::Keep { kept, x });
+        kept
     }
     /// The terms of the ELBO by position in the epoch: `[items, 2]`, reconstruction and KL, nats.
     pub fn elbo(&mut self, items: usize, recon: Rows, kl: Option<Rows>) -> Table {

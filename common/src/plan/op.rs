@@ -126,8 +126,8 @@ pub enum Op {
     OneHot { y: Rows, from: Table },
     /// `y[r] = [a[r], b[n]]`
     Concat { y: Rows, a: Rows, b: Rows },
-    /// `da[r] = dy[r]`, of which it has the first values
-    ConcatBack { da: Rows, dy: Rows, add: bool },
+    /// `y[r]` = the first values of `x[r]`
+    First { y: Rows, x: Rows, add: bool },
     /// `y[r] = x[r] - b`
     Centre { y: Rows, x: Rows, b: Param },
     /// `y[r] = act(x[r] W + b)`
@@ -166,11 +166,15 @@ pub enum Op {
     /// `loss[r] = -log N(target[n]; mean, variance)`, where v has for each pixel the logit of the mean and s, and variance =
     /// exp(s) + least², summed over pixels. Then `v[r]` becomes its derivative
     GaussianLearned { loss: Rows, v: Rows, target: Rows, least: f32 },
+    /// `loss[r]` = the sum of (mean[r] - target[n])²
+    SquaredError { loss: Rows, mean: Rows, target: Rows },
     /// `d[r] *= weight[r]`, one weight for each row
     Weigh { d: Rows, weight: Rows },
     /// `terms[position of n]` = mean over samples of recon, and of kl, or 0. The gradient of the batch mean of recon + beta kl
     /// with respect to each row goes to wr and wk: 1 / (images · samples), and beta times that; 0 for an image that is absent
     Elbo { terms: Table, wr: Rows, recon: Rows, kl: Option<Latent> },
+    /// `kept[position of n] = x[n]`, all its rows
+    Keep { kept: Table, x: Rows },
 }
 
 /// The KL's part of an objective.
@@ -206,7 +210,7 @@ impl Op {
         match *self {
             Gather { y, from, .. } | OneHot { y, from } => (vec![y.buf], vec![from.buf]),
             Concat { y, a, b } => of(&[y], &[a, b]),
-            ConcatBack { da, dy, .. } => of(&[da], &[dy]),
+            First { y, x, .. } => of(&[y], &[x]),
             Centre { y, x, .. } | Linear { y, x, .. } | Im2col { y, x, .. } | Col2im { y, x, .. } => of(&[y], &[x]),
             ActBack { dy, y, .. } => of(&[dy], &[y]),
             LinearBack { dx, dy, .. } => of(&[dx], &[dy]),
@@ -220,7 +224,9 @@ impl Op {
             Bernoulli { loss, v, target }
             | Gaussian { loss, v, target, .. }
             | GaussianLearned { loss, v, target, .. } => of(&[loss, v], &[target]),
+            SquaredError { loss, mean, target } => of(&[loss], &[mean, target]),
             Weigh { d, weight } => of(&[d], &[weight]),
+            Keep { kept, x } => (vec![kept.buf], vec![x.buf]),
             Elbo { terms, wr, recon, kl } => {
                 let (written, read): (Vec<Buf>, Vec<Buf>) = kl.map(|k| (k.wk.buf, k.kl.buf)).into_iter().unzip();
                 ([vec![terms.buf, wr.buf], written].concat(), [vec![recon.buf], read].concat())
@@ -251,7 +257,7 @@ impl Op {
     /// The table that it writes, by the positions of its images.
     pub fn table_written(&self) -> Option<Buf> {
         match self {
-            Op::Elbo { terms, .. } => Some(terms.buf),
+            Op::Elbo { terms: table, .. } | Op::Keep { kept: table, .. } => Some(table.buf),
             _ => None,
         }
     }

@@ -66,7 +66,7 @@ pub fn training(plan: &mut Plan, forward: &[Op]) -> Program {
                 // What is beside a comes from the data.
                 let dy = g.of(y);
                 let (da, add) = g.toward(a);
-                rows.push(ConcatBack { da, dy, add });
+                rows.push(First { y: da, x: dy, add });
             }
             Linear { y, x, w, b, act } => {
                 let dy = g.of(y);

@@ -1,18 +1,19 @@
 //! torchvision's `make_grid` and the rounding of its `save_image`, pixel for pixel.
 //!
-//! Legend: N items, T tensors (the rows that are interleaved), H x W the size of an image.
+//! Legend: T tensors (the rows that are interleaved), H x W the size of an image.
 
 use common::{Error, Result};
-use image::{GrayImage, Luma};
+use image::{GrayImage, ImageBuffer, Luma, Pixel};
 use ndarray::{Array3, ArrayViewMut, Dimension};
 
-/// The largest picture, in pixels: 8192 x 8192, or all 60,000 images of MNIST.
-const MOST_PIXELS: f64 = (1 << 26) as f64;
+use crate::colormap::Colormap;
+use crate::page::Page;
+use crate::plan::Plan;
 
 /// How images become a picture; `make_grid`'s arguments, and an enlargement.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Look {
-    /// Images in a row
+    /// Images in a row (with --by, of a class at most)
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) nrow: u32,
     /// Pixels around each image (a lone image has none, as in torchvision)
@@ -33,63 +34,30 @@ pub(crate) struct Look {
     /// Enlarge the finished picture N times, each pixel a square
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) scale: u32,
+    /// Let rows be columns: --nrow is then the images in a column, and with --by each class is a column
+    #[arg(long)]
+    pub(crate) transpose: bool,
+    /// Colours for the levels, by matplotlib's names, padding included; NAME_r is the reverse
+    #[arg(long, value_name = "NAME", default_value = "gray", value_parser = Colormap::parser(), ignore_case = true)]
+    pub(crate) colormap: Colormap,
 }
 
-/// Draws T tensors [N, H, W] of at least one image with a row of each in turn.
-pub(crate) fn draw(mut tensors: Vec<Array3<f32>>, look: &Look) -> Result<GrayImage> {
-    let plan = Plan::new(tensors.len(), tensors[0].dim(), look)?;
+/// Draws the images of a page, at least one, as levels from black to white.
+pub(crate) fn draw(page: &mut Page, look: &Look, plan: &Plan) -> Result<GrayImage> {
     if look.normalize {
-        normalize(&mut tensors, look)?;
+        normalize(&mut page.images, look)?;
     }
     let mut picture = GrayImage::from_pixel(plan.width, plan.height, Luma([to_byte(look.pad_value)]));
-    for (t, images) in tensors.iter().enumerate() {
-        for (k, image) in images.outer_iter().enumerate() {
-            let (left, top) = plan.place(t, k);
+    let places = page.places.each();
+    for (t, images) in page.images.iter().enumerate() {
+        for (image, &place) in images.outer_iter().zip(&places) {
+            let (left, top) = plan.image(place, t);
             for ((y, x), &value) in image.indexed_iter() {
                 picture.put_pixel(left + x as u32, top + y as u32, Luma([to_byte(value)]));
             }
         }
     }
-    Ok(enlarge(picture, look.scale))
-}
-
-/// Where the images lie.
-pub(crate) struct Plan {
-    width: u32,
-    height: u32,
-    tensors: usize,
-    columns: usize,
-    padding: usize,
-    cell: (usize, usize),
-}
-
-impl Plan {
-    /// Plans T tensors of [N, H, W], once it is known that the picture has a size to allocate.
-    pub(crate) fn new(tensors: usize, (items, height, width): (usize, usize, usize), look: &Look) -> Result<Plan> {
-        let columns = (look.nrow as usize).min(items);
-        let rows = items.div_ceil(columns) * tensors;
-        let padding = if rows * columns == 1 { 0 } else { look.padding as usize };
-
-        // In f64 no claim overflows, and what is small enough is exact.
-        let side = |images: usize, size: usize| images as f64 * (size as f64 + padding as f64) + padding as f64;
-        let (wide, high, scale) = (side(columns, width), side(rows, height), look.scale as f64);
-        if wide * high * scale * scale > MOST_PIXELS {
-            return Err(Error::Usage(format!(
-                "the picture is too large: expected at most {MOST_PIXELS} pixels, got {} x {}; show fewer or \
-                 smaller images (--max), or lower --scale or --padding",
-                wide * scale,
-                high * scale,
-            )));
-        }
-        let cell = (width + padding, height + padding);
-        Ok(Plan { width: wide as u32, height: high as u32, tensors, columns, padding, cell })
-    }
-
-    /// The left upper corner of item k of tensor t.
-    fn place(&self, t: usize, k: usize) -> (u32, u32) {
-        let (row, column) = (k / self.columns * self.tensors + t, k % self.columns);
-        ((column * self.cell.0 + self.padding) as u32, (row * self.cell.1 + self.padding) as u32)
-    }
+    Ok(picture)
 }
 
 /// `norm_range`: over everything that is shown, or over each image.
@@ -134,14 +102,18 @@ fn stretch<D: Dimension>(pixels: &mut ArrayViewMut<f32, D>, low: f64, high: f64)
 }
 
 /// `save_image`: the nearest of 256 levels, out of range clamped.
-fn to_byte(value: f32) -> u8 {
+pub(crate) fn to_byte(value: f32) -> u8 {
     (value * 255.0 + 0.5).clamp(0.0, 255.0) as u8
 }
 
-fn enlarge(picture: GrayImage, scale: u32) -> GrayImage {
+/// Each pixel a square.
+pub(crate) fn enlarge<P: Pixel + 'static>(
+    picture: ImageBuffer<P, Vec<P::Subpixel>>,
+    scale: u32,
+) -> ImageBuffer<P, Vec<P::Subpixel>> {
     match scale {
         1 => picture,
-        n => GrayImage::from_fn(picture.width() * n, picture.height() * n, |x, y| *picture.get_pixel(x / n, y / n)),
+        n => ImageBuffer::from_fn(picture.width() * n, picture.height() * n, |x, y| *picture.get_pixel(x / n, y / n)),
     }
 }
 

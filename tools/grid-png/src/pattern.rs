@@ -3,73 +3,48 @@
 use common::{Error, Result};
 use std::path::{Path, PathBuf};
 
-/// A file name with holes.
+use crate::template::{Fields, Format, Hole, Template};
+
+/// A file name with holes for group and epoch.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Pattern {
-    parts: Vec<Part>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-enum Part {
-    Text(String),
-    Group,
-    Epoch { digits: usize },
+    name: Template,
 }
 
 impl Pattern {
     /// Reads a pattern; `None` if the name has no braces, which is a plain file.
     pub(crate) fn parse(name: &Path) -> Result<Option<Pattern>> {
         let Some(name) = name.to_str().filter(|name| name.contains(['{', '}'])) else { return Ok(None) };
-        let mut rest = name;
-        let mut parts = Vec::new();
-        while let Some(at) = rest.find(['{', '}']) {
-            let (text, brace) = rest.split_at(at);
-            let inside = brace.strip_prefix('{').and_then(|inside| inside.split_once('}'));
-            let Some((hole, after)) = inside else { return Err(unknown(name, brace)) };
-            parts.push(Part::Text(text.into()));
-            parts.push(Part::parse(hole).ok_or_else(|| unknown(name, &format!("{{{hole}}}")))?);
-            rest = after;
+        let template = Template::parse(name).map_err(|hole| unknown(name, &hole))?;
+        if let Some(hole) = template.holes().find(|hole| !is_known(hole)) {
+            return Err(unknown(name, &hole.source));
         }
-        parts.push(Part::Text(rest.into()));
-        Ok(Some(Pattern { parts }))
+        Ok(Some(Pattern { name: template }))
     }
 
     /// Whether each group gets its own file.
     pub(crate) fn has_group(&self) -> bool {
-        self.parts.contains(&Part::Group)
+        self.name.holes().any(|hole| hole.field == "group")
     }
 
     /// The file for a group's picture of an epoch. (The names of groups in a stream are plain: no folder, no dot at the start.)
     pub(crate) fn fill(&self, group: &str, epoch: Option<u64>) -> Result<PathBuf> {
-        let mut name = String::new();
-        for part in &self.parts {
-            match (part, epoch) {
-                (Part::Text(text), _) => name += text,
-                (Part::Group, _) => name += group,
-                (Part::Epoch { digits }, Some(epoch)) => name += &format!("{epoch:0digits$}"),
-                (Part::Epoch { .. }, None) => {
-                    return Err(Error::Usage(format!(
-                        "no epoch to put into the name: the images of {group} carry none; leave {{epoch}} out of -o"
-                    )));
-                }
-            }
+        if epoch.is_none() && self.name.holes().any(|hole| hole.field == "epoch") {
+            return Err(Error::Usage(format!(
+                "no epoch to put into the name: the images of {group} carry none; leave {{epoch}} out of -o"
+            )));
         }
-        Ok(name.into())
+        Ok(self.name.fill(&Fields::new(group, epoch, None))?.into())
     }
 }
 
-impl Part {
-    /// What stands between braces: `group`, `epoch`, or `epoch:0N` for N digits.
-    fn parse(hole: &str) -> Option<Part> {
-        match hole.split_once(':') {
-            None if hole == "group" => Some(Part::Group),
-            None if hole == "epoch" => Some(Part::Epoch { digits: 1 }),
-            Some(("epoch", digits)) => match digits.strip_prefix('0')?.parse() {
-                Ok(digits @ 1..=9) => Some(Part::Epoch { digits }),
-                _ => None,
-            },
-            _ => None,
-        }
+/// Whether a hole can be part of a name: `group`, `epoch`, or `epoch:0N` for N digits, since blanks have no place there.
+fn is_known(hole: &Hole) -> bool {
+    let plain = Format::default();
+    match &hole.field[..] {
+        "group" => hole.format == plain,
+        "epoch" => hole.format == plain || hole.format.is_zeros(),
+        _ => false,
     }
 }
 

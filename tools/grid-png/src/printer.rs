@@ -7,17 +7,21 @@ use std::path::Path;
 use common::output::{Kind, Output};
 use common::{Error, Result};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use image::{ExtendedColorType, GrayImage, ImageEncoder};
+use image::{DynamicImage, ImageEncoder};
 
-use crate::album::Page;
-use crate::grid::{self, Look};
+use crate::figure;
+use crate::grid::Look;
+use crate::page::Page;
 use crate::pattern::Pattern;
+use crate::template::{Fields, Template};
 use crate::terminal::Terminal;
+use crate::titles::printable;
 
 /// Draws pages and hands the pictures out.
 pub(crate) struct Printer {
     target: Target,
     look: Look,
+    headline: Option<Template>,
     /// The latest page, where only the last is wanted.
     last: Option<Page>,
 }
@@ -33,14 +37,14 @@ enum Target {
 
 impl Printer {
     /// Understands `-o`, and finds out what standard output is.
-    pub(crate) fn open(path: Option<&Path>, look: Look) -> Result<Printer> {
+    pub(crate) fn open(path: Option<&Path>, look: Look, headline: Option<Template>) -> Result<Printer> {
         let path = path.filter(|path| *path != "-");
         let target = match path.map(Pattern::parse).transpose()?.flatten() {
             Some(pattern) => Target::Each(pattern),
             None if path.is_none() && io::stdout().is_terminal() => Target::Terminal(Terminal::at_stdout()),
             None => Target::One(Output::open(path, Kind::Binary)?),
         };
-        Ok(Printer { target, look, last: None })
+        Ok(Printer { target, look, headline, last: None })
     }
 
     /// Whether there is a place for a picture of every group.
@@ -56,7 +60,8 @@ impl Printer {
         };
         for page in pages {
             let path = pattern.fill(&page.group, page.epoch)?;
-            let picture = grid::draw(page.images, &self.look)?;
+            let headline = self.headline(&page)?;
+            let picture = figure::draw(page, &self.look, headline.as_deref())?;
             if let Some(folder) = path.parent() {
                 let what = || format!("cannot make the folder {}", folder.display());
                 fs::create_dir_all(folder).map_err(|e| Error::io(what(), e))?;
@@ -67,24 +72,35 @@ impl Printer {
     }
 
     /// Shows the last page, where it had to wait.
-    pub(crate) fn finish(self) -> Result<()> {
-        let Some(page) = self.last else { return Ok(()) };
-        let picture = grid::draw(page.images, &self.look)?;
+    pub(crate) fn finish(mut self) -> Result<()> {
+        let Some(page) = self.last.take() else { return Ok(()) };
+        let headline = self.headline(&page)?;
         match self.target {
-            Target::Terminal(terminal) => write(Output::open(None, Kind::Text)?, terminal.draw(&picture).as_bytes()),
-            Target::One(output) => write_png(output, &picture),
+            Target::Terminal(terminal) => {
+                let picture = terminal.draw(&figure::draw_plain(page, &self.look)?, &self.look.colormap);
+                let text = headline.map_or(String::new(), |headline| headline + "\n") + &picture;
+                write(Output::open(None, Kind::Text)?, text.as_bytes())
+            }
+            Target::One(output) => write_png(output, &figure::draw(page, &self.look, headline.as_deref())?),
             Target::Each(_) => Ok(()),
         }
+    }
+
+    /// What stands above a page, without what would move a terminal's cursor.
+    fn headline(&self, page: &Page) -> Result<Option<String>> {
+        let Some(template) = &self.headline else { return Ok(None) };
+        let text = template.fill(&Fields::new(&page.group, page.epoch, page.record.as_ref()))?;
+        Ok(Some(text.lines().map(printable).collect::<Vec<_>>().join("\n")))
     }
 }
 
 /// Writes a PNG. Digits on black are smallest without a filter: 64 of them take 10 to 17 KB in 2 ms, where the fast
 /// setting takes 13 to 34 KB.
-fn write_png(output: Output, picture: &GrayImage) -> Result<()> {
+fn write_png(output: Output, picture: &DynamicImage) -> Result<()> {
     // Into memory first, since the encoder hides whether its last bytes could be written.
     let mut png = Vec::new();
     PngEncoder::new_with_quality(&mut png, CompressionType::Default, FilterType::NoFilter)
-        .write_image(picture, picture.width(), picture.height(), ExtendedColorType::L8)
+        .write_image(picture.as_bytes(), picture.width(), picture.height(), picture.color().into())
         .map_err(|e| Error::Failed(format!("cannot make a PNG: {e}")))?;
     write(output, &png)
 }

@@ -3,6 +3,8 @@
 use image::{GrayImage, imageops};
 use std::io;
 
+use crate::colormap::Colormap;
+
 /// From dark to bright, for terminals without colour.
 const SHADES: &[u8; 10] = b" .:-=+*#%@";
 
@@ -27,8 +29,8 @@ impl Terminal {
         Terminal { columns, colour }
     }
 
-    /// The picture as lines of text, two rows of pixels in each, made smaller if it is wider than the terminal.
-    pub(crate) fn draw(self, picture: &GrayImage) -> String {
+    /// The picture as lines of text, two rows of levels in each, made smaller if it is wider than the terminal.
+    pub(crate) fn draw(self, picture: &GrayImage, colormap: &Colormap) -> String {
         let picture = self.fit(picture);
         let mut text = String::new();
         for y in (0..picture.height()).step_by(2) {
@@ -43,8 +45,10 @@ impl Terminal {
                 }
                 // A half block has two colours: its own is the upper pixel, its background the lower.
                 if last != Some((upper, lower)) {
-                    text += &format!("\x1b[38;2;{upper};{upper};{upper}m");
-                    text += &lower.map_or("\x1b[49m".into(), |v| format!("\x1b[48;2;{v};{v};{v}m"));
+                    let [r, g, b] = colormap.colour(upper);
+                    text += &format!("\x1b[38;2;{r};{g};{b}m");
+                    let background = lower.map(|level| colormap.colour(level));
+                    text += &background.map_or("\x1b[49m".into(), |[r, g, b]| format!("\x1b[48;2;{r};{g};{b}m"));
                     last = Some((upper, lower));
                 }
                 text.push('▀');
@@ -72,31 +76,42 @@ mod tests {
     const COLOUR: Terminal = Terminal { columns: 80, colour: true };
     const PLAIN: Terminal = Terminal { columns: 80, colour: false };
 
+    fn gray() -> Colormap {
+        Colormap::named("gray")
+    }
+
     fn picture(width: u32, height: u32, bytes: &[u8]) -> GrayImage {
         GrayImage::from_raw(width, height, bytes.to_vec()).unwrap()
     }
 
     #[test]
     fn two_rows_of_pixels_are_one_line_of_half_blocks() {
-        let text = COLOUR.draw(&picture(3, 2, &[1, 1, 2, 3, 3, 4]));
+        let text = COLOUR.draw(&picture(3, 2, &[1, 1, 2, 3, 3, 4]), &gray());
         assert_eq!(text, "\x1b[38;2;1;1;1m\x1b[48;2;3;3;3m▀▀\x1b[38;2;2;2;2m\x1b[48;2;4;4;4m▀\x1b[0m\n");
     }
 
     #[test]
     fn a_last_odd_row_leaves_the_background_as_it_is() {
-        assert_eq!(COLOUR.draw(&picture(1, 1, &[9])), "\x1b[38;2;9;9;9m\x1b[49m▀\x1b[0m\n");
+        assert_eq!(COLOUR.draw(&picture(1, 1, &[9]), &gray()), "\x1b[38;2;9;9;9m\x1b[49m▀\x1b[0m\n");
     }
 
     #[test]
     fn without_colour_shades_of_ascii_are_drawn() {
-        assert_eq!(PLAIN.draw(&picture(3, 2, &[0, 128, 255, 0, 128, 255])), " +@\n");
-        assert_eq!(PLAIN.draw(&picture(2, 3, &[255; 6])), "@@\n==\n");
+        assert_eq!(PLAIN.draw(&picture(3, 2, &[0, 128, 255, 0, 128, 255]), &gray()), " +@\n");
+        assert_eq!(PLAIN.draw(&picture(2, 3, &[255; 6]), &gray()), "@@\n==\n");
+    }
+
+    #[test]
+    fn a_colormap_gives_the_colours_and_leaves_shades_as_they_are() {
+        let (picture, map) = (picture(1, 2, &[0, 255]), Colormap::named("viridis"));
+        assert_eq!(COLOUR.draw(&picture, &map), "\x1b[38;2;68;1;84m\x1b[48;2;253;231;37m▀\x1b[0m\n");
+        assert_eq!(PLAIN.draw(&picture, &map), PLAIN.draw(&picture, &gray()));
     }
 
     #[test]
     fn a_wide_picture_is_made_to_fit() {
         let wide = GrayImage::from_pixel(242, 122, Luma([255]));
-        let text = PLAIN.draw(&wide);
+        let text = PLAIN.draw(&wide, &gray());
         assert_eq!(text.lines().map(str::len).collect::<Vec<_>>(), [80; 21]);
     }
 }

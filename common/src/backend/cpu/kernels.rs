@@ -53,11 +53,11 @@ pub(super) fn concat(y: &mut [f32], a: &[f32], b: &[f32], [wa, wb]: [usize; 2], 
     }
 }
 
-/// da[r] = the first values of dy[r]
+/// y[r] = the first values of x[r]
 #[inline(always)]
-pub(super) fn concat_back(da: &mut [f32], dy: &[f32], [wa, wy]: [usize; 2], add: bool) {
-    for (da, dy) in da.chunks_exact_mut(wa).zip(dy.chunks_exact(wy)) {
-        put(da, add, |i| dy[i]);
+pub(super) fn first(y: &mut [f32], x: &[f32], [wy, wx]: [usize; 2], add: bool) {
+    for (y, x) in y.chunks_exact_mut(wy).zip(x.chunks_exact(wx)) {
+        put(y, add, |i| x[i]);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The likelihoods: -log p(target given v), summed over pixels, and then the derivative in the place of v.
 
 use super::kernels::put;
-use crate::math::{bernoulli as bce, exp, ln, sigmoid as logistic, sum, sum_and_map};
+use crate::math::{bernoulli as bce, exp, ln, sigmoid as logistic, sum, sum_and_map, sum2};
 
 /// mean[r] = 1 / (1 + exp(-v[r])), of the first value of each pixel
 #[inline(always)]
@@ -9,6 +9,14 @@ pub(super) fn sigmoid(mean: &mut [f32], v: &[f32]) {
     match v.len() / mean.len().max(1) {
         1 => put(mean, false, |i| logistic(v[i])),
         values => put(mean, false, |i| logistic(v[i * values])),
+    }
+}
+
+/// loss[r] = sum of (mean[r] - t)²
+#[inline(always)]
+pub(super) fn squared_error(loss: &mut [f32], mean: &[f32], target: &[f32], width: usize, per: usize) {
+    for (r, (loss, mean)) in loss.iter_mut().zip(mean.chunks_exact(width)).enumerate() {
+        *loss = sum2(mean, &target[r / per * width..][..width], |m, t| (m - t) * (m - t));
     }
 }
 

@@ -80,7 +80,7 @@ impl OnRows<'_, '_> {
                 }
             }
             Op::Concat { y, a, b } => k::concat(at.write(y), at.read(a), at.read(b), [a.width, b.width], a.per),
-            Op::ConcatBack { da, dy, add } => k::concat_back(at.write(da), at.read(dy), [da.width, dy.width], add),
+            Op::First { y, x, add } => k::first(at.write(y), at.read(x), [y.width, x.width], add),
             Op::Centre { y, x, b } => k::centre(at.write(y), at.read(x), at.bias(b), x.width),
             Op::Linear { y, x, w, b, act } => {
                 let cells = along::<S, C>(simd, at.read(x), x.width, &mut scratch.along);
@@ -153,6 +153,13 @@ impl OnRows<'_, '_> {
             }
             Op::GaussianLearned { loss, v, target, least } => {
                 pixels::gaussian_learned(at.write(loss), at.write(v), at.read(target), target.width, v.per, least)
+            }
+            Op::SquaredError { loss, mean, target } => {
+                pixels::squared_error(at.write(loss), at.read(mean), at.read(target), mean.width, mean.per)
+            }
+            Op::Keep { kept, x } => {
+                let kept = at.write_table(kept);
+                kept.copy_from_slice(&at.read(x)[..kept.len()]);
             }
             Op::Weigh { d, weight } => k::weigh(at.write(d), at.read(weight), d.width),
             Op::Elbo { terms, wr, recon, kl } => {

@@ -1,9 +1,13 @@
 //! The program from outside: bytes in, a picture or one line of complaint out.
 
+mod classes;
+mod colours;
 mod errors;
+mod headline;
 mod images;
 mod previews;
 mod terminal;
+mod titles;
 mod torchvision;
 
 use std::io::Write;
@@ -22,8 +26,13 @@ fn program() -> Command {
 
 /// Runs `grid-png` in `folder` with `arguments`, separated by spaces, and `input`.
 fn run_in(folder: &Path, arguments: &str, input: Vec<u8>) -> Output {
+    run_with(folder, &arguments.split_whitespace().collect::<Vec<_>>(), input)
+}
+
+/// The same with arguments that may have spaces in them.
+fn run_with(folder: &Path, arguments: &[&str], input: Vec<u8>) -> Output {
     let mut child = program()
-        .args(arguments.split_whitespace())
+        .args(arguments)
         .current_dir(folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -99,4 +108,9 @@ fn dots_f32(levels: &[u8]) -> Tensor {
 /// A picture's levels, row by row.
 fn rows(picture: &GrayImage) -> Vec<Vec<u8>> {
     picture.rows().map(|row| row.map(|pixel| pixel.0[0]).collect()).collect()
+}
+
+/// One number for each item.
+fn numbers(values: &[i64]) -> Tensor {
+    Tensor::from_array(&ndarray::arr1(values))
 }

@@ -16,7 +16,7 @@ use super::{decode, dots, picture, preview, program, rows, run_in, stream};
 fn epoch(n: u8) -> [Frame; 3] {
     let recon = preview("recon", n.into(), &[("x", dots(&[1, 2])), ("x_hat", dots(&[n, n + 1]))]);
     let sample = preview("sample", n.into(), &[("x_hat", dots(&[n + 100, n + 101])), ("y", dots(&[0, 0]))]);
-    let record = json!({"kind": "epoch", "epoch": n});
+    let record = json!({"kind": "epoch", "epoch": n, "train": {"loss": f64::from(n) + 0.5}});
     [recon, sample, Frame::Json(record.as_object().unwrap().clone())]
 }
 
@@ -149,4 +149,20 @@ fn without_records_pictures_appear_when_the_next_epoch_begins() {
     let frame = |epoch| preview("recon", epoch, &[("x", dots(&[1]))]);
     // The third is not verified yet, and the second may go on.
     appear_before_the_end(&[frame(1), frame(2), frame(3)], &["recon-1.png"]);
+}
+
+#[test]
+fn the_draws_of_each_epoch_are_titled_coloured_and_headed_by_its_loss() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = |headline| format!("--group sample --nrow 10 --titles y --suptitle {headline} --colormap BuGn");
+    let run = |arguments: String, epochs: &[u8]| {
+        let output = run_in(folder.path(), &arguments, training(epochs));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    };
+    run(options("{epoch}:{loss:.2f}") + " -o e/{epoch}.png", &[1, 2]);
+    let out = folder.path().join("e");
+    assert_eq!(files(&out), ["1.png", "2.png"]);
+    assert_eq!(fs::read(out.join("1.png")).unwrap(), run(options("1:1.50"), &[1]));
+    assert_eq!(fs::read(out.join("2.png")).unwrap(), run(options("2:2.50"), &[2]));
 }

@@ -62,3 +62,18 @@ fn a_file_is_written_from_a_terminal_too() {
     assert_eq!(show(&["-o", file.to_str().unwrap()], &[]), "");
     assert_eq!(super::decode(&fs::read(file).unwrap()).dimensions(), (3, 1));
 }
+
+#[test]
+fn colours_are_drawn_and_a_headline_is_a_line_of_text() {
+    let arguments = ["--colormap", "viridis", "--max", "1", "--suptitle", "the {group}\u{1b} group"];
+    assert_eq!(show(&arguments, &[("TERM", "xterm")]), "the main? group\n\x1b[38;2;68;1;84m\x1b[49m▀\x1b[0m\n");
+}
+
+#[test]
+fn titles_are_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("t.txt");
+    fs::write(&file, "one\ntwo\nthree\n").unwrap();
+    let environment = [("NO_COLOR", "1")];
+    assert_eq!(show(&["--titles", file.to_str().unwrap()], &environment), show(&[], &environment));
+}

@@ -1,0 +1,271 @@
+//! How good a model is on images that it has not seen: the ELBO and its parts, the error of reconstructions, and the
+//! log-likelihood by importance sampling.
+//!
+//! ```text
+//! -ELBO   = E_q[-log p(x given z)] + KL(q(z given x) to p(z))                    Kingma and Welling 2014, eq. 3
+//! IS-NLL  = -log 1/k sum over k draws of p(x given z) p(z) / q(z given x)         Burda, Grosse and Salakhutdinov 2016, eq. 8
+//! ```
+//!
+//! Both in nats per image, with draws keyed by the seed and the index of the image.
+
+use crate::Result;
+use crate::backend::{Backend, Device, Precision, State, Visit};
+use crate::dataset::Dataset;
+use crate::model::Trained;
+use crate::network;
+use crate::parameters;
+use crate::plan::{Cell, Plan, Program, Table};
+
+/// Images that the device takes at a time: few, so that their draws stay in the cache.
+const BATCH: usize = 16;
+/// Draws for each of them.
+const DRAWS: usize = 64;
+/// The variance of a unit's posterior mean, over images, from which it counts as active (Burda et al. 2016).
+pub const ACTIVE: f64 = 0.01;
+
+/// What a model says of one image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judgement {
+    /// The squared error per pixel of its reconstruction from the mean of q, or from the code.
+    pub mse: f64,
+    /// The negative ELBO, of a VAE.
+    pub elbo: Option<Elbo>,
+    /// The estimate by importance sampling, where it was asked for.
+    pub nll: Option<Nll>,
+}
+
+/// The parts of the negative ELBO, nats.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Elbo {
+    /// -log p(x given z), averaged over draws.
+    pub recon: f64,
+    /// KL(q to p) of each dimension.
+    pub kl: Vec<f64>,
+    /// The means of q.
+    pub mu: Vec<f64>,
+}
+
+impl Elbo {
+    /// The KL of all dimensions.
+    pub fn total_kl(&self) -> f64 {
+        self.kl.iter().sum()
+    }
+}
+
+/// An estimate of -log p(x), nats.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Nll {
+    /// The estimate; its bias is negative in log p, so that more draws can only lower it, in the mean.
+    pub nll: f64,
+    /// The standard error that it has from its draws, to first order.
+    pub se: f64,
+}
+
+/// Judges images.
+pub struct Evaluator {
+    backend: Box<dyn Backend>,
+    judged: Program,
+    draws: Option<Draws>,
+    at: Tables,
+    images: Dataset,
+    samples: usize,
+    latent: usize,
+}
+
+/// Where the results of `judged` lie, by image.
+struct Tables {
+    mse: Table,
+    /// Reconstruction `[samples]`, q `[2Z]` and, where it is learned, p `[2Z]`.
+    elbo: Option<(Table, Table, Option<Table>)>,
+}
+
+/// What makes importance weights, and where they lie by image: reconstruction and log q(z) - log p(z), `[DRAWS]` each.
+struct Draws {
+    program: Program,
+    recon: Table,
+    kl: Table,
+}
+
+impl Evaluator {
+    /// Puts a model and images on a device. `samples`: draws of z for the ELBO, the first of which are those of vae-train's
+    /// test images.
+    ///
+    /// # Errors
+    /// Images that do not fit the model; a model without the tensors of its network.
+    pub fn new(model: &impl Trained, images: Dataset, samples: usize, seed: u32, device: Device) -> Result<Evaluator> {
+        let spec = model.spec();
+        let network = &spec.network;
+        images.expect_size(network.image)?;
+        images.expect_unit_range()?;
+        let (mut plan, items) = (Plan::new(BATCH.min(images.items())), images.items());
+        let p = &mut plan;
+        let pixels = p.table(items, network.pixels(), images.cell());
+        let labels = network.classes().map(|_| p.table(items, 1, Cell::Byte));
+        // The draws need the encoder's part once more: a program is a whole of its own.
+        let encoded = |p: &mut Plan| {
+            let x = network::images(p, &spec.data, pixels);
+            let y = labels.zip(network.classes()).map(|(labels, classes)| p.one_hot(labels, classes));
+            let seen = network::seen(p, &spec.data, pixels, x);
+            (x, y, network::encoder(p, network, seen, y), network::prior(p, network, y))
+        };
+        let (x, y, code, prior) = encoded(p);
+        let z = p.first(code, network.latent);
+        let v = network::decoder(p, network, &spec.objective, z, y);
+        let mean = network::means(p, network, v);
+        let error = p.squared_error(mean, x);
+        let mse = p.keep(items, error);
+        let elbo = network.is_variational().then(|| {
+            let (z, _) = p.sample(code, samples);
+            let v = network::decoder(p, network, &spec.objective, z, y);
+            let recon = network::reconstruction(p, &spec.objective, v, x);
+            (p.keep(items, recon), p.keep(items, code), prior.map(|prior| p.keep(items, prior)))
+        });
+        let judged = Program::new(p.take(), vec![]);
+        let draws = network.is_variational().then(|| {
+            let (x, y, code, prior) = encoded(p);
+            let (z, eps) = p.sample(code, DRAWS);
+            let v = network::decoder(p, network, &spec.objective, z, y);
+            let recon = network::reconstruction(p, &spec.objective, v, x);
+            let kl = p.sampled_kl([z, eps], code, prior);
+            let (recon, kl) = (p.keep(items, recon), p.keep(items, kl));
+            Draws { program: Program::new(p.take(), vec![]), recon, kl }
+        });
+        parameters::check(p, model, false)?;
+        let mut backend = device.open(p, Precision::Fp32)?;
+        parameters::upload(&mut *backend, p, model, false)?;
+        let visits: Vec<Visit> =
+            images.ids().iter().enumerate().map(|(row, id)| Visit { row: row as u32, id: *id }).collect();
+        backend.upload_order(&visits)?;
+        images.clone().upload(&mut *backend, pixels, labels)?;
+        backend.state().seed = seed;
+        let (at, latent) = (Tables { mse, elbo }, network.latent);
+        Ok(Evaluator { backend, judged, draws, at, images, samples, latent })
+    }
+
+    /// The images, in the order of the judgements.
+    pub fn images(&self) -> &Dataset {
+        &self.images
+    }
+
+    fn table(&self, table: Table) -> Result<Vec<f32>> {
+        let mut values = vec![0.0; table.items * table.width];
+        self.backend.download(table.buf, &mut values)?;
+        Ok(values)
+    }
+
+    /// Judges every image; with `k` draws above 0 also by importance sampling, during which `progress` hears how many draws
+    /// are done.
+    ///
+    /// # Errors
+    /// Those of the device.
+    pub fn judge(&mut self, k: usize, progress: impl FnMut(usize)) -> Result<Vec<Judgement>> {
+        run(&mut *self.backend, &self.judged, self.images.items(), 0)?;
+        let (mse, pixels) = (self.table(self.at.mse)?, self.images.image().iter().product::<usize>());
+        let mut elbos = self.elbos()?;
+        let mut nlls = self.nlls(k, progress)?;
+        let judgement = |(n, error): (usize, f32)| Judgement {
+            mse: error as f64 / pixels as f64,
+            elbo: elbos.get_mut(n).map(|elbo| std::mem::replace(elbo, Elbo { recon: 0.0, kl: vec![], mu: vec![] })),
+            nll: nlls.get_mut(n).map(|nll| *nll),
+        };
+        Ok(mse.into_iter().enumerate().map(judgement).collect())
+    }
+
+    /// One for each image, of a VAE.
+    fn elbos(&self) -> Result<Vec<Elbo>> {
+        let Some((recon, q, p)) = self.at.elbo else { return Ok(vec![]) };
+        let (recon, q, p) = (self.table(recon)?, self.table(q)?, p.map(|p| self.table(p)).transpose()?);
+        let latent = self.latent;
+        let standard = vec![0.0; 2 * latent];
+        let one = |(n, (recon, q)): (usize, (&[f32], &[f32]))| {
+            let p = p.as_ref().map_or(&standard[..], |p| &p[n * 2 * latent..][..2 * latent]);
+            let kl = |j: usize| {
+                let [mu, logvar] = [q[j], q[latent + j]].map(f64::from);
+                let [mu_p, logvar_p] = [p[j], p[latent + j]].map(f64::from);
+                let (d, ratio) = (mu - mu_p, logvar - logvar_p);
+                0.5 * (ratio.exp() + d * d * (-logvar_p).exp() - 1.0 - ratio)
+            };
+            Elbo {
+                recon: recon.iter().map(|v| *v as f64).sum::<f64>() / recon.len() as f64,
+                kl: (0..latent).map(kl).collect(),
+                mu: q[..latent].iter().map(|v| *v as f64).collect(),
+            }
+        };
+        Ok(recon.chunks_exact(self.samples).zip(q.chunks_exact(2 * latent)).enumerate().map(one).collect())
+    }
+
+    /// One for each image, of a VAE, where there are draws.
+    fn nlls(&mut self, k: usize, mut progress: impl FnMut(usize)) -> Result<Vec<Nll>> {
+        let Some(draws) = self.draws.as_ref().filter(|_| k > 0) else { return Ok(vec![]) };
+        let mut weights = vec![Weights::default(); self.images.items()];
+        for first in (0..k).step_by(DRAWS) {
+            run(&mut *self.backend, &draws.program, weights.len(), first as u32)?;
+            let (recon, kl) = (self.table(draws.recon)?, self.table(draws.kl)?);
+            let draws = DRAWS.min(k - first);
+            for (weights, (recon, kl)) in weights.iter_mut().zip(recon.chunks(DRAWS).zip(kl.chunks(DRAWS))) {
+                recon[..draws].iter().zip(kl).for_each(|(recon, kl)| weights.add(-(*recon as f64) - *kl as f64));
+            }
+            progress(first + draws);
+        }
+        Ok(weights.into_iter().map(Weights::nll).collect())
+    }
+}
+
+/// Runs a program over all images, with draws from this one on.
+fn run(backend: &mut dyn Backend, program: &Program, items: usize, first_sample: u32) -> Result<()> {
+    let state = backend.state();
+    *state = State { at: 0, items, first_sample, ..*state };
+    let steps = state.steps_left();
+    backend.run(program, steps)
+}
+
+/// The importance weights of an image, added up as they come, relative to the largest so far.
+#[derive(Clone, Copy)]
+struct Weights {
+    count: usize,
+    largest: f64,
+    sum: f64,
+    squares: f64,
+}
+
+impl Default for Weights {
+    fn default() -> Weights {
+        Weights { count: 0, largest: f64::NEG_INFINITY, sum: 0.0, squares: 0.0 }
+    }
+}
+
+impl Weights {
+    /// One more, by its logarithm.
+    fn add(&mut self, log: f64) {
+        if log > self.largest {
+            let shrink = (self.largest - log).exp();
+            (self.sum, self.squares, self.largest) = (self.sum * shrink, self.squares * shrink * shrink, log);
+        }
+        let weight = (log - self.largest).exp();
+        (self.count, self.sum, self.squares) = (self.count + 1, self.sum + weight, self.squares + weight * weight);
+    }
+    /// Minus the logarithm of their mean. Of a mean m with variance v, its logarithm has about v / m².
+    fn nll(self) -> Nll {
+        let k = self.count as f64;
+        let relative = (self.squares / (self.sum * self.sum) - 1.0 / k).max(0.0) * k / (k - 1.0).max(1.0);
+        Nll { nll: -(self.largest + (self.sum / k).ln()), se: relative.sqrt() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_are_added_in_any_order_without_overflow() {
+        let logs: Vec<f64> = (0..100).map(|i| -1000.0 + (i * 37 % 100) as f64 * 0.1).collect();
+        let mut weights = Weights::default();
+        logs.iter().for_each(|log| weights.add(*log));
+        let plain: Vec<f64> = logs.iter().map(|log| (log + 1000.0).exp()).collect();
+        let mean = plain.iter().sum::<f64>() / 100.0;
+        let variance = plain.iter().map(|w| (w - mean).powi(2)).sum::<f64>() / 99.0;
+        let got = weights.nll();
+        assert!((got.nll - (1000.0 - mean.ln())).abs() < 1e-9);
+        assert!((got.se - (variance / 100.0).sqrt() / mean).abs() < 1e-12, "{} {variance}", got.se);
+    }
+}

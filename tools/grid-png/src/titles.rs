@@ -1,0 +1,102 @@
+//! What stands above each image: numbers of the stream, or lines of a text file.
+
+use std::fs::File;
+use std::io::Read;
+
+use common::stream::Data;
+use common::{Error, Result};
+use ndarray::ArrayD;
+
+/// The largest file of titles, in bytes.
+const MOST_BYTES: u64 = 16 << 20;
+
+/// Where titles come from.
+#[derive(Debug, Clone)]
+pub(crate) enum Titles {
+    /// A tensor with one number per item.
+    Tensor(String),
+    /// A file and its lines, one per item.
+    Lines { file: String, lines: Vec<String> },
+}
+
+impl Titles {
+    /// Understands `--titles`: with a dot or a slash it is a file, which is read at once.
+    pub(crate) fn open(given: &str) -> Result<Titles> {
+        if !given.contains(['.', '/']) {
+            return Ok(Titles::Tensor(given.to_owned()));
+        }
+        let mut bytes = Vec::new();
+        let file = File::open(given).map_err(|e| {
+            let remedy = "expected a text file, or a tensor's name without a dot or slash";
+            Error::NoInput(format!("cannot open the titles {given}: {e}; {remedy}"))
+        })?;
+        file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(|e| Error::io(format!("cannot read {given}"), e))?;
+        if bytes.len() as u64 > MOST_BYTES {
+            return Err(Error::Data(format!("{given}: expected titles of at most {MOST_BYTES} bytes, got more")));
+        }
+        let lines = String::from_utf8_lossy(&bytes).lines().map(printable).collect();
+        Ok(Titles::Lines { file: given.to_owned(), lines })
+    }
+
+    /// The tensor that must be there.
+    pub(crate) fn tensor(&self) -> Option<&str> {
+        match self {
+            Titles::Tensor(name) => Some(name),
+            Titles::Lines { .. } => None,
+        }
+    }
+
+    /// The titles of some items of a frame, whose first is the group's item number `first`.
+    pub(crate) fn of(&self, data: &Data, first: usize, items: &[usize]) -> Result<Vec<String>> {
+        match self {
+            Titles::Tensor(name) => numbers(data, name, items),
+            Titles::Lines { file, lines } => {
+                let line = |&k: &usize| {
+                    let missing = || {
+                        let (got, image) = (lines.len(), first + k + 1);
+                        let remedy = "add lines, or show fewer with --max";
+                        format!("{file}: expected a title for every image, got {got} lines for image {image}; {remedy}")
+                    };
+                    lines.get(first + k).cloned().ok_or_else(|| Error::Data(missing()))
+                };
+                items.iter().map(line).collect()
+            }
+        }
+    }
+}
+
+/// The numbers of a tensor that has one for each item, as they are written: whole, or with up to three decimals.
+fn numbers(data: &Data, name: &str, items: &[usize]) -> Result<Vec<String>> {
+    check_single(data, name)?;
+    if let Ok(whole) = data.i64(name) {
+        return Ok(pick(whole, items).map(|v| v.to_string()).collect());
+    }
+    let short = |v| format!("{v:.3}").trim_end_matches('0').trim_end_matches('.').to_owned();
+    Ok(pick(data.f32(name)?, items).map(short).collect())
+}
+
+fn pick<T: Copy>(values: ArrayD<T>, items: &[usize]) -> impl Iterator<Item = T> {
+    let values: Vec<T> = values.into_iter().collect();
+    items.iter().map(move |&k| values[k])
+}
+
+/// The classes of a frame's items, which are whole numbers.
+pub(crate) fn classes(data: &Data, name: &str) -> Result<Vec<i64>> {
+    check_single(data, name)?;
+    Ok(data.i64(name)?.into_iter().collect())
+}
+
+fn check_single(data: &Data, name: &str) -> Result<()> {
+    let item = &data.need(name)?.shape()[1..];
+    if item.iter().product::<usize>() == 1 {
+        return Ok(());
+    }
+    Err(Error::Data(format!(
+        "tensor {name}: expected one number for each image, got items {item:?}; name labels, say y"
+    )))
+}
+
+/// Text without what would be no character.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+}

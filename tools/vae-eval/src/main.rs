@@ -1,0 +1,100 @@
+//! Images in, a judgement of the model out.
+
+mod report;
+
+use clap::Parser;
+use common::backend::Device;
+use common::cli::{InputArgs, ThreadArgs};
+use common::dataset::Dataset;
+use common::evaluate::Evaluator;
+use common::model::Stored;
+use common::output::{Kind, Output};
+use common::stream::{Dtype, Reader};
+use common::{Error, Result, cli};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::{IsTerminal, Write, stderr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Judge a model on images: ELBO, reconstruction, KL, active units, squared error and log-likelihood
+///
+/// Reads a whole stream of images `x` (or .npy), with labels `y` for a conditional model, and holds it in memory. Writes one
+/// JSON record, in nats per image: `elbo` by sampling at beta 1, whatever the model was trained with, and its parts `recon`
+/// and `kl` (`loss` = recon + kl = -elbo); `kl_per_dimension`; `active_units`, of which the mean of q varies by more than
+/// 0.01; `mse` per pixel of reconstructions from the mean of q; and with -k `nll`, -log p(x) by importance sampling.
+#[derive(Parser)]
+#[command(version, after_help = EXAMPLES)]
+struct Args {
+    #[command(flatten)]
+    input: InputArgs,
+    /// The model, made by vae-train
+    #[arg(short, long, value_name = "FILE")]
+    model: PathBuf,
+    /// Write to FILE, which appears only when all went well; standard output if absent or -
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Draws of z for each image, for the ELBO
+    #[arg(long, value_name = "L", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    samples: u32,
+    /// Draws of z for each image, for the log-likelihood; 0 leaves it out
+    #[arg(short, long, value_name = "K", default_value_t = 0)]
+    k: u32,
+    /// Key of the draws; image i draws the same in any selection. With that of vae-train, the loss is its test loss
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u32,
+    /// Write a record for each image before that of all, with its index `i` and label `y`, if it has one
+    #[arg(long)]
+    per_image: bool,
+    /// The images to judge
+    #[arg(long, value_name = "NAME", default_value = "x")]
+    tensor: String,
+    #[command(flatten)]
+    threads: ThreadArgs,
+}
+
+const EXAMPLES: &str = r#"Examples:
+  mnist-dump --split test | vae-eval -m model.bin -k 200
+  mnist-dump --split test | vae-eval -m model.bin --per-image |
+    jq -r 'select(.kind == "image") | "\(.loss) \(.i)"' | sort -rn | head"#;
+
+fn main() -> ExitCode {
+    cli::main(run)
+}
+
+fn run(args: Args) -> Result<()> {
+    let stored = Stored::open(&args.model)?;
+    let spec = stored.spec();
+    if args.k > 0 && !spec.network.is_variational() {
+        return Err(Error::Usage(
+            "-k: this model says nothing of how likely an image is: expected a VAE; leave out -k for its squared error"
+                .into(),
+        ));
+    }
+    let mut output = Output::open(args.output.as_deref(), Kind::Text)?;
+    let mut reader = Reader::open(&args.input, &args.tensor)?;
+    // Labels that a model does not need are told beside its judgement.
+    let bytes = reader.head().tensor("y").is_some_and(|y| y.dtype == Dtype::U8 && y.shape.is_empty());
+    let classes = spec.network.classes().or(bytes.then_some(256));
+    let images = Dataset::read(&mut reader, &args.tensor, classes)?;
+    let device = Device::cpu(args.threads.count())?;
+    let mut evaluator = Evaluator::new(&stored.file, images, args.samples as usize, args.seed, device)?;
+    let bar = progress(args.k);
+    let judgements = evaluator.judge(args.k as usize, |draws| bar.set_position(draws as u64))?;
+    bar.finish_and_clear();
+    let mut write = |record: serde_json::Value| writeln!(output, "{record}").map_err(|e| output.error(e));
+    if args.per_image {
+        for (n, judgement) in judgements.iter().enumerate() {
+            write(report::image(evaluator.images(), n, judgement))?;
+        }
+    }
+    let draws = report::Draws { samples: args.samples, k: args.k, seed: args.seed };
+    write(report::all(&judgements, spec, stored.sha256(), draws))?;
+    output.commit()
+}
+
+/// A bar for the draws of every image, at a terminal.
+fn progress(k: u32) -> ProgressBar {
+    let target = if stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} draws, {eta} left").expect("a valid template");
+    ProgressBar::with_draw_target(Some(k as u64), target).with_style(style)
+}
