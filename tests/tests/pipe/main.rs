@@ -2,10 +2,13 @@
 
 mod batches;
 mod classes;
+mod conditions;
 mod damage;
 mod given;
 mod golden;
 mod instructions;
+mod judged;
+mod kinds;
 mod latents;
 mod live;
 mod losses;
