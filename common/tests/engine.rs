@@ -4,7 +4,7 @@ use common::backend::{Device, Level, Precision};
 use common::dataset::Dataset;
 use common::images::Pixels;
 use common::infer::{Decoder, Encoder};
-use common::model::{DataSpec, Likelihood, Model, Network, Objective, Spec, Training};
+use common::model::{DataSpec, Layers, Likelihood, Model, Network, Objective, Spec, Training};
 use common::plan::Cell;
 use common::train::Trainer;
 use common::{Error, Result};
@@ -66,6 +66,28 @@ fn a_model_has_the_same_bytes_for_any_number_of_threads() {
         let expected = trained(1).to_bytes();
         for threads in [2, 3, 8, 32] {
             assert!(trained(threads).to_bytes() == expected, "{threads} threads, {level:?}, {precision:?}");
+        }
+    }
+}
+
+#[test]
+fn convolutions_have_the_same_bytes_for_any_number_of_threads_and_any_last_batch() {
+    for n in [5, 6, 7, 14, 21] {
+        let data = images(n, [12, 10]);
+        for (level, precision) in paths() {
+            let trained = |threads: usize| {
+                let mut spec = spec(&data, &[3, 20], 5);
+                spec.network.kind = Layers::Conv;
+                (spec.training.precision, spec.training.batch) = (precision, 16);
+                finish(Trainer::new(spec, data.clone(), None, None, on(threads, level)).unwrap(), 100)
+            };
+            let expected = trained(1).to_bytes();
+            for threads in [2, 3, 8] {
+                assert!(
+                    trained(threads).to_bytes() == expected,
+                    "{n} images, {threads} threads, {level:?}, {precision:?}"
+                );
+            }
         }
     }
 }

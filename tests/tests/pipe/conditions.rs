@@ -33,8 +33,8 @@ fn labels_that_are_no_class_are_refused_and_named() {
     let words = ["the label of item 57 is 10", "expected 0 to 9"];
     place.run(&format!("vae-train bad.vae {CONDITIONAL} -o other.bin")).fails(65, "vae-train", &words);
     place.run("vae-encode -m model.bin bad.vae -o z.vae").fails(65, "vae-encode", &words);
-    let line = "echo '{\"z\":[0,0,0],\"y\":-1}' | vae-decode -m model.bin -o out";
-    place.run(line).fails(65, "vae-decode", &["the label of item 0 is -1", "expected 0 to 9"]);
+    let line = "echo '{\"z\":[0,0,0],\"y\":10}' | vae-decode -m model.bin -o out";
+    place.run(line).fails(65, "vae-decode", &["the label of item 0 is 10", "expected 0 to 9"]);
     place.write_npy("wide.npy", &Array3::<u8>::zeros((100, 2, 1)));
     place.run("vae-cat x=x.npy y=wide.npy -o wide.vae").succeeds();
     place.run("vae-encode -m model.bin wide.vae -o z.vae").fails(65, "vae-encode", &["tensor y has shape [100, 2, 1]"]);
@@ -79,11 +79,14 @@ fn options_that_make_no_model_are_refused_before_any_data_is_read() {
         ("--likelihood gaussian --sigma wide", &["expected a number, or learned"]),
         ("--preset ae-20 --beta 1", &["no KL", "--beta"]),
         ("--autoencoder --samples 2", &["--samples"]),
-        ("--kl-warmup -1", &["--kl-warmup"]),
+        ("--kl-warmup=-1", &["--kl-warmup"]),
         ("--binarize maybe", &["threshold"]),
     ] {
         let line = format!("vae-train {options} -o model.bin < /dev/null");
-        place.run(&line).fails(2, "vae-train", words);
+        let ran = place.run(&line);
+        assert_eq!(ran.codes, [2], "{ran}");
+        assert!(ran.stderr.starts_with("vae-train: "), "{ran}");
+        words.iter().for_each(|word| assert!(ran.stderr.contains(word), "expected {word:?}\n{ran}"));
         assert_eq!(place.files(), [""; 0]);
     }
 }

@@ -132,40 +132,40 @@ pub(super) fn terms(terms: &mut [f32], recon: &[f32], kl: &[f32], recon_per: usi
     }
 }
 
-/// g = sum over r of dy[r] in some columns; the rest of g, which fills it to whole vectors, is 0
+/// g = sum over r of dy[r] in some columns; the rest of g, which fills it to whole vectors, is 0. Rows of zeros at the end, of
+/// which there may be any number, change no bit.
 #[inline(always)]
 pub(super) fn bias_gradient(g: &mut [f32], dy: &[f32], width: usize, columns: Range<usize>) {
     const WIDE: usize = 64;
     g.fill(0.0);
     // Short rows, the channels of many positions, are added up side by side.
     let beside = WIDE / width.next_power_of_two();
-    let rows = dy.len() / width;
-    if beside > 1 && rows >= beside {
+    if beside > 1 {
         let mut wide = [0.0; WIDE];
-        let (whole, rest) = dy.split_at(rows / beside * beside * width);
-        add_rows(&mut wide[..beside * width], whole, beside * width, 0..beside * width);
-        add_rows(g, rest, width, columns.clone());
-        wide[..beside * width]
-            .chunks_exact(width)
-            .for_each(|row| g.iter_mut().zip(&row[columns.clone()]).for_each(|(g, d)| *g += d));
+        let wide = &mut wide[..beside * width];
+        add_rows(wide, dy, beside * width, 0..beside * width);
+        let rows = wide.chunks_exact(width).map(|row| &row[columns.clone()]);
+        rows.for_each(|row| g.iter_mut().zip(row).for_each(|(g, d)| *g += d));
     } else {
         add_rows(g, dy, width, columns);
     }
 }
 
-/// g += sum over r of dy[r] in some columns
+/// g += sum over r of dy[r] in some columns, the last row filled with zeros
 #[inline(always)]
 fn add_rows(g: &mut [f32], dy: &[f32], width: usize, columns: Range<usize>) {
     // Four rows at a time: each sum waits for the one before.
-    for rows in dy.chunks(4 * width) {
-        let row = |r: usize| rows.get(r * width..).and_then(|row| row.get(columns.clone()));
-        match [row(0), row(1), row(2), row(3)] {
-            [Some(a), Some(b), Some(c), Some(d)] => {
-                let four = a.iter().zip(b).zip(c.iter().zip(d));
-                g.iter_mut().zip(four).for_each(|(g, ((a, b), (c, d)))| *g += (a + b) + (c + d));
-            }
-            some => some.iter().flatten().for_each(|row| g.iter_mut().zip(*row).for_each(|(g, d)| *g += d)),
-        }
+    let mut fours = dy.chunks_exact(4 * width);
+    for rows in &mut fours {
+        let row = |r: usize| &rows[r * width..][columns.clone()];
+        let four = row(0).iter().zip(row(1)).zip(row(2).iter().zip(row(3)));
+        g.iter_mut().zip(four).for_each(|(g, ((a, b), (c, d)))| *g += (a + b) + (c + d));
+    }
+    let rest = fours.remainder();
+    if !rest.is_empty() {
+        let at = |r: usize, column: usize| rest.get(r * width + column).copied().unwrap_or(0.0);
+        let columns = g.iter_mut().zip(columns);
+        columns.for_each(|(g, c)| *g += (at(0, c) + at(1, c)) + (at(2, c) + at(3, c)));
     }
 }
 
