@@ -46,6 +46,11 @@ impl Stored {
         self.file.spec()
     }
 
+    /// SHA-256 of the file, by which streams name it.
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
     /// Names this model in the head of a stream. A model that only this program can read, or with `embed` any, is sent
     /// along: the frame to write first.
     pub fn describe(&self, head: &mut Head, embed: bool) -> Option<Data> {
