@@ -2,8 +2,11 @@
 
 mod batches;
 mod damage;
+mod described;
+mod exported;
 mod given;
 mod golden;
+mod imported;
 mod instructions;
 mod latents;
 mod live;
@@ -20,6 +23,7 @@ mod readme;
 mod refused;
 mod resume;
 mod signals;
+mod torch;
 mod training;
 mod upstream;
 

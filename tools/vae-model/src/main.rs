@@ -1,0 +1,49 @@
+//! Models as files: looked at, checked, brought in from PyTorch and taken there.
+
+mod export;
+mod families;
+mod import;
+mod info;
+mod opened;
+mod verify;
+
+use clap::{Parser, Subcommand};
+use common::{Result, cli};
+use std::process::ExitCode;
+
+/// Look at a model, check it, or import and export its weights
+///
+/// Each command reads model files, or for `import` a PyTorch state dict, and writes standard output or the file of --output.
+/// Memory is a few times the size of the model.
+#[derive(Parser)]
+#[command(version, after_help = EXAMPLES)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Info(info::Args),
+    Verify(verify::Args),
+    Import(import::Args),
+    Export(export::Args),
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  vae-model info model.bin | jq .objective
+  vae-model import mnist_vae.npz -o model.bin";
+
+fn main() -> ExitCode {
+    cli::main(run)
+}
+
+fn run(args: Args) -> Result<()> {
+    match args.command {
+        Command::Info(args) => info::run(args),
+        Command::Verify(args) => verify::run(args),
+        Command::Import(args) => import::run(args),
+        Command::Export(args) => export::run(args),
+    }
+}
