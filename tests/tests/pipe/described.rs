@@ -88,8 +88,9 @@ fn a_tensor_that_is_missing_misshapen_or_not_finite_is_65_and_named() {
         ("moments.ckpt", ["moments.ckpt: ", "no tensor adam.v.mu.bias"]),
     ] {
         place.run(&format!("vae-model verify {name}")).fails(65, "vae-model", &words);
-        // Nor is such a model exported.
+        // Nor is such a model exported or shown.
         place.run(&format!("vae-model export {name} -o out")).fails(65, "vae-model", &words);
+        place.run(&format!("vae-model page -m {name} -o out")).fails(65, "vae-model", &words);
         assert!(!place.path("out").exists());
     }
 }
@@ -98,7 +99,7 @@ fn a_tensor_that_is_missing_misshapen_or_not_finite_is_65_and_named() {
 fn what_is_no_model_is_no_model_for_every_command() {
     let place = Place::new();
     place.write("text.bin", "a text\n");
-    for line in ["info text.bin", "verify text.bin", "export text.bin"] {
+    for line in ["info text.bin", "verify text.bin", "export text.bin", "page -m text.bin"] {
         let ran = place.run(&format!("vae-model {line} > out"));
         ran.fails(65, "vae-model", &["text.bin is not a model", "vae-train"]);
         assert!(place.read("out").is_empty(), "{line}");
@@ -108,7 +109,7 @@ fn what_is_no_model_is_no_model_for_every_command() {
 #[test]
 fn a_full_disk_and_a_closed_output_are_74() {
     let place = Place::with_model();
-    for line in ["info model.bin", "verify model.bin", "export model.bin"] {
+    for line in ["info model.bin", "verify model.bin", "export model.bin", "page -m model.bin"] {
         let words = ["cannot write standard output", "No space left"];
         place.run(&format!("vae-model {line} > /dev/full")).fails(74, "vae-model", &words);
         place.run(&format!("vae-model {line} >&-")).fails(74, "vae-model", &["standard output", "closed"]);

@@ -3,6 +3,7 @@
 mod batches;
 mod damage;
 mod described;
+mod explorer;
 mod exported;
 mod given;
 mod golden;
