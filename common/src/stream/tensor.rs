@@ -24,12 +24,7 @@ pub struct Tensor {
 impl Tensor {
     /// Checks a complete .npy: its header, its size, and that it is C order and little endian.
     pub fn parse(bytes: Vec<u8>) -> Result<Tensor> {
-        let header = Header::parse(&bytes)?;
-        let (got, expected) = (bytes.len() - header.len, header.data_len());
-        if got != expected {
-            let shape = header.shape;
-            return Err(Error::Data(format!("bad .npy: expected {expected} bytes for shape {shape:?}, got {got}")));
-        }
+        let header = whole(&bytes)?;
         if header.fortran || header.big_endian || header.shape.is_empty() {
             return Err(Error::Data(
                 "bad .npy in a frame: expected C order, little endian and at least one dimension; vae-cat takes any .npy \
@@ -38,6 +33,15 @@ impl Tensor {
             ));
         }
         Ok(Tensor { bytes, start: header.len, dtype: header.dtype, shape: header.shape })
+    }
+
+    /// The tensor of a complete .npy of any kind: big endian and Fortran order too, as NumPy saves them.
+    pub fn from_npy(bytes: &[u8]) -> Result<Tensor> {
+        let header = whole(bytes)?;
+        if header.shape.is_empty() {
+            return Err(Error::Data("bad .npy: expected an array, got a single number".to_owned()));
+        }
+        Tensor::normalised(&header, &bytes[header.len..])
     }
 
     /// The tensor with the elements of `array`, whatever its layout.
@@ -166,6 +170,17 @@ impl fmt::Debug for Tensor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Tensor({})", describe(self.dtype, &self.shape))
     }
+}
+
+/// The header of a .npy that is as long as it says.
+fn whole(bytes: &[u8]) -> Result<Header> {
+    let header = Header::parse(bytes)?;
+    let (got, expected) = (bytes.len() - header.len, header.data_len());
+    if got != expected {
+        let shape = header.shape;
+        return Err(Error::Data(format!("bad .npy: expected {expected} bytes for shape {shape:?}, got {got}")));
+    }
+    Ok(header)
 }
 
 /// An array of the .npy in `bytes`, whose header and size have been checked.

@@ -87,6 +87,20 @@ fn an_array_of_any_layout_becomes_c_order() {
 }
 
 #[test]
+fn a_whole_npy_of_any_layout_is_a_tensor_and_anything_else_is_refused() {
+    let file = |header: &str, data: &[u8]| crate::npy(&format!("{header:117}\n"), data);
+    let big: Vec<u8> = (0..6).flat_map(|i| f64::from(i).to_be_bytes()).collect();
+    let tensor = Tensor::from_npy(&file("{'descr': '>f8', 'fortran_order': True, 'shape': (2, 3), }", &big)).unwrap();
+    assert_eq!((tensor.dtype(), tensor.shape()), (Dtype::F64, &[2, 3][..]));
+    assert_eq!(tensor.to_f32().unwrap().as_slice().unwrap(), [0.0, 2.0, 4.0, 1.0, 3.0, 5.0]);
+    for (shape, bytes, part) in [("(2, 3)", 23, "expected 24 bytes"), ("()", 4, "a single number")] {
+        let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}");
+        let error = Tensor::from_npy(&file(&header, &vec![0; bytes])).unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+#[test]
 fn both_ways_to_make_a_tensor_write_the_header_that_numpy_writes() {
     // From numpy 2.4.6: buf = io.BytesIO(); np.save(buf, np.zeros((2, 3), "<f4")); buf.getvalue()[:128]
     let text = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }";

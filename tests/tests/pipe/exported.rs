@@ -1,0 +1,122 @@
+//! Weights that go out to PyTorch, and come back.
+
+use serde_json::Value;
+
+use crate::{MODEL, Place};
+
+/// Networks of every kind: how to train them, and what their shapes do not tell.
+pub const NETWORKS: [(&str, &str, &str); 9] = [
+    ("mlp", "--hidden 20,10 --latent 3", ""),
+    ("curved", "--hidden 20 --latent 3 --activation tanh,softplus", "--activation tanh,softplus"),
+    ("gaussian", "--hidden 20 --latent 3 --likelihood gaussian --sigma 0.5", "--likelihood gaussian --sigma 0.5"),
+    ("learned", "--hidden 20 --latent 3 --likelihood gaussian --sigma learned", ""),
+    ("code", "--hidden 20,10 --latent 3 --autoencoder=relu", "--autoencoder=relu"),
+    ("conv", "--conv 3,5 --latent 3 --activation leaky-relu:0.2,relu", "--activation leaky-relu:0.2,relu"),
+    ("conv-code", "--conv 3 --latent 2 --autoencoder", ""),
+    ("classes", "--hidden 20 --latent 3 --classes 10 --prior 8", ""),
+    (
+        "conv-classes",
+        "--conv 3,4 --latent 3 --classes 10 --prior 8,6 --likelihood gaussian --sigma learned",
+        "--likelihood gaussian --sigma learned",
+    ),
+];
+
+/// A folder with `NAME.bin` of each network, and the digits that these were trained on.
+pub fn with_networks() -> Place {
+    let place = Place::new();
+    place.run("mnist-dump --synthetic=60 -o digits.vae").succeeds();
+    for (name, options, _) in NETWORKS {
+        place.run(&format!("vae-train {options} --epochs 1 digits.vae -o {name}.bin > losses.jsonl")).succeeds();
+    }
+    place
+}
+
+fn info(place: &Place, name: &str) -> Value {
+    place.run(&format!("vae-model info {name}")).succeeds().json()
+}
+
+#[test]
+fn every_network_comes_back_as_it_went_out() {
+    let place = with_networks();
+    for (name, _, told) in NETWORKS {
+        for suffix in ["safetensors", "npz"] {
+            place.run(&format!("vae-model export {name}.bin -o out.{suffix}")).succeeds();
+            place
+                .run(&format!("vae-model import out.{suffix} {told} -o back.bin; vae-model verify back.bin"))
+                .succeeds();
+            let (went, came) = (info(&place, &format!("{name}.bin")), info(&place, "back.bin"));
+            for part in ["network", "objective", "parameters", "tensors"] {
+                assert_eq!(went[part], came[part], "{part} of {name} as .{suffix}");
+            }
+            place.run(&format!("vae-model export {name}.bin > a; vae-model export back.bin > b")).succeeds();
+            place.assert_same("a", "b");
+        }
+    }
+}
+
+#[test]
+fn what_is_imported_has_not_been_trained_here() {
+    let place = Place::with_model();
+    place.run("vae-model export model.bin -o out.npz; vae-model import out.npz -o back.bin").succeeds();
+    let back = info(&place, "back.bin");
+    assert_eq!(back["tool"], "vae-model import 0.1.0");
+    assert_eq!((&back["training"]["steps"], &back["training"]["epochs"]), (&0.into(), &0.into()));
+    assert_eq!((&back["data"]["images"], &back["data"]["sha256"]), (&0.into(), &"".into()));
+    place.run("mnist-dump --synthetic=20 -o digits.vae").succeeds();
+    for model in ["model", "back"] {
+        let line = format!("vae-encode -m {model}.bin digits.vae | vae-decode --npy x_hat > {model}.npy");
+        place.pipe(&line).succeeds();
+    }
+    place.assert_same("model.npy", "back.npy");
+}
+
+#[test]
+fn the_names_of_each_family_go_out_and_come_back() {
+    let place = Place::with_model();
+    place.run("mnist-dump --synthetic=50 -o digits.vae").succeeds();
+    place.run("vae-train --hidden 20,10 --latent 2 --epochs 1 digits.vae -o two.bin > losses.jsonl").succeeds();
+    for (names, model, layers) in [
+        ("pytorch-examples", "model", "fc1 fc21 fc22 fc3 fc4"),
+        ("classic", "model", "fc1 fc2_mean fc2_logvar fc3 fc4"),
+        ("512-256-2", "two", "fc1 fc2 fc31 fc32 fc4 fc5 fc6"),
+    ] {
+        place.run(&format!("vae-model export {model}.bin --names {names} -o out.safetensors")).succeeds();
+        let file = place.read("out.safetensors");
+        let file = safetensors::SafeTensors::deserialize(&file).expect("a safetensors file");
+        let mut got: Vec<String> = file.names().into_iter().map(str::to_owned).collect();
+        let mut expected: Vec<String> =
+            layers.split(' ').flat_map(|l| [format!("{l}.weight"), format!("{l}.bias")]).collect();
+        got.sort();
+        expected.sort();
+        assert_eq!(got, expected);
+        place.run("vae-model import out.safetensors -o back.bin").succeeds();
+        place.run(&format!("vae-model export {model}.bin > a; vae-model export back.bin > b")).succeeds();
+        place.assert_same("a", "b");
+    }
+}
+
+#[test]
+fn a_checkpoint_goes_out_without_what_only_the_optimizer_needs() {
+    let place = Place::new();
+    let line = format!("vae-train {MODEL} --epochs 1 --checkpoint c.ckpt -o m.bin > losses.jsonl");
+    place.run(&format!("mnist-dump --synthetic=50 | {line}")).succeeds();
+    place.run("vae-model export c.ckpt > a; vae-model export m.bin > b").succeeds();
+    place.assert_same("a", "b");
+}
+
+#[test]
+fn names_that_do_not_fit_the_network_are_2_and_nothing_is_written() {
+    let place = with_networks();
+    for (names, model, words) in [
+        ("classic", "mlp", ["--names classic", "got encoder.2 too"]),
+        ("pytorch-examples", "classes", ["--names pytorch-examples", "got prior.0 too"]),
+        ("512-256-2", "curved", ["--names 512-256-2", "a network without encoder.2"]),
+        ("classic", "code", ["expected the layers encoder.0, mu, logvar", "a network without mu"]),
+        ("classic", "conv", ["--names classic", "leave out --names"]),
+    ] {
+        place.run(&format!("vae-model export {model}.bin --names {names} -o out.npz")).fails(2, "vae-model", &words);
+        assert!(!place.path("out.npz").exists());
+    }
+    let ran = place.run("vae-model export mlp.bin --names tensorflow -o out.npz");
+    assert!(ran.codes == [2] && ran.stderr.contains("pytorch-examples"), "{ran}");
+}

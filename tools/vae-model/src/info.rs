@@ -1,0 +1,76 @@
+//! What a model is, as one JSON object.
+
+use crate::opened::Opened;
+use common::output::{Kind, Output};
+use common::{Error, Result};
+use serde::Serialize;
+use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
+use serde_json::{Map, Value, json};
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+/// Describe a model: network, objective, data, training, tensors and hash, as one JSON object
+///
+/// Reads a model or checkpoint, and checks its digest. Writes JSON, with `sha256` of the file as streams record it.
+#[derive(clap::Args)]
+#[command(after_help = "Example: vae-model info model.bin | jq .network.latent")]
+pub struct Args {
+    /// A model or checkpoint
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Write to FILE; standard output if absent or -
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+pub fn run(args: Args) -> Result<()> {
+    let json = describe(&Opened::read(&args.file)?)?;
+    let mut output = Output::open(args.output.as_deref(), Kind::Text)?;
+    output.write_all(&json).map_err(|e| output.error(e))?;
+    output.commit()
+}
+
+fn describe(opened: &Opened) -> Result<Vec<u8>> {
+    let failed = |e: serde_json::Error| Error::Failed(e.to_string());
+    let mut description = serde_json::to_value(&opened.model.spec).map_err(failed)?;
+    let shapes: Map<String, Value> =
+        opened.model.weights.iter().map(|(name, weight)| (name.clone(), json!(weight.shape))).collect();
+    description["parameters"] = json!(opened.parameters());
+    description["tensors"] = Value::Object(shapes);
+    description["sha256"] = json!(opened.sha256);
+    let mut text = vec![];
+    description.serialize(&mut Serializer::with_formatter(&mut text, Lists::default())).map_err(failed)?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+/// JSON for people: an entry to a line, and the numbers of a list on one.
+#[derive(Default)]
+struct Lists(PrettyFormatter<'static>);
+
+impl Formatter for Lists {
+    fn begin_array<W: ?Sized + Write>(&mut self, to: &mut W) -> io::Result<()> {
+        to.write_all(b"[")
+    }
+    fn end_array<W: ?Sized + Write>(&mut self, to: &mut W) -> io::Result<()> {
+        to.write_all(b"]")
+    }
+    fn begin_array_value<W: ?Sized + Write>(&mut self, to: &mut W, first: bool) -> io::Result<()> {
+        to.write_all(if first { b"" } else { b", " })
+    }
+    fn begin_object<W: ?Sized + Write>(&mut self, to: &mut W) -> io::Result<()> {
+        self.0.begin_object(to)
+    }
+    fn end_object<W: ?Sized + Write>(&mut self, to: &mut W) -> io::Result<()> {
+        self.0.end_object(to)
+    }
+    fn begin_object_key<W: ?Sized + Write>(&mut self, to: &mut W, first: bool) -> io::Result<()> {
+        self.0.begin_object_key(to, first)
+    }
+    fn begin_object_value<W: ?Sized + Write>(&mut self, to: &mut W) -> io::Result<()> {
+        self.0.begin_object_value(to)
+    }
+    fn end_object_value<W: ?Sized + Write>(&mut self, to: &mut W) -> io::Result<()> {
+        self.0.end_object_value(to)
+    }
+}

@@ -1,0 +1,53 @@
+//! Models as files: looked at, checked, brought in from PyTorch and taken there, and shown as a page.
+
+mod export;
+mod families;
+mod import;
+mod info;
+mod opened;
+mod page;
+mod verify;
+
+use clap::{Parser, Subcommand};
+use common::{Result, cli};
+use std::process::ExitCode;
+
+/// Look at a model, check it, import and export its weights, or make a page to explore it
+///
+/// Each command reads model files, or for `import` a PyTorch state dict, and writes standard output or the file of --output.
+/// Memory is a few times the size of the model.
+#[derive(Parser)]
+#[command(version, after_help = EXAMPLES)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Info(info::Args),
+    Verify(verify::Args),
+    Import(import::Args),
+    Export(export::Args),
+    Page(page::Args),
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  vae-model info model.bin | jq .objective
+  vae-model import mnist_vae.npz -o model.bin
+  vae-model page -m model.bin > explore.html";
+
+fn main() -> ExitCode {
+    cli::main(run)
+}
+
+fn run(args: Args) -> Result<()> {
+    match args.command {
+        Command::Info(args) => info::run(args),
+        Command::Verify(args) => verify::run(args),
+        Command::Import(args) => import::run(args),
+        Command::Export(args) => export::run(args),
+        Command::Page(args) => page::run(args),
+    }
+}

@@ -1,0 +1,59 @@
+//! What the page says of its model.
+
+use crate::opened::Opened;
+use common::model::{Activation, Layers, Network, Objective};
+
+/// What, and the fact.
+pub fn list(opened: &Opened) -> Vec<(&'static str, String)> {
+    let spec = &opened.model.spec;
+    let ([h, w], data, training) = (spec.network.image, &spec.data, &spec.training);
+    let trained = match data.images {
+        0 => "elsewhere".to_owned(),
+        images => {
+            let epochs = training.epochs;
+            format!("on {images} images, {epochs} {}", if epochs == 1 { "epoch" } else { "epochs" })
+        }
+    };
+    vec![
+        ("Network", network(&spec.network)),
+        ("Images", format!("{h} × {w}")),
+        ("Loss", loss(&spec.network, &spec.objective)),
+        ("Trained", trained),
+        ("Parameters", opened.parameters().to_string()),
+        ("Written by", spec.tool.clone()),
+        ("SHA-256", format!("{}…", &opened.sha256[..12])),
+    ]
+}
+
+/// `784 – 400 – 20, relu`.
+fn network(network: &Network) -> String {
+    let inner = network.hidden.iter().chain([&network.latent]).map(|n| format!(" – {n}"));
+    let widths: String = [network.pixels().to_string()].into_iter().chain(inner).collect();
+    let kind = match network.kind {
+        Layers::Mlp => "",
+        Layers::Conv => "convolutions ",
+        Layers::Pca => return format!("{} principal components", network.latent),
+    };
+    let acts = match network.activation {
+        [one, other] if one == other => one.to_string(),
+        [encoder, decoder] => format!("{encoder} and {decoder}"),
+    };
+    let code = match network.autoencoder {
+        Some(Activation::None) => ", autoencoder".to_owned(),
+        Some(code) => format!(", autoencoder with a code behind {code}"),
+        None => String::new(),
+    };
+    let classes = network.classes().map(|k| format!(", {k} classes")).unwrap_or_default();
+    let learned = network.labels.as_ref().is_some_and(|labels| labels.prior.is_some());
+    let prior = if learned { ", learned prior" } else { "" };
+    format!("{kind}{widths}, {acts}{code}{classes}{prior}")
+}
+
+fn loss(network: &Network, objective: &Objective) -> String {
+    let kl = match objective.beta {
+        _ if !network.is_variational() => String::new(),
+        1.0 => " + KL".to_owned(),
+        beta => format!(" + {beta} KL"),
+    };
+    format!("{}{kl}", objective.likelihood.formula())
+}

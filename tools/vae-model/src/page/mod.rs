@@ -1,0 +1,129 @@
+//! A page to explore the latent space of a model with: one file, with the decoder in it.
+
+mod facts;
+mod layers;
+
+use crate::opened::Opened;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use common::Result;
+use common::model::{Activation, Layers, Network};
+use common::output::{Kind, Output};
+use layers::Decoder;
+use serde_json::json;
+use std::io::Write;
+use std::path::PathBuf;
+
+const TEMPLATE: &str = include_str!("page.html");
+const STYLE: &str = include_str!("style.css");
+const DECODER: &str = include_str!("decoder.js");
+const EXPLORER: &str = include_str!("explorer.js");
+
+/// Make a page to explore a model with: one HTML file, which needs no server and asks for nothing outside
+///
+/// Reads a model or checkpoint. Writes HTML with the decoder's weights in it, f32, so that what it shows is what vae-decode
+/// makes; it is about one and a third times as large as these. Open it in a browser.
+#[derive(clap::Args)]
+#[command(after_help = "Example: vae-model page -m model.bin > explore.html")]
+pub struct Args {
+    /// A model or checkpoint
+    #[arg(short, long, value_name = "FILE")]
+    model: PathBuf,
+    /// Write to FILE; standard output if absent or -
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+pub fn run(args: Args) -> Result<()> {
+    let opened = Opened::whole(&args.model)?;
+    let mut output = Output::open(args.output.as_deref(), Kind::Text)?;
+    let name = args.model.file_name().unwrap_or_default().to_string_lossy();
+    output.write_all(page(&opened, &name).as_bytes()).map_err(|e| output.error(e))?;
+    output.commit()
+}
+
+fn page(opened: &Opened, name: &str) -> String {
+    let spec = &opened.model.spec;
+    let network = &spec.network;
+    let Decoder { layers, prior, weights } = Decoder::new(&opened.model);
+    let (reach, signed) = reach(network);
+    let description = json!({
+        "image": network.image,
+        "latent": network.latent,
+        "classes": network.classes().unwrap_or(0),
+        "sigmoid": network.kind != Layers::Pca,
+        "decoder": layers,
+        "prior": prior,
+        "drawn": network.is_variational(),
+        "reach": reach,
+        "signed": signed,
+    });
+    // A script ends at the first `</`, wherever it stands.
+    let description = description.to_string().replace('<', "\\u003c");
+    let bytes: Vec<u8> = weights.iter().flat_map(|v| v.to_le_bytes()).collect();
+    fill(|hole| match hole {
+        "name" => escaped(name),
+        "facts" => facts::list(opened).iter().map(|(what, fact)| entry(what, fact)).collect(),
+        "style" => STYLE.to_owned(),
+        "model" => description.clone(),
+        "weights" => STANDARD.encode(&bytes),
+        "decoder" => DECODER.to_owned(),
+        "explorer" => EXPLORER.to_owned(),
+        _ => unreachable!("the template has no {hole}"),
+    })
+}
+
+/// How far codes go, about, in standard deviations of the prior or as an activation puts them; and whether below 0 too.
+fn reach(network: &Network) -> (f64, bool) {
+    match network.autoencoder {
+        Some(Activation::Tanh) => (1.0, true),
+        Some(Activation::Relu | Activation::Softplus) => (15.0, false),
+        Some(Activation::None | Activation::LeakyRelu(_)) => (15.0, true),
+        None if network.kind == Layers::Pca => (6.0, true),
+        None => (3.0, true),
+    }
+}
+
+/// The template, each `{{hole}}` in it filled once: what fills one is not looked into for others.
+fn fill(value: impl Fn(&str) -> String) -> String {
+    let mut parts = TEMPLATE.split("{{");
+    let mut page = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (hole, rest) = part.split_once("}}").unwrap_or((part, ""));
+        page += &value(hole);
+        page += rest;
+    }
+    page
+}
+
+fn entry(what: &str, fact: &str) -> String {
+    format!("<div><dt>{}</dt><dd>{}</dd></div>", escaped(what), escaped(fact))
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_hole_of_the_template_is_known_and_filled_once() {
+        let page = fill(|hole| format!("[{hole} {{{{name}}}}]"));
+        for hole in ["name", "facts", "style", "model", "weights", "decoder", "explorer"] {
+            assert!(page.contains(&format!("[{hole} {{{{name}}}}]")), "{hole}");
+        }
+    }
+
+    #[test]
+    fn text_of_others_is_no_markup() {
+        assert_eq!(escaped("</title><script a=\"b\">&"), "&lt;/title&gt;&lt;script a=&quot;b&quot;&gt;&amp;");
+    }
+
+    #[test]
+    fn no_script_ends_before_its_end() {
+        for script in [DECODER, EXPLORER] {
+            assert!(!script.to_lowercase().contains("</script") && !script.contains("<!--"));
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Whether models are good.
+
+use crate::opened::Opened;
+use common::output::{Kind, Output};
+use common::{Error, Result};
+use std::io::Write;
+use std::path::PathBuf;
+
+/// Check models: the digest, every tensor that the network needs, its shape, and that all numbers are finite
+///
+/// Reads each file whole. Writes a line for each good one, and fails with 65 if one is not.
+#[derive(clap::Args)]
+#[command(after_help = "Example: vae-model verify *.bin")]
+pub struct Args {
+    /// Models or checkpoints
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// Write to FILE, which appears only when all were good; standard output if absent or -
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+pub fn run(args: Args) -> Result<()> {
+    let mut output = Output::open(args.output.as_deref(), Kind::Text)?;
+    let mut bad = vec![];
+    for file in &args.files {
+        match Opened::whole(file) {
+            Ok(_) => writeln!(output, "{}: good", file.display()).map_err(|e| output.error(e))?,
+            Err(e) => bad.push(e),
+        }
+    }
+    // What was good is said before what was not.
+    output.push()?;
+    match bad.len() {
+        0 => output.commit(),
+        1 => Err(bad.remove(0)),
+        n => {
+            let all: Vec<String> = bad.iter().map(Error::to_string).collect();
+            Err(Error::Data(format!("{n} of {} files are bad: {}", args.files.len(), all.join("; "))))
+        }
+    }
+}
