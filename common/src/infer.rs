@@ -230,12 +230,22 @@ impl Prior {
         labels: Option<&[u8]>,
         temperature: f32,
     ) -> Result<Array2<f32>> {
-        let mut z = Array2::zeros([count, self.latent]);
-        for (k, mut row) in z.rows_mut().into_iter().enumerate() {
+        let mut noise = Array2::zeros([count, self.latent]);
+        for (k, mut row) in noise.rows_mut().into_iter().enumerate() {
             let row = row.as_slice_mut().expect("a row of a new array is contiguous");
             normals(row, seed, Purpose::Prior, [0, (first + k) as u32, 0]);
         }
-        z *= temperature;
+        noise *= temperature;
+        self.at(noise, labels)
+    }
+
+    /// Where the prior has these: so many standard deviations from its mean, `[N, Z]`, to z `[N, Z]`. Of N(0, I) it is the
+    /// same. A learned prior needs N labels.
+    ///
+    /// # Errors
+    /// Those of the device.
+    pub fn at(&mut self, deviations: Array2<f32>, labels: Option<&[u8]>) -> Result<Array2<f32>> {
+        let (count, mut z) = (deviations.nrows(), deviations);
         let Some((engine, p)) = &mut self.learned else { return Ok(z) };
         let mut priors = Array2::zeros([count, p.width]);
         for first in (0..count).step_by(BATCH) {

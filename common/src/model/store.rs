@@ -14,7 +14,7 @@ use std::thread::Builder;
 /// Bytes of a model file at most: what a frame of a stream can carry.
 const MOST: u64 = 1 << 30;
 
-/// A model on disk.
+/// A model on disk, or in a stream.
 pub struct Stored {
     /// Its file.
     pub file: ModelFile,
@@ -37,8 +37,7 @@ impl Stored {
         let hash = Builder::new().spawn(move || sha256(&shared));
         let file = ModelFile::new(bytes, &name)?;
         let sha256 = hash.ok().and_then(|thread| thread.join().ok()).unwrap_or_else(|| sha256(file.bytes()));
-        let path = if regular { fs::canonicalize(path).ok() } else { None };
-        Ok(Stored { file, sha256, path })
+        Ok(Stored { file, sha256, path: lasting(path, regular) })
     }
 
     /// What the model is.
@@ -73,33 +72,41 @@ impl Stored {
     ///
     /// # Errors
     /// None that agrees, naming what was tried.
-    pub fn find(reader: &mut Reader, given: Option<&Path>) -> Result<ModelFile> {
-        let recorded = reader.head().model();
-        if let Some(path) = given {
-            return find_given(path, recorded.as_ref().map(ModelRef::sha256));
-        }
-        match recorded {
-            None => Err(Error::Usage(
+    pub fn find(reader: &mut Reader, given: Option<&Path>) -> Result<Stored> {
+        match (given, reader.head().model()) {
+            (Some(path), None) => Stored::open(path),
+            (Some(path), Some(recorded)) => find_given(path, recorded.sha256()),
+            (None, None) => Err(Error::Usage(
                 "the input names no model: expected a stream from vae-encode or vae-sample; give -m MODEL".into(),
             )),
-            Some(ModelRef::Embedded { .. }) => {
+            (None, Some(ModelRef::Embedded { sha256 })) => {
                 let bytes = reader.embedded_model()?.unwrap_or_default();
                 let held =
                     Pages::read(bytes, bytes.len()).map_err(|e| Error::io("cannot hold the embedded model", e))?;
-                ModelFile::known(held.into(), "the embedded model")
+                Ok(Stored { file: ModelFile::known(held.into(), "the embedded model")?, sha256, path: None })
             }
-            Some(ModelRef::File { path, sha256 }) => find_file(Path::new(&path), &sha256),
+            (None, Some(ModelRef::File { path, sha256 })) => find_file(Path::new(&path), &sha256),
         }
+    }
+
+    /// What was read from a path, with the hash that it was known by.
+    fn known(bytes: Pages, path: &Path, regular: bool, sha256: &str) -> Result<Stored> {
+        let file = ModelFile::known(bytes.into(), &path.display().to_string())?;
+        Ok(Stored { file, sha256: sha256.into(), path: lasting(path, regular) })
     }
 }
 
-fn find_given(path: &Path, recorded: Option<&str>) -> Result<ModelFile> {
+/// Where another program can find what was read from this path.
+fn lasting(path: &Path, regular: bool) -> Option<PathBuf> {
+    if regular { fs::canonicalize(path).ok() } else { None }
+}
+
+fn find_given(path: &Path, expected: &str) -> Result<Stored> {
     let name = path.display().to_string();
-    let (bytes, _) = read(path)?;
-    let Some(expected) = recorded else { return ModelFile::new(bytes.into(), &name) };
+    let (bytes, regular) = read(path)?;
     let got = sha256(&bytes);
     if got == expected {
-        return ModelFile::known(bytes.into(), &name);
+        return Stored::known(bytes, path, regular, expected);
     }
     ModelFile::new(bytes.into(), &name)?; // or it is no model at all
     Err(Error::Data(format!(
@@ -108,15 +115,15 @@ fn find_given(path: &Path, recorded: Option<&str>) -> Result<ModelFile> {
     )))
 }
 
-fn find_file(recorded: &Path, expected: &str) -> Result<ModelFile> {
+fn find_file(recorded: &Path, expected: &str) -> Result<Stored> {
     let here = recorded.file_name().map(PathBuf::from);
     let mut tried = vec![];
     for path in [Some(recorded.to_path_buf()), here].into_iter().flatten() {
         // A pipe or device would be used up by looking at it.
         let found = if path.is_file() { read(&path).ok() } else { None };
         match found {
-            Some((bytes, _)) if sha256(&bytes) == expected => {
-                return ModelFile::known(bytes.into(), &path.display().to_string());
+            Some((bytes, regular)) if sha256(&bytes) == expected => {
+                return Stored::known(bytes, &path, regular, expected);
             }
             Some(_) => tried.push(format!("{} has changed since the latents were made", path.display())),
             None => tried.push(format!("{} is not there", path.display())),

@@ -1,6 +1,7 @@
 //! The programs as people use them: command lines, run by a shell in a folder of their own.
 
 mod batches;
+mod classes;
 mod damage;
 mod given;
 mod golden;
@@ -19,6 +20,7 @@ mod previews;
 mod readme;
 mod refused;
 mod resume;
+mod sampling;
 mod signals;
 mod training;
 mod upstream;

@@ -5,7 +5,7 @@ use common::backend::Device;
 use common::cli::{InputArgs, OutputArgs};
 use common::dataset::{ids, labels};
 use common::infer::Decoder;
-use common::model::{Stored, Trained};
+use common::model::Stored;
 use common::rng::{Purpose, uniform4};
 use common::stream::{Dtype, Reader, Spec, Tensor, Writer};
 use common::{Error, Result, cli};
@@ -65,7 +65,7 @@ fn run(args: Args) -> Result<()> {
     }
     head.set_tensor("x_hat", Spec::new(if args.u8 { Dtype::U8 } else { Dtype::F32 }, &[h, w]));
 
-    let mut decoder = Decoder::new(&model, Device::cpu(args.threads.count())?)?;
+    let mut decoder = Decoder::new(&model.file, Device::cpu(args.threads.count())?)?;
     let mut seen = 0;
     Writer::create(&args.output, head)?.filter(reader, |mut data| {
         let z = data.f32(&args.tensor)?.into_dimensionality::<Ix2>().map_err(|_| {

@@ -1,66 +1,95 @@
-//! Latents out, drawn from the prior.
+//! Latents out: drawn from the prior, on a plane, or along paths between and through points.
+
+mod classes;
+mod interpolate;
+mod latents;
+mod manifold;
+mod model;
+mod paths;
+mod plan;
+mod points;
+mod prior;
+mod traverse;
 
 use clap::Parser;
-use common::backend::Device;
-use common::cli::OutputArgs;
-use common::infer::Prior;
-use common::model::Stored;
-use common::stream::{Data, Dtype, Head, Spec, Tensor, Writer};
+use common::cli::{InputArgs, OutputArgs};
+use common::stream::{Head, Writer};
 use common::{Result, cli};
-use ndarray::Array1;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Draw latents from the prior of a model, N(0, I)
+use crate::classes::ClassArgs;
+use crate::latents::Frames;
+use crate::manifold::Grid;
+use crate::paths::PathArgs;
+use crate::plan::Plan;
+use crate::prior::Draws;
+
+/// Make latents: draws from the prior of a model, a plane, or paths between and through points
 ///
-/// Reads nothing. Writes a stream of latents `z` [N, Z] and their numbers `i` [N]; vae-decode makes images of them.
-/// Memory is one frame, however many draws.
+/// Reads nothing, except for --interpolate, and for --traverse of a FILE: latents `z` [N, Z] as a stream, .npy or newline
+/// JSON such as {"z":[0.5,-1]}. Writes a stream of latents `z` [N, Z], their numbers `i` [N], and labels `y` [N]: those of
+/// the points that paths start from, where these have any, else the classes of a conditional model; vae-decode makes images
+/// of them. Memory is a frame of what is read and a frame of what is written, however many.
 #[derive(Parser)]
-#[command(version, after_help = "Example: vae-sample -m model.bin -n 64 | vae-decode | grid-png > samples.png")]
+#[command(version, after_help = EXAMPLES)]
 struct Args {
+    /// The points of paths: a stream, .npy or newline JSON; standard input if -, and for --interpolate if absent
+    #[arg(value_name = "FILE", requires = "path", conflicts_with_all = ["Draws", "manifold"])]
+    file: Option<PathBuf>,
     #[command(flatten)]
     output: OutputArgs,
-    /// The model, made by vae-train
-    #[arg(short, long, value_name = "FILE")]
-    model: PathBuf,
-    /// How many draws
-    #[arg(short = 'n', long = "number", value_name = "N", default_value_t = 64)]
-    number: u32,
-    /// Key of the draws; draw i is the same for any N
-    #[arg(long, default_value_t = 0)]
-    seed: u32,
-    /// Draws in a frame
+    /// The model, made by vae-train; not needed where points are read that name theirs
+    #[arg(short, long, value_name = "FILE", required_unless_present_any = ["interpolate", "file"])]
+    model: Option<PathBuf>,
+    /// Latents in a frame
     #[arg(long, value_name = "N", default_value_t = common::stream::BATCH, value_parser = cli::batch)]
     batch: usize,
     /// Send the model inside the stream, for a vae-decode on another machine
     #[arg(long)]
     embed_model: bool,
+    #[command(flatten)]
+    draws: Draws,
+    /// A grid over 2 latent dimensions, N for NxN: in each the quantiles of the prior at (i + 0.5) / N, the first growing from
+    /// left to right, the second from bottom to top. An autoencoder has no prior, and so no such grid
+    #[arg(long, value_name = "ROWSxCOLUMNS", conflicts_with_all = ["Draws", "path"], help_heading = "Plane")]
+    manifold: Option<Grid>,
+    #[command(flatten)]
+    paths: PathArgs,
+    #[command(flatten)]
+    classes: ClassArgs,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  vae-sample -m model.bin -n 64 | vae-decode | grid-png > samples.png
+  vae-sample -m 2d.bin --manifold 20 | vae-decode | grid-png --nrow 20 --padding 0 --max 0 > p.png
+  vae-sample -m cvae.bin --classes 0-9 --per-class 6 | vae-decode | grid-png --nrow 6 > classes.png
+  vae-encode -m model.bin digits.vae | vae-sample --interpolate spherical -o between.vae
+  vae-sample -m model.bin --traverse all | vae-decode | grid-png --nrow 10 --max 0 > dimensions.png";
 
 fn main() -> ExitCode {
     cli::main(run)
 }
 
 fn run(args: Args) -> Result<()> {
-    let stored = Stored::open(&args.model)?;
-    let latent = stored.spec().network.latent;
-    let mut head = Head::new();
-    head.set_tensor("z", Spec::new(Dtype::F32, &[latent]));
-    head.set_tensor("i", Spec::new(Dtype::I64, &[]));
-    let model_frame = stored.describe(&mut head, args.embed_model);
-    let mut prior = Prior::new(&stored.file, Device::cpu(1)?)?;
+    let mut input = args.input().map(|input| points::open(&input)).transpose()?;
+    let mut head = input.as_ref().map_or_else(Head::new, |reader| reader.head().clone());
+    let (model, sent) = model::find(input.as_mut(), args.model.as_deref(), &mut head, args.embed_model)?;
+    let plan = Plan::new(&args, input, &model.file)?;
+    latents::describe(&mut head, &model.spec().network);
     Writer::create(&args.output, head)?.run(|writer| {
-        if let Some(model) = model_frame {
-            writer.write(model)?;
+        let mut frames = Frames::new(writer, args.batch);
+        if let Some(model) = sent {
+            frames.pass_on(model.into())?;
         }
-        let number = args.number as usize;
-        for first in (0..number).step_by(args.batch) {
-            let count = args.batch.min(number - first);
-            let z = prior.draw(args.seed, first, count, None, 1.0)?;
-            let i: Array1<i64> = (first..first + count).map(|i| i as i64).collect();
-            let data = Data::new([("z", Tensor::from_array(&z)), ("i", Tensor::from_array(&i))]);
-            writer.write(data)?;
-        }
-        Ok(())
+        plan.run(&mut frames)
     })
+}
+
+impl Args {
+    /// Standard input is read only where it is asked for: this may run in a loop that reads it.
+    fn input(&self) -> Option<InputArgs> {
+        (self.file.is_some() || self.paths.need_points()).then(|| InputArgs { file: self.file.clone() })
+    }
 }
