@@ -3,6 +3,7 @@
 mod batches;
 mod classes;
 mod damage;
+mod examples;
 mod given;
 mod golden;
 mod instructions;
