@@ -94,7 +94,7 @@ fn an_example_that_fails_is_told_of_when_the_others_have_run() {
 }
 
 /// Long enough to be stopped.
-const STAGES: &str = "make -s -j2 -f $EXAMPLES/Makefile PRESET='mlp-400-20 mlp-512-256-2' EPOCHS=40";
+const STAGES: &str = "make -s -j2 -f $EXAMPLES/Makefile PRESET='mlp-400-20 mlp-512-256-2' EPOCHS=20";
 
 #[test]
 fn stages_that_ctrl_c_stops_go_on_and_end_in_the_same_bytes() {
@@ -115,7 +115,7 @@ fn stages_that_ctrl_c_stops_go_on_and_end_in_the_same_bytes() {
     assert_eq!(again.codes, [0], "{again}{}", String::from_utf8_lossy(&place.read("log")));
     assert!(String::from_utf8_lossy(&place.read("log")).contains("going on after step"));
     for preset in ["mlp-400-20", "mlp-512-256-2"] {
-        let whole = "vae-train --epochs 40 --test test.vae train.vae -o whole.bin > losses.jsonl";
+        let whole = "vae-train --epochs 20 --test test.vae train.vae -o whole.bin > losses.jsonl";
         place.run(&format!("{whole} --preset {preset}")).succeeds();
         place.assert_same("whole.bin", &format!("{preset}.bin"));
         for picture in ["recon", "samples"] {
