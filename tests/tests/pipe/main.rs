@@ -2,11 +2,14 @@
 
 mod batches;
 mod classes;
+mod conditions;
 mod damage;
 mod examples;
 mod given;
 mod golden;
 mod instructions;
+mod judged;
+mod kinds;
 mod latents;
 mod live;
 mod losses;

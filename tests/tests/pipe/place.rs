@@ -13,8 +13,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Every program.
-pub const TOOLS: [&str; 7] =
-    ["mnist-dump", "vae-train", "vae-encode", "vae-decode", "vae-sample", "vae-cat", "grid-png"];
+pub const TOOLS: [&str; 8] =
+    ["mnist-dump", "vae-train", "vae-encode", "vae-decode", "vae-sample", "vae-eval", "vae-cat", "grid-png"];
 
 /// Seconds after which a command hangs, not works.
 const PATIENCE: &str = "300";

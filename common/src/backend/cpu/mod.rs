@@ -1,8 +1,8 @@
 //! The CPU: a step is two phases and two barriers, on a team of threads that lives as long as one `run`.
 //!
 //! ```text
-//! rows      blocks of images, each through the whole forward, the loss and back      rows.rs   kernels.rs, windows.rs,
-//!                                                                                    latent.rs, pixels.rs
+//! rows      blocks of images, each through the whole forward, the loss and back      rows.rs, layer.rs; kernels.rs,
+//!                                                                                    windows.rs, latent.rs, pixels.rs
 //!    ── barrier ──                                                                   team.rs
 //! weights   tiles of parameters: gradient, then the optimizer                        learn.rs  optimizer.rs
 //!    ── barrier ──
@@ -17,6 +17,7 @@ mod bf16;
 mod clock;
 mod kernels;
 mod latent;
+mod layer;
 mod learn;
 mod multiply;
 mod optimizer;
@@ -43,7 +44,7 @@ use optimizer::Rates;
 pub(crate) use panels::Panels;
 pub use peak::peak;
 pub(crate) use product::{Blocks, Weight};
-use rows::{OnRows, Operand, Scratch};
+use rows::{Operand, Scratch};
 pub use simd::Level;
 use std::sync::Mutex;
 use std::thread::Builder;
@@ -125,7 +126,7 @@ impl Backend for Cpu {
                         // SAFETY: `Jobs` gives index b to one thread; the barriers keep blocks and tiles apart.
                         #[allow(unsafe_code)]
                         let at = unsafe { Block::new(memory, images.clone(), &state, call) };
-                        level.run(OnRows { op: &call.op, at, program, scratch: &mut scratch, precision });
+                        rows::run(level, &call.op, at, program, &mut scratch, precision);
                         clock.operation(i);
                     }
                     for rows in &operands {

@@ -1,79 +1,43 @@
 //! The first phase of a step: the operations on the images of a block, in order, and then what the weights learn from.
 
-use super::multiply::{Cells, Pairs, Singles};
-use super::product::{self, Turned, as_cells};
-use super::simd::{Simd, Work};
-use super::turn::TurnedWeight;
-use super::zeros::{Columns, Lit};
+use super::layer::{Back, Forward};
+use super::product::as_cells;
+use super::simd::{Level, Simd, Work};
+use super::zeros::Lit;
 use super::{bf16, kernels as k, latent, pixels, windows};
 use crate::backend::memory::{Block, Memory};
 use crate::backend::{Precision, State};
-use crate::plan::{Act, Latent, Op, Program, Rows};
+use crate::plan::{Latent, Op, Program, Rows};
 use crate::rng::{self, Purpose};
 
-/// Room that a thread uses again and again.
-#[derive(Default)]
-pub(super) struct Scratch {
-    along: Vec<u32>,
-    turned: Turned,
-    columns: Columns,
-    bits: Vec<u64>,
-    zeros: Vec<f32>,
-    laid: Vec<f32>,
-    turned_weight: TurnedWeight,
+pub(super) use super::layer::Scratch;
+
+/// Does one operation. Products are works of their own, so that what is compiled for each level comes in pieces, and only
+/// they for each precision.
+pub(super) fn run(level: Level, op: &Op, at: Block, program: &Program, scratch: &mut Scratch, precision: Precision) {
+    if let Some(product) = Forward::of(op) {
+        return level.run(product.on(at, program, scratch, precision));
+    }
+    match *op {
+        Op::LinearBack { dx, dy, w, add } => level.run(Back { dx, dy, w, add, at, scratch, precision }),
+        _ => level.run(Each { op, at }),
+    }
 }
 
-/// Values of a weight that is turned round rather than all the rows that it is multiplied with.
-const SMALL: usize = 1 << 16;
-/// Values that are laid under windows at a time.
-const LAID: usize = 1 << 16;
-
-/// A bias of nothing.
-#[inline(always)]
-fn zeros<S: Simd>(room: &mut Vec<f32>, width: usize) -> &[f32] {
-    let width = width.next_multiple_of(S::LANES);
-    room.resize(room.len().max(width), 0.0);
-    &room[..width]
+/// An operation that is no product.
+struct Each<'a, 'm> {
+    op: &'a Op,
+    at: Block<'m>,
 }
 
-/// One operation, compiled for each level.
-pub(super) struct OnRows<'a, 'm> {
-    pub(super) op: &'a Op,
-    pub(super) at: Block<'m>,
-    pub(super) program: &'a Program,
-    pub(super) scratch: &'a mut Scratch,
-    pub(super) precision: Precision,
-}
-
-impl Work for OnRows<'_, '_> {
+impl Work for Each<'_, '_> {
     type Output = ();
 
     #[inline(always)]
     fn with<S: Simd>(self, simd: S) {
-        match self.precision {
-            Precision::Fp32 => self.run::<S, Singles>(simd),
-            Precision::Bf16 => self.run::<S, Pairs>(simd),
-        }
-    }
-}
-
-/// The cells of rows along their width.
-#[inline(always)]
-fn along<'a, S: Simd, C: Cells>(simd: S, values: &'a [f32], width: usize, room: &'a mut Vec<u32>) -> &'a [u32] {
-    if C::PER == 1 {
-        return as_cells(values);
-    }
-    let cells = values.len() / width * bf16::cells(width);
-    room.resize(room.len().max(cells), 0);
-    bf16::along(simd, &mut room[..cells], values, width);
-    &room[..cells]
-}
-
-impl OnRows<'_, '_> {
-    #[inline(always)]
-    fn run<S: Simd, C: Cells>(self, simd: S) {
-        let OnRows { op, at, program, scratch, precision } = self;
+        let Each { op, at } = self;
         match *op {
+            Op::Linear { .. } | Op::Lay { .. } | Op::LinearBack { .. } => unreachable!("a product"),
             Op::Gather { y, from, how } => {
                 // Images lie anywhere in memory: they are fetched some time before they are needed.
                 const AHEAD: usize = 4;
@@ -98,60 +62,8 @@ impl OnRows<'_, '_> {
             Op::Concat { y, a, b } => k::concat(at.write(y), at.read(a), at.read(b), [a.width, b.width], a.per),
             Op::First { y, x, add } => k::first(at.write(y), at.read(x), [y.width, x.width], add),
             Op::Centre { y, x, b } => k::centre(at.write(y), at.read(x), at.bias(b), x.width),
-            Op::Linear { y, x, w, b, act } => {
-                let cells = along::<S, C>(simd, at.read(x), x.width, &mut scratch.along);
-                let listed = program.gathers(x) && scratch.columns.find(simd, cells, x.width.div_ceil(C::PER));
-                let lit = listed.then_some(&scratch.columns);
-                let b = b.map_or_else(|| zeros::<S>(&mut scratch.zeros, y.width), |b| at.bias(b));
-                // The product keeps its sums in registers through what is a few instructions.
-                let (within, after) = match act {
-                    Act::Id | Act::Relu | Act::LeakyRelu(_) => (act, Act::Id),
-                    Act::Tanh | Act::Softplus => (Act::Id, act),
-                };
-                let y = at.write(y);
-                product::forward::<S, C>(simd, y, cells, at.weight(w, precision), b, within, lit);
-                k::activate(y, after);
-            }
             Op::ActBack { dy, y, act } => k::act_back(at.write(dy), at.read(y), act),
-            Op::LinearBack { dx, dy, w, add } => {
-                let cells = along::<S, C>(simd, at.read(dy), dy.width, &mut scratch.along);
-                let to = at.write(dx);
-                if dx.per > 1 && !add && w.values() <= SMALL {
-                    let turned = scratch.turned_weight.of::<S, C>(simd, [w.inp, w.out], at.bias(w));
-                    let zeros = zeros::<S>(&mut scratch.zeros, w.inp);
-                    product::forward::<S, C>(simd, to, cells, turned, zeros, Act::Id, None);
-                } else {
-                    let w = at.weight(w, precision);
-                    product::input_gradient::<S, C>(simd, to, cells, w, add, &mut scratch.turned)
-                }
-            }
             Op::Im2col { y, x, window } => windows::im2col(at.write(y), at.read(x), &window),
-            Op::Lay { y, x, w, turned, b, act, window, add } => {
-                let y = at.write(y);
-                match b.map(|b| at.bias(b)) {
-                    Some(b) => y.chunks_exact_mut(window.channels).for_each(|y| y.copy_from_slice(&b[..y.len()])),
-                    None if !add => y.fill(0.0),
-                    None => {}
-                }
-                let cells = along::<S, C>(simd, at.read(x), x.width, &mut scratch.along);
-                let weight = match turned {
-                    true => scratch.turned_weight.of::<S, C>(simd, [w.inp, w.out], at.bias(w)),
-                    false => at.weight(w, precision),
-                };
-                let zeros = zeros::<S>(&mut scratch.zeros, window.values());
-                // What is laid is used at once: a few images of it stay in the cache.
-                let (rows, image) = (window.positions(), window.places() * window.channels);
-                let images = (LAID / (rows * window.values())).max(1);
-                let inner = cells.len() / (y.len() / image * rows);
-                for (y, x) in y.chunks_mut(images * image).zip(cells.chunks(images * rows * inner)) {
-                    let values = x.len() / inner * window.values();
-                    scratch.laid.resize(scratch.laid.len().max(values), 0.0);
-                    let laid = &mut scratch.laid[..values];
-                    product::forward::<S, C>(simd, laid, x, weight, zeros, Act::Id, None);
-                    windows::col2im(y, laid, &window);
-                }
-                k::activate(y, act);
-            }
             Op::Sample { z, eps, q } => {
                 let State { seed, epoch, first_sample, .. } = *at.state;
                 let eps = at.write(eps);

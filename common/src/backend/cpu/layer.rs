@@ -1,0 +1,184 @@
+//! The products of a layer on the rows of a block: forwards, and the gradient of what goes in.
+
+use super::multiply::{Cells, Pairs, Singles};
+use super::product::{self, Turned, as_cells};
+use super::simd::{Simd, Work};
+use super::turn::TurnedWeight;
+use super::zeros::Columns;
+use super::{bf16, kernels as k, windows};
+use crate::backend::Precision;
+use crate::backend::memory::Block;
+use crate::plan::{Act, Op, Param, Program, Rows, Window};
+
+/// Room that a thread uses again and again.
+#[derive(Default)]
+pub(super) struct Scratch {
+    along: Vec<u32>,
+    turned: Turned,
+    columns: Columns,
+    pub(super) bits: Vec<u64>,
+    zeros: Vec<f32>,
+    laid: Vec<f32>,
+    turned_weight: TurnedWeight,
+}
+
+/// Values of a weight that is turned round rather than all the rows that it is multiplied with.
+const SMALL: usize = 1 << 16;
+/// Values that are laid under windows at a time.
+const LAID: usize = 1 << 16;
+
+/// The cells of rows along their width.
+#[inline(always)]
+fn along<'a, S: Simd, C: Cells>(simd: S, values: &'a [f32], width: usize, room: &'a mut Vec<u32>) -> &'a [u32] {
+    if C::PER == 1 {
+        return as_cells(values);
+    }
+    let cells = values.len() / width * bf16::cells(width);
+    room.resize(room.len().max(cells), 0);
+    bf16::along(simd, &mut room[..cells], values, width);
+    &room[..cells]
+}
+
+/// A product of rows with a weight or its W^T, whose result is put somewhere. All are one kind, since the code of a forward
+/// product is large and there should be one copy of it for each level.
+pub(super) struct Forward {
+    y: Rows,
+    x: Rows,
+    w: Param,
+    turned: bool,
+    b: Option<Param>,
+    act: Act,
+    /// Each row is laid under its window, onto what is there if `add`.
+    lay: Option<(Window, bool)>,
+}
+
+impl Forward {
+    /// What an operation is, if it is one.
+    pub(super) fn of(op: &Op) -> Option<Forward> {
+        match *op {
+            Op::Linear { y, x, w, b, act } => Some(Forward { y, x, w, turned: false, b, act, lay: None }),
+            Op::Lay { y, x, w, turned, b, act, window, add } => {
+                Some(Forward { y, x, w, turned, b, act, lay: Some((window, add)) })
+            }
+            // Many rows of a small weight: it is turned round rather than they.
+            Op::LinearBack { dx: y, dy: x, w, add: false } if y.per > 1 && w.values() <= SMALL => {
+                Some(Forward { y, x, w, turned: true, b: None, act: Act::Id, lay: None })
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn on<'a, 'm>(
+        self,
+        at: Block<'m>,
+        program: &Program,
+        scratch: &'a mut Scratch,
+        precision: Precision,
+    ) -> Multiply<'a, 'm> {
+        let gathered = program.gathers(self.x);
+        Multiply { product: self, at, gathered, scratch, precision }
+    }
+}
+
+/// A forward product on the rows of a block.
+pub(super) struct Multiply<'a, 'm> {
+    product: Forward,
+    at: Block<'m>,
+    /// Whether x comes from the data, so that most of it may be zero.
+    gathered: bool,
+    scratch: &'a mut Scratch,
+    precision: Precision,
+}
+
+impl Work for Multiply<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with<S: Simd>(self, simd: S) {
+        match self.precision {
+            Precision::Fp32 => self.multiply::<S, Singles>(simd),
+            Precision::Bf16 => self.multiply::<S, Pairs>(simd),
+        }
+    }
+}
+
+impl Multiply<'_, '_> {
+    #[inline(always)]
+    fn multiply<S: Simd, C: Cells>(self, simd: S) {
+        let Multiply { product, at, gathered, scratch, precision } = self;
+        let Forward { y, x, w, turned, b, act, lay } = product;
+        let cells = along::<S, C>(simd, at.read(x), x.width, &mut scratch.along);
+        let listed = gathered && scratch.columns.find(simd, cells, x.width.div_ceil(C::PER));
+        let lit = listed.then_some(&scratch.columns);
+        let weight = match turned {
+            true => scratch.turned_weight.of::<S, C>(simd, [w.inp, w.out], at.bias(w)),
+            false => at.weight(w, precision),
+        };
+        let (out, bias) = (weight.panels.out, b.map(|b| at.bias(b)));
+        let zeros = out.next_multiple_of(S::LANES);
+        scratch.zeros.resize(scratch.zeros.len().max(zeros), 0.0);
+        // The product keeps its sums in registers through what is a few instructions.
+        let fused = lay.is_none() && !matches!(act, Act::Tanh | Act::Softplus);
+        let (within, after) = if fused { (act, Act::Id) } else { (Act::Id, act) };
+        let added = if lay.is_some() { None } else { bias };
+        let added = added.unwrap_or(&scratch.zeros[..zeros]);
+        let y = at.write(y);
+        // What is laid under windows is used at once: a few images of it stay in the cache.
+        let (part, image) = match lay {
+            None => (y.len(), y.len()),
+            Some((window, add)) => {
+                match bias {
+                    Some(b) => y.chunks_exact_mut(window.channels).for_each(|y| y.copy_from_slice(&b[..y.len()])),
+                    None if !add => y.fill(0.0),
+                    None => {}
+                }
+                let image = window.places() * window.channels;
+                ((LAID / (window.positions() * window.values())).max(1) * image, image)
+            }
+        };
+        let rows = cells.len() / (y.len() / image) * (part / image); // cells of a part
+        for (y, x) in y.chunks_mut(part).zip(cells.chunks(rows)) {
+            let laid = lay.map_or(0, |(window, _)| y.len() / image * window.positions() * window.values());
+            scratch.laid.resize(scratch.laid.len().max(laid), 0.0);
+            let to = if lay.is_some() { &mut scratch.laid[..laid] } else { &mut *y };
+            product::forward::<S, C>(simd, to, x, weight, added, within, lit);
+            if let Some((window, _)) = &lay {
+                windows::col2im(y, &scratch.laid[..laid], window);
+            }
+        }
+        k::activate(y, after);
+    }
+}
+
+/// dx = dy W^T, added to dx if `add`.
+pub(super) struct Back<'a, 'm> {
+    pub(super) dx: Rows,
+    pub(super) dy: Rows,
+    pub(super) w: Param,
+    pub(super) add: bool,
+    pub(super) at: Block<'m>,
+    pub(super) scratch: &'a mut Scratch,
+    pub(super) precision: Precision,
+}
+
+impl Work for Back<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with<S: Simd>(self, simd: S) {
+        match self.precision {
+            Precision::Fp32 => self.multiply::<S, Singles>(simd),
+            Precision::Bf16 => self.multiply::<S, Pairs>(simd),
+        }
+    }
+}
+
+impl Back<'_, '_> {
+    #[inline(always)]
+    fn multiply<S: Simd, C: Cells>(self, simd: S) {
+        let Back { dx, dy, w, add, at, scratch, precision } = self;
+        let cells = along::<S, C>(simd, at.read(dy), dy.width, &mut scratch.along);
+        let w = at.weight(w, precision);
+        product::input_gradient::<S, C>(simd, at.write(dx), cells, w, add, &mut scratch.turned)
+    }
+}
