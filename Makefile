@@ -38,6 +38,6 @@ pictures: build ## Make the pictures of the README anew, by its own pipelines
 
 clean: ## Remove what was built and made
 	$(CARGO) clean
-	rm -rf demo
+	rm -rf demo out
 
 .PHONY: help build demo examples test lint bench pictures clean
