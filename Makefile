@@ -13,6 +13,10 @@ build: ## Build the programs, in target/release
 demo: build ## Train on MNIST, or on the built-in digits, and leave three pictures in demo/
 	@examples/demo.sh
 
+examples: build ## Run every example, quickly, on synthetic digits and on MNIST if it is there, in target/examples
+	@rm -rf target/examples
+	+@examples/all.sh target/examples
+
 test: build ## Run every test
 	$(CARGO) test --release --workspace
 
@@ -34,6 +38,6 @@ pictures: build ## Make the pictures of the README anew, by its own pipelines
 
 clean: ## Remove what was built and made
 	$(CARGO) clean
-	rm -rf demo
+	rm -rf demo out
 
-.PHONY: help build demo test lint bench pictures clean
+.PHONY: help build demo examples test lint bench pictures clean

@@ -5,6 +5,7 @@ mod classes;
 mod conditions;
 mod damage;
 mod described;
+mod examples;
 mod explorer;
 mod exported;
 mod given;

@@ -1,0 +1,17 @@
+#!/bin/sh
+# A VAE whose latents are points of a plane: what lies where on it, and how the reconstructions grow sharper.
+set -eu
+. "$(dirname "$0")/setup.sh"
+
+digits --split test -o test.vae
+digits | train --preset mlp-512-256-2 --test test.vae -o model.bin \
+    --checkpoint 'epoch-{epoch}.ckpt' --resume >> losses.jsonl
+
+# A checkpoint is a model, too.
+for checkpoint in epoch-*.ckpt; do
+    vae-cat --take 32 test.vae | vae-encode -m "$checkpoint" --keep x | vae-decode |
+        grid-png --tensor x --tensor x_hat -o "recon-${checkpoint%.ckpt}.png"
+done
+vae-sample -m model.bin --manifold 20 | vae-decode | grid-png --nrow 20 --padding 0 --max 0 -o manifold.png
+
+look recon-*.png manifold.png
