@@ -13,6 +13,9 @@ build: ## Build the programs, in target/release
 demo: build ## Train on MNIST, or on the built-in digits, and leave three pictures in demo/
 	@examples/demo.sh
 
+compare: build ## Compare principal components, an autoencoder and a VAE (EPOCHS=3), and leave compare/compare.png
+	@examples/compare.sh
+
 test: build ## Run every test
 	$(CARGO) test --release --workspace
 
@@ -34,6 +37,6 @@ pictures: build ## Make the pictures of the README anew, by its own pipelines
 
 clean: ## Remove what was built and made
 	$(CARGO) clean
-	rm -rf demo
+	rm -rf demo compare
 
-.PHONY: help build demo test lint bench pictures clean
+.PHONY: help build demo compare test lint bench pictures clean

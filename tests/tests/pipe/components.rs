@@ -1,6 +1,7 @@
 //! Principal components in the place of a network.
 
 use crate::Place;
+use crate::place::repository;
 
 const FIND: &str = "vae-train --preset pca-20 digits.vae -o pca.bin";
 
@@ -122,4 +123,19 @@ fn nothing_is_drawn_from_them() {
     place.run("vae-encode -m pca.bin test.vae --sample").fails(2, "vae-encode", &["is a point", "--sample"]);
     place.run("vae-encode -m pca.bin test.vae --emit logvar").fails(2, "vae-encode", &["--emit logvar", "is a point"]);
     place.run("vae-sample -m pca.bin").fails(2, "vae-sample", &["no prior", "vae-encode"]);
+}
+
+#[test]
+fn the_example_compares_them_with_networks() {
+    let mut place = Place::new();
+    place.set("ROOT", repository());
+    place.set("IMAGES", "mnist-dump --synthetic=400");
+    let ran = place.run("OUT=here EPOCHS=5 $ROOT/examples/compare.sh").succeeds();
+    assert_eq!(place.png("here/compare.png"), [482, 122], "16 images, and a row for each model");
+    let errors = ran.text().lines().filter_map(|line| line.split_once(' ').filter(|(model, _)| model.contains("-")));
+    let errors: Vec<(&str, f64)> =
+        errors.filter_map(|(model, error)| Some((model, error.trim().parse().ok()?))).collect();
+    assert_eq!(errors.iter().map(|(model, _)| *model).collect::<Vec<_>>(), ["pca-20", "ae-20", "vae-64-10"]);
+    // Black pictures would leave 0.1.
+    assert!(errors.iter().all(|(_, error)| (0.005..0.08).contains(error)), "{errors:?}");
 }
