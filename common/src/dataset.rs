@@ -258,3 +258,13 @@ pub enum Part<'a> {
     /// 0 to 1.
     Floats(&'a [f32]),
 }
+
+impl Part<'_> {
+    /// From 0 to 1.
+    pub fn to_f64(&self) -> Vec<f64> {
+        match self {
+            Part::Bytes(values) => values.iter().map(|v| *v as f64 / 255.0).collect(),
+            Part::Floats(values) => values.iter().map(|v| *v as f64).collect(),
+        }
+    }
+}

@@ -14,6 +14,7 @@ pub mod network;
 pub mod output;
 mod pages;
 pub mod parameters;
+pub mod pca;
 pub mod plan;
 pub mod rng;
 pub mod stream;

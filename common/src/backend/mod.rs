@@ -161,17 +161,36 @@ impl Device {
     pub fn open(self, plan: &Plan, precision: Precision) -> Result<Box<dyn Backend>> {
         match self {
             Device::Cpu { threads, level } => {
-                let (needed, there) = (plan.bytes(precision), cpu::memory_of_machine());
-                if needed > there {
-                    return Err(Error::Unavailable(format!(
-                        "this needs {} MB of memory: expected at most the {} MB of this machine; try a smaller --batch, \
-                         --samples or --hidden",
-                        needed >> 20,
-                        there >> 20
-                    )));
-                }
+                expect_memory(plan.bytes(precision), "try a smaller --batch, --samples or --hidden")?;
                 Ok(Box::new(Cpu::new(plan, threads, precision, level)?))
             }
         }
+    }
+}
+
+/// # Errors
+/// [`Error::Unavailable`] with this remedy, where the machine has not so many bytes of memory.
+pub(crate) fn expect_memory(needed: u64, remedy: &str) -> Result<()> {
+    let there = cpu::memory_of_machine();
+    if needed <= there {
+        return Ok(());
+    }
+    Err(Error::Unavailable(format!(
+        "this needs {} MB of memory: expected at most the {} MB of this machine; {remedy}",
+        needed >> 20,
+        there >> 20
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_that_no_machine_has_is_refused_with_a_remedy() {
+        assert!(expect_memory(1 << 20, "").is_ok());
+        let error = expect_memory(u64::MAX, "make it smaller").unwrap_err();
+        assert_eq!(error.exit_code(), 69);
+        assert!(error.to_string().ends_with("MB of this machine; make it smaller"), "{error}");
     }
 }

@@ -1,6 +1,6 @@
 //! What no network can be built of is refused by the name of its option, before anything is allocated for it.
 
-use super::{Layers, Likelihood, Sigma, Spec};
+use super::{Binarize, Layers, Likelihood, Sigma, Spec};
 use crate::{Error, Result};
 
 /// The largest layer, and the most pixels.
@@ -19,7 +19,11 @@ impl Spec {
     }
 
     fn complaint(&self) -> Option<String> {
-        self.network().or_else(|| self.conditions()).or_else(|| self.loss()).or_else(|| self.run())
+        self.network()
+            .or_else(|| self.conditions())
+            .or_else(|| self.loss())
+            .or_else(|| self.components())
+            .or_else(|| self.run())
     }
 
     fn network(&self) -> Option<String> {
@@ -51,8 +55,8 @@ impl Spec {
                 }
             }
             Layers::Mlp => None,
-            Layers::Pca if network.autoencoder.is_some() || network.labels.is_some() => {
-                Some("principal components have no code of their own and no labels: expected neither".into())
+            Layers::Pca if !hidden.is_empty() || network.autoencoder.is_some() || network.labels.is_some() => {
+                Some("principal components have no layers and no labels: expected neither".into())
             }
             Layers::Pca if latent > network.pixels() => {
                 let pixels = network.pixels();
@@ -98,6 +102,24 @@ impl Spec {
         None
     }
 
+    /// Principal components are of pixels as they are, and minimise the squared error.
+    fn components(&self) -> Option<String> {
+        if self.network.kind != Layers::Pca {
+            return None;
+        }
+        let squared = matches!(self.objective.likelihood, Likelihood::Gaussian { sigma: Sigma::Fixed(_) });
+        let as_they_are = self.data.binarize == Binarize::None && self.data.range == [0.0, 1.0];
+        match (squared, as_they_are) {
+            (true, true) => None,
+            (false, _) => {
+                Some("principal components minimise the squared error: expected Gaussian pixels of one sigma".into())
+            }
+            (_, false) => {
+                Some("principal components are of pixels as they are: expected no --binarize or --input-range".into())
+            }
+        }
+    }
+
     fn run(&self) -> Option<String> {
         let (lr, batch) = (self.training.lr, self.training.batch);
         if !(lr as f32).is_finite() || lr as f32 <= 0.0 {
@@ -115,7 +137,7 @@ impl Spec {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Activation, Labels, Network, Objective};
+    use crate::model::{Activation, Labels, Network, Objective, Preset};
 
     fn message(change: impl Fn(&mut Spec)) -> String {
         let mut spec = Spec::new(Network::mlp([28, 28], &[400], 20), Objective::new(Likelihood::Bernoulli));
@@ -158,9 +180,29 @@ mod tests {
             s.network.labels = labels(10, Some(vec![100]));
         };
         assert!(message(prior).contains("--prior standard"));
-        let components = |s: &mut Spec| {
-            s.network = Network { kind: Layers::Pca, hidden: vec![], latent: 785, ..s.network.clone() };
+    }
+
+    #[test]
+    fn what_principal_components_are_not_is_refused() {
+        let components = |change: fn(&mut Spec)| {
+            move |s: &mut Spec| {
+                let preset = Preset::named("pca-20").unwrap();
+                (s.network, s.objective) = (preset.network, preset.objective);
+                assert!(s.check().is_ok());
+                change(s);
+            }
         };
-        assert!(message(components).contains("at most 784 components"));
+        assert!(message(components(|s| s.network.latent = 785)).contains("at most 784 components"));
+        assert!(message(components(|s| s.network.hidden = vec![9])).contains("no layers"));
+        assert!(message(components(|s| s.network.autoencoder = Some(Activation::Relu))).contains("no layers"));
+        assert!(
+            message(components(|s| s.network.labels = Some(Labels { classes: 10, prior: None }))).contains("no labels")
+        );
+        assert!(message(components(|s| s.objective.likelihood = Likelihood::Bernoulli)).contains("squared error"));
+        let learned = components(|s| s.objective.likelihood = Likelihood::gaussian_learned());
+        assert!(message(learned).contains("one sigma"));
+        assert!(message(components(|s| s.objective.beta = 1.0)).contains("no KL"));
+        assert!(message(components(|s| s.data.binarize = Binarize::Static)).contains("no --binarize"));
+        assert!(message(components(|s| s.data.range = [-1.0, 1.0])).contains("--input-range"));
     }
 }

@@ -74,13 +74,19 @@ impl Likelihood {
     pub fn values_per_pixel(self) -> usize {
         if self == Likelihood::gaussian_learned() { 2 } else { 1 }
     }
-    /// The mean squared error per pixel that a reconstruction term of this many pixels stands for, where it stands for one:
-    /// -log p = D/2 log(2 pi sigma²) + squared error / (2 sigma²).
+    /// The mean squared error per pixel that a reconstruction term of this many pixels stands for, where it stands for one.
     pub fn mse(self, recon: f64, pixels: usize) -> Option<f64> {
+        self.line().map(|[constant, slope]| (recon / pixels as f64 - constant) / slope)
+    }
+    /// And back: the reconstruction term of a mean squared error per pixel.
+    pub fn recon(self, mse: f64, pixels: usize) -> Option<f64> {
+        self.line().map(|[constant, slope]| (constant + slope * mse) * pixels as f64)
+    }
+    /// -log p of a pixel = 1/2 log(2 pi sigma²) + squared error / (2 sigma²): both numbers of this line.
+    fn line(self) -> Option<[f64; 2]> {
         match self {
             Likelihood::Gaussian { sigma: Sigma::Fixed(sigma) } => {
-                let constant = 0.5 * (std::f64::consts::TAU * sigma * sigma).ln();
-                Some((recon / pixels as f64 - constant) * 2.0 * sigma * sigma)
+                Some([0.5 * (std::f64::consts::TAU * sigma * sigma).ln(), 0.5 / (sigma * sigma)])
             }
             _ => None,
         }
@@ -138,6 +144,7 @@ mod tests {
         let (sigma, error) = (0.3f64, 0.01);
         let nll = 4.0 * (0.5 * (std::f64::consts::TAU * sigma * sigma).ln() + error / (2.0 * sigma * sigma));
         assert!((Likelihood::gaussian(sigma).mse(nll, 4).unwrap() - error).abs() < 1e-12);
+        assert!((Likelihood::gaussian(sigma).recon(error, 4).unwrap() - nll).abs() < 1e-12);
         assert_eq!(Likelihood::Bernoulli.mse(nll, 4), None);
     }
 }

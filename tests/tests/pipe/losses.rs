@@ -61,3 +61,14 @@ fn the_classic_small_vae_reaches_the_known_losses() {
     let half = means(&place, "--preset mlp-400-20 --lr 1e-3 --epochs 10 --precision bf16", 3);
     assert_near(&half, 10, mean[9], 0.2);
 }
+
+/// Known to seven digits from other programs: an exact answer, but for the rounding of f32.
+#[test]
+fn principal_components_leave_the_known_squared_error() {
+    let Some(place) = with_mnist("pca-20") else { return };
+    let records = place.run("vae-train --preset pca-20 --test test.vae train.vae -o model.bin").succeeds().records();
+    for (part, expected) in [("train", 0.0239697), ("test", 0.0235381)] {
+        let mse = records[1][part]["mse"].as_f64().expect("a number");
+        assert!((mse - expected).abs() < 1e-6, "{part}: expected {expected}, got {mse}");
+    }
+}

@@ -2,6 +2,7 @@
 
 mod batches;
 mod classes;
+mod components;
 mod conditions;
 mod damage;
 mod described;

@@ -16,9 +16,9 @@ use std::process::ExitCode;
 /// Decode latents: the means of the pixels, or draws from them
 ///
 /// Reads a stream of latents `z` [N, Z] (or .npy, or newline JSON such as {"z":[0.5,-1]}), with labels `y` for a conditional
-/// model ({"z":[0.5,-1],"y":3}), and writes the images `x_hat`
-/// [N, H, W], f32 from 0 to 1. The model is found through the stream, or given with -m. Labels and all else pass through.
-/// Memory is a few frames, however long the stream.
+/// model ({"z":[0.5,-1],"y":3}), and writes the images `x_hat` [N, H, W], f32 from 0 to 1, or from principal components a
+/// little beyond. The model is found through the stream, or given with -m. Labels and all else pass through. Memory is a few
+/// frames, however long the stream.
 #[derive(Parser)]
 #[command(version, after_help = "Example: vae-sample -m model.bin -n 64 | vae-decode | grid-png > samples.png")]
 struct Args {
@@ -83,6 +83,7 @@ fn run(args: Args) -> Result<()> {
             data.take(&args.tensor);
         }
         let pixels = match args.u8 {
+            // What lies beyond becomes 0 or 255, as `as` does it.
             true => Tensor::from_array(&x_hat.mapv(|p| (p * 255.0).round() as u8)),
             false => Tensor::from_array(&x_hat),
         };

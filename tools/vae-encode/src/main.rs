@@ -73,7 +73,9 @@ fn run(args: Args) -> Result<()> {
     let stored = Stored::open(&args.model)?;
     let network = &stored.spec().network;
     if args.emit.contains(&Latent::Logvar) && !network.is_variational() {
-        return Err(Error::Usage("--emit logvar: the code of this model is a point: expected z or mu".into()));
+        return Err(Error::Usage(
+            "--emit logvar: the code of this model is a point, without a variance: expected z or mu".into(),
+        ));
     }
     let reader = Reader::open(&args.input, &args.tensor)?;
     let mut head = reader.head().clone();

@@ -9,9 +9,24 @@ use common::model::{
     Activation, Binarize, DataSpec, Init, Labels, Layers, Likelihood, Network, Objective, OutputBias, Preset, Spec,
     Training,
 };
+use common::stream::Reader;
 use common::{Error, Result};
 
 impl Args {
+    /// What the options depart from.
+    pub fn preset(&self) -> Preset {
+        Preset::named(&self.preset).expect("clap knows the presets")
+    }
+
+    /// The images to learn from, and those to test with.
+    pub fn images(&self) -> Result<(Dataset, Option<Dataset>)> {
+        let classes = self.spec_for([28, 28])?.network.classes();
+        let read = |mut reader: Reader| Dataset::read(&mut reader, "x", classes);
+        let train = read(Reader::open(&self.input, "x")?)?;
+        let test = self.test.as_deref().map(|path| read(Reader::open_file(path, "x")?)).transpose()?;
+        Ok((train, test))
+    }
+
     /// The run over these images.
     pub fn spec(&self, data: &Dataset) -> Result<Spec> {
         let spec = self.spec_for(data.image())?;
@@ -21,7 +36,7 @@ impl Args {
 
     /// The run over images of this size.
     pub fn spec_for(&self, image: [usize; 2]) -> Result<Spec> {
-        let preset = Preset::named(&self.preset).expect("clap knows the presets");
+        let preset = self.preset();
         let network = self.network(preset.network, image)?;
         let objective = self.objective(preset.objective, &network)?;
         let spec = Spec {

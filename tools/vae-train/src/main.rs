@@ -2,6 +2,7 @@
 
 mod asked;
 mod checkpoint;
+mod components;
 mod describe;
 mod options;
 mod preview;
@@ -11,8 +12,6 @@ mod signals;
 
 use checkpoint::Checkpoints;
 use common::backend::Device;
-use common::dataset::Dataset;
-use common::stream::Reader;
 use common::train::Trainer;
 use common::{Result, cli};
 use options::Args;
@@ -29,23 +28,25 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Result<()> {
+    args.expect_use()?;
     if args.dry_run {
         return describe::describe(&args);
     }
     let output = args.check()?;
     let checkpoints = Checkpoints::new(output, args.checkpoint.as_deref())?;
     let mut report = Report::open(args.preview > 0)?;
-    match train(&args, output, &checkpoints, &mut report) {
+    let done = match args.is_pca() {
+        true => components::find(&args, output, &mut report),
+        false => train(&args, output, &checkpoints, &mut report),
+    };
+    match done {
         Ok(()) => report.finish(),
         Err(e) => Err(report.fail(checkpoints.mention(e))),
     }
 }
 
 fn train(args: &Args, output: &Path, checkpoints: &Checkpoints, report: &mut Report) -> Result<()> {
-    let classes = args.spec_for([28, 28])?.network.classes();
-    let read = |mut reader: Reader| Dataset::read(&mut reader, "x", classes);
-    let train = read(Reader::open(&args.input, "x")?)?;
-    let test = args.test.as_deref().map(|path| read(Reader::open_file(path, "x")?)).transpose()?;
+    let (train, test) = args.images()?;
     let (spec, device) = (args.spec(&train)?, Device::cpu(args.threads.count())?);
     let preview = Preview::new(&train, test.as_ref(), args.preview);
     let from = checkpoints.begin(args.resume, output)?;
@@ -83,7 +84,7 @@ fn train(args: &Args, output: &Path, checkpoints: &Checkpoints, report: &mut Rep
             report.preview(preview.frames(&trainer.model()?, number, device)?);
         }
         let losses = [Some(&train), test.as_ref()];
-        report.record(report::epoch(number, &trainer, losses, seconds, images));
+        report.record(report::epoch(number, trainer.spec(), losses, seconds, images));
         progress.epoch(number, losses, seconds);
         let signal = signals.pending().filter(|_| !trainer.complete());
         let due = args.every.is_none() || args.due(trainer.taken()) || trainer.complete();
@@ -97,6 +98,6 @@ fn train(args: &Args, output: &Path, checkpoints: &Checkpoints, report: &mut Rep
     let sha256 = trainer.model()?.save(output)?;
     checkpoints.remove();
     progress.finish();
-    report.record(report::done(output, &sha256, &trainer, begun.elapsed().as_secs_f64()));
+    report.record(report::done(output, &sha256, trainer.spec(), begun.elapsed().as_secs_f64()));
     Ok(())
 }

@@ -15,6 +15,8 @@ use std::str::FromStr;
 /// as it came: 60,000 MNIST images of bytes take 47 MB. Writes the model to the file of -o once training is complete, and on standard output one JSON record
 /// per epoch: the loss (reconstruction summed over pixels + beta · KL summed over dimensions, averaged over images, in
 /// nats), its parts, and the speed.
+///
+/// --preset pca-20 finds principal components in one pass instead, to compare with; it takes --latent, --test and --preview.
 #[derive(Parser)]
 #[command(
     name = "vae-train",
@@ -107,7 +109,7 @@ pub struct Args {
     #[arg(long, help_heading = "Checkpoints")]
     pub resume: bool,
     /// Write a stream instead of plain JSON: the same records, and after each epoch N images in the groups `recon` (x,
-    /// x_hat) and `sample` (x_hat)
+    /// x_hat) and, of a VAE, `sample` (x_hat)
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub preview: usize,
     /// Show layers, shapes and parameters, and stop; 28 x 28 images are assumed if none are piped in

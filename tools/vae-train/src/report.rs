@@ -8,7 +8,7 @@ use common::dataset::Dataset;
 use common::model::Spec;
 use common::output::{Kind, Output};
 use common::stream::{Data, Head, Writer};
-use common::train::{Losses, Trainer};
+use common::train::Losses;
 use common::{Error, Result, cli};
 use serde_json::{Map, Value, json};
 use std::io::Write;
@@ -101,7 +101,10 @@ pub fn run(spec: &Spec, test: Option<&Dataset>, device: Device) -> Map<String, V
     record.insert("threads".into(), threads.into());
     record.insert("instructions".into(), level.name().into());
     if let Some(test) = test {
-        let how = "with a drawn z, as in training; the same noise after every epoch";
+        let how = match spec.network.is_variational() {
+            true => "with a drawn z, as in training; the same noise after every epoch",
+            false => "through the code, which is a point",
+        };
         record.insert("test".into(), json!({"images": test.items(), "sha256": test.sha256(), "evaluated": how}));
     }
     record
@@ -110,7 +113,7 @@ pub fn run(spec: &Spec, test: Option<&Dataset>, device: Device) -> Map<String, V
 /// The losses of an epoch; `seconds` were spent on training, over `images`.
 pub fn epoch(
     number: usize,
-    trainer: &Trainer,
+    spec: &Spec,
     [train, test]: [Option<&Losses>; 2],
     seconds: f64,
     images: usize,
@@ -118,13 +121,13 @@ pub fn epoch(
     let mut record = object(json!({
         "kind": "epoch",
         "epoch": number,
-        "epochs": trainer.spec().training.epochs,
-        "steps": trainer.taken(),
-        "objective": trainer.spec().objective,
+        "epochs": spec.training.epochs,
+        "steps": spec.training.steps,
+        "objective": spec.objective,
     }));
     for (name, losses) in [("train", train), ("test", test)] {
         if let Some(losses) = losses {
-            record.insert(name.into(), parts(losses, trainer.spec()));
+            record.insert(name.into(), parts(losses, spec));
         }
     }
     record.insert("images_per_second".into(), rounded(images as f64 / seconds, 0));
@@ -133,13 +136,13 @@ pub fn epoch(
 }
 
 /// The model that was written.
-pub fn done(model: &Path, sha256: &str, trainer: &Trainer, seconds: f64) -> Map<String, Value> {
+pub fn done(model: &Path, sha256: &str, spec: &Spec, seconds: f64) -> Map<String, Value> {
     object(json!({
         "kind": "done",
         "model": model.display().to_string(),
         "sha256": sha256,
-        "epochs": trainer.spec().training.epochs,
-        "steps": trainer.taken(),
+        "epochs": spec.training.epochs,
+        "steps": spec.training.steps,
         "seconds": rounded(seconds, 3),
     }))
 }
