@@ -13,5 +13,6 @@ for checkpoint in epoch-*.ckpt; do
         grid-png --tensor x --tensor x_hat -o "recon-${checkpoint%.ckpt}.png"
 done
 vae-sample -m model.bin --manifold 20 | vae-decode | grid-png --nrow 20 --padding 0 --max 0 -o manifold.png
+vae-model page -m model.bin -o explore.html # a page to walk about on the plane
 
-look recon-*.png manifold.png
+look recon-*.png manifold.png explore.html

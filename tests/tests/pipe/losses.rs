@@ -72,3 +72,41 @@ fn principal_components_leave_the_known_squared_error() {
         assert!((mse - expected).abs() < 1e-6, "{part}: expected {expected}, got {mse}");
     }
 }
+
+/// PyTorch gives 110.2 and 112.0 after two epochs (two seeds).
+#[test]
+fn the_convolutional_vae_reaches_the_known_losses() {
+    let Some(place) = with_mnist("conv-20") else { return };
+    assert_near(&losses(&place, "--preset conv-20 --epochs 2"), 2, 111.0, 1.5);
+}
+
+/// PyTorch gives 121.2 after one epoch and 106.4 after three.
+#[test]
+fn the_conditional_vae_with_a_learned_prior_reaches_the_known_losses() {
+    let Some(place) = with_mnist("cvae-prior") else { return };
+    let losses = losses(&place, "--preset cvae-prior --epochs 3");
+    assert_near(&losses, 1, 121.2, 1.5);
+    assert_near(&losses, 3, 106.4, 1.0);
+}
+
+/// PyTorch gives 34.4, 32.1 to 32.5, and 31.2 as squared error + KL; the likelihood adds 784 / 2 ln(pi).
+#[test]
+fn the_vae_of_squared_errors_reaches_the_known_losses() {
+    let Some(place) = with_mnist("vae-64-10") else { return };
+    let losses = losses(&place, "--preset vae-64-10 --epochs 3");
+    let constant = 392.0 * std::f64::consts::PI.ln();
+    assert_near(&losses, 1, constant + 34.4, 0.6);
+    assert_near(&losses, 2, constant + 32.3, 0.5);
+    assert_near(&losses, 3, constant + 31.2, 0.5);
+}
+
+/// PyTorch gives squared errors per pixel of 0.0231 and, after three epochs, 0.0176; its loss is their mean, ours their sum.
+#[test]
+fn the_autoencoder_reaches_the_known_errors() {
+    let Some(place) = with_mnist("ae-20") else { return };
+    let line = "vae-train --preset ae-20 --epochs 3 --threads 1 --test test.vae train.vae -o model.bin";
+    let records = place.run(line).succeeds().records();
+    let mse = |epoch: usize| records[epoch]["test"]["mse"].as_f64().expect("an error");
+    assert!((mse(1) - 0.0231).abs() < 0.0015, "{}", mse(1));
+    assert!((mse(3) - 0.0176).abs() < 0.001, "{}", mse(3));
+}
