@@ -31,10 +31,13 @@ else
 	@PYTHON="$$(PEERS=$(PEERS) ONLY=$(ONLY) tests/peers/venv.sh '$(CURDIR)/target/bench-venv')" $(BIN)/bench $(ONLY:%=--only %)
 endif
 
-pictures: build ## Make the pictures of the README anew, by its own pipelines
+pictures: build ## Make the pictures of the README anew, by its own pipelines and by the examples
 	@rm -rf target/readme && mkdir -p target/readme && cp examples/mlp-400-20.bin target/readme/model.bin
 	cd target/readme && PATH="$(CURDIR)/$(BIN):$$PATH" ../../examples/run_readme.sh ../../README.md
-	cp target/readme/*.png target/readme/epochs/recon-001.png target/readme/epochs/recon-003.png pictures/
+	for name in conv plane cvae compare; do examples/$$name.sh target/readme/$$name || exit; done
+	cd target/readme && cp *.png epochs/recon-001.png epochs/recon-003.png ../../pictures/
+	cd target/readme && cp conv/recon.png ../../pictures/conv.png && cp plane/manifold.png ../../pictures/plane.png
+	cd target/readme && cp cvae/draws-16.png ../../pictures/cvae.png && cp compare/compare.png ../../pictures/models.png
 
 clean: ## Remove what was built and made
 	$(CARGO) clean

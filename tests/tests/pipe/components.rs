@@ -130,7 +130,7 @@ fn the_example_compares_them_with_networks() {
     let mut place = Place::new();
     place.set("ROOT", repository());
     place.set("DATA", "--synthetic=400");
-    let ran = place.run("EPOCHS=5 $ROOT/examples/compare.sh here").succeeds();
+    let ran = place.run("EPOCHS=5 $ROOT/examples/compare.sh here 2> log").succeeds();
     assert_eq!(place.png("here/compare.png"), [482, 122], "16 images, and a row for each model");
     let errors = ran.text().lines().filter_map(|line| line.strip_suffix(" per pixel")?.split_once(' '));
     let errors: Vec<(&str, f64)> =

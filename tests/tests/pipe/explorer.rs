@@ -82,7 +82,7 @@ fn a_page_says_what_its_model_is() {
 /// Three components of images of 28 x 28, as no training makes them.
 fn principal() -> Model {
     let network = Network { kind: Layers::Pca, ..Network::mlp([28, 28], &[], 3) };
-    let spec = Spec::new(network, Objective { beta: 0.0, ..Objective::new(Likelihood::Bernoulli) });
+    let spec = Spec::new(network, Objective { beta: 0.0, ..Objective::new(Likelihood::gaussian(Likelihood::SIGMA)) });
     let wave = |n: usize| (0..n).map(|i| (i as f32 * 0.7).sin() * 0.3).collect();
     let weights = [
         ("mean".to_owned(), Weight { shape: vec![784], values: wave(784) }),

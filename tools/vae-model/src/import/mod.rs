@@ -7,7 +7,7 @@ mod read;
 use crate::opened::plan;
 use clap::builder::PossibleValuesParser;
 use common::model::{
-    Activation, DataSpec, Learned, Likelihood, Model, Network, Objective, Sigma, Spec, Training, writable,
+    Activation, DataSpec, Layers, Learned, Likelihood, Model, Network, Objective, Sigma, Spec, Training, writable,
 };
 use common::{Error, Result, parameters};
 use infer::Told;
@@ -71,8 +71,10 @@ fn model(args: &Args) -> Result<Model> {
     let told = Told { image: args.image, activation: both(&args.activation)?, code: args.autoencoder };
     let (network, values) = infer::network(&named, &told)?;
     // What is wrong with the network alone is the fault of the file.
-    let objective = objective(&network, likelihood(args, values)?);
-    let alone = Objective { likelihood: Likelihood::Bernoulli, ..objective };
+    let squared = Likelihood::gaussian(Likelihood::SIGMA);
+    let usual = if network.kind == Layers::Pca { squared } else { Likelihood::Bernoulli };
+    let objective = objective(&network, likelihood(args, values, usual)?);
+    let alone = Objective { likelihood: squared, ..objective };
     Spec::new(network.clone(), alone).check().map_err(|e| Error::Data(e.to_string()))?;
     let spec = Spec {
         data: DataSpec { range: args.input_range, ..DataSpec::default() },
@@ -92,8 +94,8 @@ fn objective(network: &Network, likelihood: Likelihood) -> Objective {
     Objective { beta, ..Objective::new(likelihood) }
 }
 
-/// The likelihood of a decoder that puts out so many values for each pixel.
-fn likelihood(args: &Args, values: usize) -> Result<Likelihood> {
+/// The likelihood of a decoder that puts out so many values for each pixel; `usual`: where none is asked for.
+fn likelihood(args: &Args, values: usize, usual: Likelihood) -> Result<Likelihood> {
     let likelihood = match (args.likelihood.as_deref(), args.sigma) {
         (Some(GAUSSIAN), Some(sigma)) => Likelihood::Gaussian { sigma },
         (_, Some(_)) => {
@@ -104,7 +106,8 @@ fn likelihood(args: &Args, values: usize) -> Result<Likelihood> {
         }
         (None | Some(GAUSSIAN), None) if values == 2 => Likelihood::gaussian_learned(),
         (Some(GAUSSIAN), None) => Likelihood::gaussian(Likelihood::SIGMA),
-        _ => Likelihood::Bernoulli,
+        (Some(_), None) => Likelihood::Bernoulli,
+        (None, None) => usual,
     };
     let expected = likelihood.values_per_pixel();
     if expected == values {
