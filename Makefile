@@ -24,7 +24,7 @@ lint: ## Check formatting, and clippy with warnings denied
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
 
-bench: build ## Measure everything beside JAX and PyTorch (PEERS=no: alone; ONLY=training, engine, neighbour, pipes, memory, sizes, digits or micro)
+bench: build ## Measure everything beside JAX and PyTorch (PEERS=no: alone; ONLY=training, models, engine, neighbour, pipes, memory, sizes, digits or micro)
 ifeq ($(ONLY),micro)
 	$(CARGO) bench -q -p pipe-tests --bench micro
 else

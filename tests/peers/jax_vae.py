@@ -1,29 +1,16 @@
 #!/usr/bin/env python3
 """JAX training the same network on the same images: what `make bench` measures vae-train against.
 
-usage: jax_vae.py train.npy test.npy [--hidden 400] [--latent 20] [--lr 1e-3] [--batch 128] [--epochs 3] [--threads 2]
-
 XLA compiles a whole epoch, steps and all, into one program: the fastest form on a CPU. The time to compile it is not
-counted. The images are uint8 [N, H, W], held as float32 in one array and gathered by index; every image is seen in every
-epoch, the last batch being the rest. One JSON line per epoch: seconds of training, train and test loss in nats per image.
-Needs jax, optax and numpy.
+counted. The images are held as float32 in one array and gathered by index; every image is seen in every epoch, the last
+batch being the rest. Needs jax, optax and numpy.
 """
-import argparse
-import json
 import os
 import time
 
-parser = argparse.ArgumentParser()
-parser.add_argument("train")
-parser.add_argument("test")
-parser.add_argument("--hidden", default="400")
-parser.add_argument("--latent", type=int, default=20)
-parser.add_argument("--lr", type=float, default=1e-3)
-parser.add_argument("--batch", type=int, default=128)
-parser.add_argument("--epochs", type=int, default=3)
-parser.add_argument("--threads", type=int)
-parser.add_argument("--seed", type=int, default=0)
-args = parser.parse_args()
+import peer
+
+args = peer.options(__doc__).parse_args()
 if args.threads and hasattr(os, "sched_setaffinity"):
     # XLA takes as many threads as it has cores, and asks once, when it is loaded.
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: args.threads])
@@ -31,18 +18,11 @@ os.environ["JAX_PLATFORMS"] = "cpu"
 
 import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
-import numpy as np  # noqa: E402
 import optax  # noqa: E402
 
-
-def images(path):
-    pixels = np.load(path)
-    return jnp.asarray(pixels.reshape(len(pixels), -1).astype(np.float32) / 255)
-
-
-train, test = images(args.train), images(args.test)
-hidden = [int(h) for h in args.hidden.split(",")]
-encoder, decoder = [train.shape[1], *hidden], [args.latent, *hidden[::-1], train.shape[1]]
+train, test = jnp.asarray(peer.images(args.train)), jnp.asarray(peer.images(args.test))
+pixels, hidden = train.shape[1], args.hidden
+encoder, decoder = [pixels, *hidden], [args.latent, *hidden[::-1], pixels]
 
 
 def layer(key, fan_in, out):
@@ -120,5 +100,5 @@ for number in range(1, args.epochs + 1):
     begun = time.perf_counter()
     params, state, total = jax.block_until_ready(run(params, state, of_epoch))
     seconds = time.perf_counter() - begun
-    record = {"kind": "epoch", "peer": f"JAX {jax.__version__}", "epoch": number, "seconds": round(seconds, 4)}
-    print(json.dumps({**record, "train": float(total) / len(train), "test": float(held(params, of_test))}), flush=True)
+    losses = {"loss": float(total) / len(train)}, {"loss": float(held(params, of_test))}
+    peer.report(f"JAX {jax.__version__}", number, seconds, *losses)

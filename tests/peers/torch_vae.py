@@ -1,78 +1,60 @@
 #!/usr/bin/env python3
 """PyTorch training the same network on the same images: what `make bench` measures vae-train against.
 
-usage: torch_vae.py train.npy test.npy [--hidden 400] [--latent 20] [--lr 1e-3] [--batch 128] [--epochs 3] [--threads 2]
-
-The images are uint8 [N, H, W], held as float32 in one tensor and gathered by index: no loader slows it down, and Adam is
-PyTorch's fused one. One JSON line per epoch: seconds of training, train and test loss in nats per image. Needs torch and
-numpy.
+The images are held as float32 in one tensor and gathered by index: no loader slows it down. Adam is PyTorch's fused one,
+and numbers below 1e-38 count as zero, which helps it a little; keeping the channels of convolutions last does not. Every
+image is seen in every epoch, the last batch being the rest. Needs torch and numpy.
 """
-import argparse
-import json
 import time
 
-import numpy as np
+import peer
 import torch
 import torch.nn.functional as F
-from torch import nn
+import torch_models
 
-parser = argparse.ArgumentParser()
-parser.add_argument("train")
-parser.add_argument("test")
-parser.add_argument("--hidden", default="400")
-parser.add_argument("--latent", type=int, default=20)
-parser.add_argument("--lr", type=float, default=1e-3)
-parser.add_argument("--batch", type=int, default=128)
-parser.add_argument("--epochs", type=int, default=3)
-parser.add_argument("--threads", type=int)
-parser.add_argument("--seed", type=int, default=0)
+parser = peer.options(__doc__)
+parser.add_argument("--preset", choices=torch_models.PRESETS, help="a network by name, instead of --hidden and --latent")
+parser.add_argument("--labels", nargs=2, metavar=("TRAIN", "TEST"), help="uint8 [N], .npy, for cvae-prior")
 args = parser.parse_args()
 torch.manual_seed(args.seed)
+torch.set_flush_denormal(True)
 if args.threads:
     torch.set_num_threads(args.threads)
 
-
-def images(path):
-    return torch.from_numpy(np.load(path).astype(np.float32) / 255).flatten(1)
-
-
-def stack(widths):
-    layers = nn.Sequential()
-    for i, o in zip(widths, widths[1:]):
-        layers.append(nn.Linear(i, o)).append(nn.ReLU())
-    return layers
+model = torch_models.PRESETS[args.preset]() if args.preset else torch_models.mlp(args.hidden, args.latent)
+train, test = ([torch.from_numpy(peer.images(path))] for path in (args.train, args.test))
+if model.classes:
+    for data, path in zip((train, test), args.labels or parser.error(f"{args.preset} needs --labels")):
+        data.append(F.one_hot(torch.from_numpy(peer.labels(path)), model.classes).float())
 
 
-class Vae(nn.Module):
-    def __init__(self, pixels, hidden, latent):
-        super().__init__()
-        self.encoder = stack([pixels, *hidden])
-        self.mu, self.logvar = nn.Linear(hidden[-1], latent), nn.Linear(hidden[-1], latent)
-        self.decoder = stack([latent, *hidden[::-1]]).append(nn.Linear(hidden[0], pixels))
-
-    def loss(self, x):
-        h = self.encoder(x)
-        mu, logvar = self.mu(h), self.logvar(h)
-        z = mu + torch.randn_like(mu) * torch.exp(0.5 * logvar)
-        recon = F.binary_cross_entropy_with_logits(self.decoder(z), x, reduction="sum")
-        return recon - 0.5 * torch.sum(1 + logvar - mu * mu - logvar.exp())
-
-
-train, test = images(args.train), images(args.test)
-model = Vae(train.shape[1], [int(h) for h in args.hidden.split(",")], args.latent)
-optimizer = torch.optim.Adam(model.parameters(), lr=args.lr, fused=True)
-for epoch in range(1, args.epochs + 1):
-    begun, total = time.perf_counter(), torch.zeros(())
-    order = torch.randperm(len(train))
-    for first in range(0, len(train), args.batch):
-        x = train[order[first : first + args.batch]]
+def train_epoch():
+    """The loss, a mean over images."""
+    total = torch.zeros(())
+    for at in torch.randperm(len(train[0])).split(args.batch):
         optimizer.zero_grad()
-        loss = model.loss(x) / len(x)
+        recon, kl = model.losses(*[tensor[at] for tensor in train])
+        loss = (recon + kl) / len(at)
         loss.backward()
         optimizer.step()
-        total += loss.detach() * len(x)
+        total += loss.detach() * len(at)
+    return total.item() / len(train[0])
+
+
+@torch.no_grad()
+def evaluate():
+    """Losses on the test images, means over them."""
+    batches = zip(*[tensor.split(500) for tensor in test])
+    recon, kl = (sum(parts).item() / len(test[0]) for parts in zip(*[model.losses(*batch) for batch in batches]))
+    losses = {"loss": recon + kl, "recon": recon, "kl": kl}
+    if model.reconstruction is torch_models.squared_error:
+        losses["mse"] = recon / torch_models.PIXELS
+    return losses
+
+
+optimizer = torch.optim.Adam(model.parameters(), lr=args.lr, fused=True)
+for epoch in range(1, args.epochs + 1):
+    begun = time.perf_counter()
+    loss = train_epoch()
     seconds = time.perf_counter() - begun
-    with torch.no_grad():
-        held = sum(model.loss(test[i : i + 500]).item() for i in range(0, len(test), 500)) / len(test)
-    record = {"kind": "epoch", "peer": f"PyTorch {torch.__version__}", "epoch": epoch, "seconds": round(seconds, 4)}
-    print(json.dumps({**record, "train": total.item() / len(train), "test": held}), flush=True)
+    peer.report(f"PyTorch {torch.__version__}", epoch, seconds, {"loss": loss}, evaluate())

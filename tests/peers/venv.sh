@@ -8,7 +8,7 @@ has() { "$venv/bin/python" -c "import $1" 2>/dev/null; }
 install() { "$venv/bin/pip" install -q --retries 1 --timeout 20 --disable-pip-version-check "$@" >&2; }
 
 case ",$ONLY," in
-    ,, | *,training,* | *,neighbour,*) ;;
+    ,, | *,training,* | *,models,* | *,neighbour,*) ;;
     *) PEERS=no ;;
 esac
 if [ "$PEERS" = no ]; then

@@ -8,7 +8,7 @@ use common::{Error, Result};
 use serde_json::Value;
 
 /// Of MNIST, and of the synthetic digits.
-const PIXELS: usize = 784;
+pub const PIXELS: usize = 784;
 
 /// A network and how it is trained.
 #[derive(Clone, Copy)]
@@ -29,7 +29,7 @@ impl Run {
         format!("{PIXELS}-{}-{}", self.hidden.iter().map(usize::to_string).collect::<Vec<_>>().join("-"), self.latent)
     }
     /// What every program that trains understands.
-    fn options(&self) -> String {
+    pub fn options(&self) -> String {
         let hidden = self.hidden.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
         let Run { latent, batch, threads, .. } = self;
         format!("--hidden {hidden} --latent {latent} --lr 1e-3 --batch {batch} --threads {threads}")
@@ -66,42 +66,53 @@ impl Trainer {
         Trainer { name: "another vae-train".into(), precision: Some(Precision::Fp32), command }
     }
     /// With products of bf16, where the CPU has them.
-    pub fn ours_bf16() -> Option<Trainer> {
+    fn ours_bf16() -> Option<Trainer> {
         let Trainer { name, command, .. } = Trainer::ours();
         let (name, command) = (format!("{name} bf16"), format!("{command} --precision bf16"));
         machine::level().has_bf16().then_some(Trainer { name, precision: Some(Precision::Bf16), command })
     }
-    pub fn peers(place: &Place) -> Vec<Trainer> {
-        let trainer = |peer: &Peer| (peer.version.clone(), peer.command.clone());
-        let peers = place.peers.iter().map(trainer);
-        peers.map(|(name, command)| Trainer { name, precision: None, command }).collect()
+    /// In each precision that is fast here.
+    pub fn all_ours() -> Vec<Trainer> {
+        [Trainer::ours()].into_iter().chain(Trainer::ours_bf16()).collect()
     }
-    /// The line of shell that makes this run.
-    pub fn line(&self, run: &Run, epochs: usize, seed: usize) -> String {
-        format!("exec {} {} --epochs {epochs} --seed {seed}", self.command, run.options())
+    pub fn peer(peer: &Peer) -> Trainer {
+        Trainer { name: peer.version.clone(), precision: None, command: peer.command.clone() }
     }
-    /// Seconds of the last of some epochs, and the test loss after it.
-    pub fn last_epoch(&self, place: &Place, run: &Run, seed: usize) -> Result<(f64, f64)> {
+    /// The line of shell that makes a run.
+    pub fn line(&self, options: &str, epochs: usize, seed: usize) -> String {
+        format!("exec {} {options} --epochs {epochs} --seed {seed}", self.command)
+    }
+    /// The last of some epochs.
+    pub fn last_epoch(&self, place: &Place, options: &str, seed: usize) -> Result<Epoch> {
         const EPOCHS: usize = 2; // the first warms the caches
-        let line = self.line(run, EPOCHS, seed);
+        let line = self.line(options, EPOCHS, seed);
         let epoch = place.sh(&line)?.lines().filter_map(Epoch::parse).next_back();
-        let epoch = epoch.ok_or_else(|| Error::Failed(format!("{line}: expected records of epochs, got none")))?;
-        Ok((epoch.seconds, epoch.test))
+        epoch.ok_or_else(|| Error::Failed(format!("{line}: expected records of epochs, got none")))
     }
 }
 
 /// What a program reports of an epoch.
 pub struct Epoch {
     pub seconds: f64,
-    /// Nats per image.
-    pub test: f64,
+    pub test: Losses,
+}
+
+/// Means over the test images; NaN where a program does not tell.
+#[derive(Clone, Copy)]
+pub struct Losses {
+    /// Nats per image, of a Gaussian with its constant or, by peers, without.
+    pub loss: f64,
+    pub kl: f64,
+    /// The squared error per pixel.
+    pub mse: f64,
 }
 
 impl Epoch {
     /// Of a line of JSON, if it tells of an epoch.
     pub fn parse(line: &str) -> Option<Epoch> {
         let record: Value = serde_json::from_str(line).ok().filter(|record: &Value| record["kind"] == "epoch")?;
-        let test = record["test"]["loss"].as_f64().or(record["test"].as_f64())?;
+        let test = |name: &str| record["test"][name].as_f64().unwrap_or(f64::NAN);
+        let test = Losses { loss: test("loss"), kl: test("kl"), mse: test("mse") };
         Some(Epoch { seconds: record["seconds"].as_f64()?, test })
     }
 }

@@ -10,6 +10,7 @@ mod engine;
 mod epochs;
 mod machine;
 mod memory;
+mod models;
 mod neighbour;
 mod peers;
 mod pipes;
@@ -18,6 +19,7 @@ mod sizes;
 mod throughput;
 mod times;
 mod training;
+mod turns;
 
 use clap::ValueEnum;
 use common::{Error, Result, cli};
@@ -44,6 +46,7 @@ struct Args {
 #[derive(ValueEnum, Clone, Copy, PartialEq)]
 enum Section {
     Training,
+    Models,
     Engine,
     Neighbour,
     Pipes,
@@ -57,6 +60,7 @@ impl Section {
     fn measure(self, place: &Place) -> Result<Value> {
         match self {
             Section::Training => training::measure(place),
+            Section::Models => models::measure(place),
             Section::Engine => engine::measure(place),
             Section::Neighbour => neighbour::measure(place),
             Section::Pipes => pipes::measure(place),

@@ -29,9 +29,9 @@ pub fn measure(place: &Place) -> Result<Value> {
         place.rounds
     );
     let neighbours: Result<Vec<Value>> = [Trainer::another()]
-        .iter()
-        .chain(&Trainer::peers(place))
-        .map(|other| beside(place, &run, [&ours, other]))
+        .into_iter()
+        .chain(place.peers.iter().map(Trainer::peer))
+        .map(|other| beside(place, &run, [&ours, &other]))
         .collect();
     Ok(json!({"neighbours": neighbours?, "threads": threads(place, &run, &ours)?}))
 }
@@ -67,7 +67,7 @@ fn threads(place: &Place, run: &Run, ours: &Trainer) -> Result<Value> {
     let mut all = [const { Times(vec![]) }; 3];
     for _ in 0..place.rounds {
         for (run, times) in runs.iter().zip(&mut all) {
-            times.0.push(ours.last_epoch(place, run, 0)?.0);
+            times.0.push(ours.last_epoch(place, &run.options(), 0)?.seconds);
         }
     }
     let rows = runs.iter().zip(&all).map(|(run, times)| {
@@ -106,7 +106,7 @@ impl Running {
 /// done one.
 fn at_once(place: &Place, run: &Run, trainers: &[&Trainer]) -> Result<Vec<f64>> {
     let (to, epochs) = channel();
-    let lines: Vec<String> = trainers.iter().map(|trainer| trainer.line(run, 1 << 20, 0)).collect();
+    let lines: Vec<String> = trainers.iter().map(|trainer| trainer.line(&run.options(), 1 << 20, 0)).collect();
     let running: Vec<Running> =
         (0..lines.len()).map(|of| Running::start(place, &lines[of], of, to.clone())).collect::<Result<_>>()?;
     let mut seen = vec![0; trainers.len()];

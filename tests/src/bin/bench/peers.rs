@@ -7,14 +7,15 @@ pub struct Peer {
     pub version: String,
     /// The command that trains, without its options.
     pub command: String,
+    /// Whether it knows the presets.
+    pub presets: bool,
 }
 
 impl Peer {
     /// Those that `$PYTHON` can run; says which it cannot.
     pub fn all(place: &Place) -> Vec<Peer> {
         let Some(python) = std::env::var("PYTHON").ok().filter(|python| !python.is_empty()) else { return vec![] };
-        let peers = [("JAX", "jax", "jax, optax, numpy"), ("PyTorch", "torch", "torch, numpy")];
-        let find = |(name, module, needs): (&'static str, &str, &str)| {
+        let find = |name: &str, module: &str, needs: &str, options: &str, presets: bool| {
             let version =
                 place.sh(&format!("'{python}' -c 'import {needs}; print({module}.__version__)' 2>/dev/null || true"));
             let version = version.ok().filter(|text| !text.is_empty());
@@ -22,11 +23,12 @@ impl Peer {
                 println!("{python} has no {name}: measuring without it (it needs {needs})");
             }
             let script = place.repo.join(format!("tests/peers/{module}_vae.py"));
-            Some(Peer {
-                version: format!("{name} {}", version?.trim()),
-                command: format!("'{python}' '{}' train.npy test.npy", script.display()),
-            })
+            // -B: nothing is written beside the scripts.
+            let command = format!("'{python}' -B '{}' train.npy test.npy {options}", script.display());
+            Some(Peer { version: format!("{name} {}", version?.trim()), command, presets })
         };
-        peers.into_iter().filter_map(find).collect()
+        let jax = find("JAX", "jax", "jax, optax, numpy", "", false);
+        let torch = find("PyTorch", "torch", "torch, numpy", "--labels train-y.npy test-y.npy", true);
+        jax.into_iter().chain(torch).collect()
     }
 }

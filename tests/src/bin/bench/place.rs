@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Instant;
 
-/// The folder holds `train.vae` and `test.vae`, each as `.npy` too, and `model.bin`.
+/// The folder holds `train.vae` and `test.vae`, their images and labels as `.npy` too, and `model.bin`.
 pub struct Place {
     pub folder: PathBuf,
     /// Where the programs are.
@@ -17,8 +17,9 @@ pub struct Place {
     path: String,
     /// The command that writes images.
     pub dump: &'static str,
-    /// Images in `train.vae`.
+    /// Images in `train.vae`, and in `test.vae`.
     pub images: usize,
+    pub test_images: usize,
     pub repo: PathBuf,
     pub rounds: usize,
     pub peers: Vec<Peer>,
@@ -33,19 +34,39 @@ impl Place {
         let repo = Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default();
         let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap_or_default());
         let (folder, alarms) = (folder.to_path_buf(), RefCell::default());
-        let mut place =
-            Place { folder, tools, path, dump: "mnist-dump", images: 0, repo, rounds, peers: vec![], alarms };
+        let mut place = Place {
+            folder,
+            tools,
+            path,
+            dump: "mnist-dump",
+            images: 0,
+            test_images: 0,
+            repo,
+            rounds,
+            peers: vec![],
+            alarms,
+        };
         if !place.succeeds("mnist-dump -n 1") {
             place.dump = "mnist-dump --synthetic";
         }
         let (dump, repo) = (place.dump, place.repo.display());
         place.sh(&format!("{dump} -o train.vae && {dump} --split test -o test.vae"))?;
-        place.sh("vae-cat train.vae --npy x > train.npy && vae-cat test.vae --npy x > test.npy")?;
+        for split in ["train", "test"] {
+            place.sh(&format!(
+                "vae-cat {split}.vae --npy x > {split}.npy && vae-cat {split}.vae --npy y > {split}-y.npy"
+            ))?;
+        }
         place.sh(&format!("cp {repo}/examples/mlp-400-20.bin model.bin"))?;
-        let check: Value = serde_json::from_str(&place.sh("vae-cat --check train.vae")?).unwrap_or_default();
-        place.images = check["items"].as_u64().unwrap_or_default() as usize;
+        place.images = place.items("train.vae")?;
+        place.test_images = place.items("test.vae")?;
         place.peers = Peer::all(&place);
         Ok(place)
+    }
+
+    /// Of a stream.
+    fn items(&self, stream: &str) -> Result<usize> {
+        let check: Value = serde_json::from_str(&self.sh(&format!("vae-cat --check {stream}"))?).unwrap_or_default();
+        Ok(check["items"].as_u64().unwrap_or_default() as usize)
     }
 
     pub fn command(&self, line: &str) -> Command {
