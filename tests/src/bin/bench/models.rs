@@ -11,13 +11,16 @@ use serde_json::{Value, json};
 
 const PRESETS: [&str; 4] = ["conv-20", "cvae-prior", "ae-20", "vae-64-10"];
 
+// Each tolerance is at least four standard errors of a difference of means over five seeds, and about two over one
+// seed: after two epochs the losses of seeds have standard deviations of 0.5 nats, 0.3 and 0.001, ours as PyTorch's.
+
 /// Nats.
 const LOSS: Compared = Compared { name: "test loss", digits: 1, of: |test| test.loss, apart: 1.5 };
 /// What is left of a Gaussian's loss without its constant.
 const SQUARED: Compared =
     Compared { name: "test squared error + KL", digits: 2, of: |test| test.mse * PIXELS as f64 + test.kl, apart: 1.0 };
 /// Per pixel, of an autoencoder.
-const MSE: Compared = Compared { name: "test mse", digits: 4, of: |test| test.mse, apart: 0.001 };
+const MSE: Compared = Compared { name: "test mse", digits: 4, of: |test| test.mse, apart: 0.003 };
 
 pub fn measure(place: &Place) -> Result<Value> {
     let threads = machine::cores();
