@@ -189,7 +189,7 @@ impl Dataset {
         match pixels.indexed_iter().find(|(_, v)| !(0.0..=1.0).contains(*v)) {
             None => Ok(()),
             Some(((n, y, x), value)) => Err(Error::Data(format!(
-                "pixel [{y}, {x}] of image {} is {value}: expected [0, 1], since a Bernoulli decoder has no other; scale the \
+                "pixel [{y}, {x}] of image {} is {value}: expected [0, 1], where the means of a decoder lie; scale the \
                  images, or save whole numbers as uint8",
                 self.ids[n]
             ))),

@@ -11,6 +11,7 @@
 use crate::Result;
 use crate::backend::{Backend, Device, Precision, State, Visit};
 use crate::dataset::Dataset;
+use crate::math::twice_kl;
 use crate::model::Trained;
 use crate::network;
 use crate::parameters;
@@ -179,12 +180,7 @@ impl Evaluator {
         let standard = vec![0.0; 2 * latent];
         let one = |(n, (recon, q)): (usize, (&[f32], &[f32]))| {
             let p = p.as_ref().map_or(&standard[..], |p| &p[n * 2 * latent..][..2 * latent]);
-            let kl = |j: usize| {
-                let [mu, logvar] = [q[j], q[latent + j]].map(f64::from);
-                let [mu_p, logvar_p] = [p[j], p[latent + j]].map(f64::from);
-                let (d, ratio) = (mu - mu_p, logvar - logvar_p);
-                0.5 * (ratio.exp() + d * d * (-logvar_p).exp() - 1.0 - ratio)
-            };
+            let kl = |j: usize| 0.5 * twice_kl([q[j], q[latent + j]], [p[j], p[latent + j]]) as f64;
             Elbo {
                 recon: recon.iter().map(|v| *v as f64).sum::<f64>() / recon.len() as f64,
                 kl: (0..latent).map(kl).collect(),

@@ -11,6 +11,7 @@ pub mod infer;
 pub mod math;
 pub mod model;
 pub mod network;
+pub mod options;
 pub mod output;
 mod pages;
 pub mod parameters;

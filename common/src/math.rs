@@ -72,6 +72,13 @@ pub fn softplus(x: f32) -> f32 {
     bernoulli(x, 0.0).0
 }
 
+/// Twice KL(N(mu, exp logvar) to N(mu_p, exp logvar_p)), in one dimension.
+#[inline(always)]
+pub fn twice_kl([mu, logvar]: [f32; 2], [mu_p, logvar_p]: [f32; 2]) -> f32 {
+    let (d, ratio) = (mu - mu_p, logvar - logvar_p);
+    (d * d).mul_add(exp(-logvar_p), exp(ratio) - 1.0 - ratio)
+}
+
 /// Horner's rule, the highest power first.
 #[inline(always)]
 fn polynomial<const N: usize>(x: f32, coefficients: [f32; N]) -> f32 {

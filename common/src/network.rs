@@ -48,17 +48,13 @@ pub fn encoder(p: &mut Plan, network: &Network, x: Rows, y: Option<Rows>) -> Row
     };
     match network.autoencoder {
         None => p.heads(&["mu", "logvar"], h, network.latent, Act::Id, [axis, Axis::PLAIN]),
-        Some(code) => {
-            // A flattening layer comes before the code.
-            let number = 2 * network.hidden.len() + (network.kind == Layers::Conv) as usize;
-            p.heads(&[&format!("encoder.{number}")], h, network.latent, of(code), [axis, Axis::PLAIN])
-        }
+        Some(act) => p.heads(&[&code(network)], h, network.latent, of(act), [axis, Axis::PLAIN]),
     }
 }
 
 /// y `[N, K]` to the prior p(z given y) `[N, 2Z]`, mu and then logvar; none where the prior is N(0, I).
 pub fn prior(p: &mut Plan, network: &Network, y: Option<Rows>) -> Option<Rows> {
-    let hidden = network.labels.as_ref()?.prior.as_ref()?;
+    let hidden = network.learned_prior()?;
     let h = stack(p, "prior", y?, hidden.iter(), of(network.activation[0]));
     Some(p.heads(&["prior_mu", "prior_logvar"], h, network.latent, Act::Id, [Axis::PLAIN; 2]))
 }
@@ -85,19 +81,30 @@ pub fn decoder(p: &mut Plan, network: &Network, objective: &Objective, z: Rows, 
             let mut h = p.heads(&["decoder.0"], zy, flat, act, axes);
             for (i, window) in windows.into_iter().enumerate().rev() {
                 let act = if i == 0 { Act::Id } else { act };
-                let number = 3 + 2 * (network.hidden.len() - 1 - i);
                 let (per, width) = (samples * window.positions(), h.per * h.width / (samples * window.positions()));
-                h = p.conv_transposed(&format!("decoder.{number}"), h.cut(per, width), window, act);
+                h = p.conv_transposed(&transposed(network, i), h.cut(per, width), window, act);
             }
             h.cut(samples, width)
         }
     }
 }
 
-/// The name of the decoder's last layer; numbered as in `nn.Sequential`, where activations and reshaping count.
+// Names of layers, numbered as in `nn.Sequential`, where activations and reshaping count.
+
+/// The layer that makes the code of an autoencoder.
+pub fn code(network: &Network) -> String {
+    format!("encoder.{}", 2 * network.hidden.len() + (network.kind == Layers::Conv) as usize)
+}
+
+/// The transposed convolution that undoes the encoder's i-th.
+pub fn transposed(network: &Network, i: usize) -> String {
+    format!("decoder.{}", 1 + 2 * (network.hidden.len() - i))
+}
+
+/// The decoder's last layer.
 pub fn output(network: &Network) -> String {
     match network.kind {
-        Layers::Conv => format!("decoder.{}", 1 + 2 * network.hidden.len()),
+        Layers::Conv => transposed(network, 0),
         _ => format!("decoder.{}", 2 * network.hidden.len()),
     }
 }

@@ -81,6 +81,15 @@ pub fn normals(row: &mut [f32], seed: u32, purpose: Purpose, [sample, item, epoc
     }
 }
 
+/// Makes each value 1 with the probability that it holds, else 0: lane j of `[item, epoch]`.
+#[inline(always)]
+pub fn bernoulli(row: &mut [f32], seed: u32, purpose: Purpose, [item, epoch]: [u32; 2]) {
+    for (quad, means) in row.chunks_mut(4).enumerate() {
+        let draws = uniform4(seed, purpose, [quad as u32, 0, item, epoch]);
+        means.iter_mut().zip(draws).for_each(|(mean, u)| *mean = if u < *mean { 1.0 } else { 0.0 });
+    }
+}
+
 /// 0..n in the order of this purpose and epoch: Fisher and Yates' shuffle.
 pub fn permutation(n: usize, seed: u32, purpose: Purpose, epoch: u32) -> Vec<u32> {
     let mut order: Vec<u32> = (0..n as u32).collect();

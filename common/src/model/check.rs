@@ -29,7 +29,7 @@ impl Spec {
     fn network(&self) -> Option<String> {
         let network = &self.network;
         let (image, hidden, latent) = (network.image, &network.hidden, network.latent);
-        let prior = network.labels.iter().flat_map(|labels| labels.prior.iter().flatten());
+        let prior = network.learned_prior().unwrap_or_default();
         let mut sizes = image.iter().chain(hidden).chain([&latent]).chain(prior);
         if let Some(size) = sizes.find(|size| **size == 0 || **size > MOST) {
             return Some(format!(
@@ -71,8 +71,7 @@ impl Spec {
         if !(1..=CLASSES).contains(&classes) {
             return Some(format!("--classes is {classes}: expected 1 to {CLASSES}"));
         }
-        let learned = self.network.labels.as_ref().is_some_and(|labels| labels.prior.is_some());
-        (learned && !self.network.is_variational())
+        (self.network.learned_prior().is_some() && !self.network.is_variational())
             .then(|| "an autoencoder has no prior: expected --prior standard".into())
     }
 

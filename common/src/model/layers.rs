@@ -164,6 +164,17 @@ impl Network {
     pub fn is_variational(&self) -> bool {
         self.kind != Layers::Pca && self.autoencoder.is_none()
     }
+    /// Units of each hidden layer of the network of p(z given y), where the prior is learned.
+    pub fn learned_prior(&self) -> Option<&[usize]> {
+        self.labels.as_ref()?.prior.as_deref()
+    }
+    /// What follows the hidden layers, for people.
+    pub fn activations(&self) -> String {
+        match self.activation {
+            [one, other] if one == other => one.to_string(),
+            [encoder, decoder] => format!("{encoder} in the encoder, {decoder} in the decoder"),
+        }
+    }
     /// K, of a conditional model.
     pub fn classes(&self) -> Option<usize> {
         self.labels.as_ref().map(|labels| labels.classes)

@@ -6,10 +6,10 @@ use common::cli::{InputArgs, OutputArgs};
 use common::dataset::{ids, labels};
 use common::infer::Decoder;
 use common::model::Stored;
-use common::rng::{Purpose, uniform4};
+use common::rng::{Purpose, bernoulli};
 use common::stream::{Dtype, Reader, Spec, Tensor, Writer};
 use common::{Error, Result, cli};
-use ndarray::{Array2, Ix2};
+use ndarray::Ix2;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -75,7 +75,10 @@ fn run(args: Args) -> Result<()> {
         let labels = network.classes().map(|classes| labels(&data, classes, seen)).transpose()?;
         let mut x_hat = decoder.decode(z.view(), labels.as_deref(), seen)?;
         if args.bernoulli {
-            draw(&mut x_hat, &ids(&data, seen)?, args.seed);
+            for (mut means, id) in x_hat.rows_mut().into_iter().zip(ids(&data, seen)?) {
+                let means = means.as_slice_mut().expect("a row of a new array is contiguous");
+                bernoulli(means, args.seed, Purpose::Pixel, [id, 0]);
+            }
         }
         seen += x_hat.nrows();
         let x_hat = x_hat.into_shape_with_order((z.nrows(), h, w)).expect("a row holds H times W pixels");
@@ -90,15 +93,4 @@ fn run(args: Args) -> Result<()> {
         data.set("x_hat", pixels);
         Ok(data)
     })
-}
-
-/// Each pixel is 1 with the probability that it holds, else 0.
-fn draw(x_hat: &mut Array2<f32>, ids: &[u32], seed: u32) {
-    for (mut row, id) in x_hat.rows_mut().into_iter().zip(ids) {
-        let row = row.as_slice_mut().expect("a row of a new array is contiguous");
-        for (quad, pixels) in row.chunks_mut(4).enumerate() {
-            let draws = uniform4(seed, Purpose::Pixel, [quad as u32, 0, *id, 0]);
-            pixels.iter_mut().zip(draws).for_each(|(p, u)| *p = if u < *p { 1.0 } else { 0.0 });
-        }
-    }
 }

@@ -1,14 +1,9 @@
 //! The model and the run that the command line asks for: a preset, and what departs from it.
 
-use crate::options::{
-    Args, BinarizeChoice, InitChoice, LikelihoodChoice, OutputBiasChoice, PriorChoice, Products, SigmaChoice,
-};
+use crate::options::{Args, BinarizeChoice, InitChoice, OutputBiasChoice, PriorChoice, Products};
 use common::backend::Precision;
 use common::dataset::Dataset;
-use common::model::{
-    Activation, Binarize, DataSpec, Init, Labels, Layers, Likelihood, Network, Objective, OutputBias, Preset, Spec,
-    Training,
-};
+use common::model::{Binarize, DataSpec, Init, Labels, Layers, Network, Objective, OutputBias, Preset, Spec, Training};
 use common::stream::Reader;
 use common::{Error, Result};
 
@@ -73,17 +68,7 @@ impl Args {
             (_, Some(channels)) => (Layers::Conv, channels.clone()),
             _ => (preset.kind, preset.hidden),
         };
-        let activation = match self.activation.as_deref() {
-            None => preset.activation,
-            Some(&[both]) => [both; 2],
-            Some(&[encoder, decoder]) => [encoder, decoder],
-            Some(more) => {
-                let got = more.len();
-                return Err(Error::Usage(format!(
-                    "--activation: expected one, or two for encoder and decoder, got {got}"
-                )));
-            }
-        };
+        let activation = self.activation.of(preset.activation)?;
         let labels = match (self.classes, preset.labels) {
             (Some(classes), preset) => Some(Labels { classes, prior: preset.and_then(|labels| labels.prior) }),
             (None, preset) => preset,
@@ -104,23 +89,7 @@ impl Args {
     }
 
     fn objective(&self, preset: Objective, network: &Network) -> Result<Objective> {
-        let asked = match (self.likelihood, preset.likelihood) {
-            (None, preset) => preset,
-            (Some(LikelihoodChoice::Bernoulli), _) => Likelihood::Bernoulli,
-            (Some(LikelihoodChoice::Gaussian), Likelihood::Bernoulli) => Likelihood::gaussian(Likelihood::SIGMA),
-            (Some(LikelihoodChoice::Gaussian), gaussian) => gaussian,
-        };
-        let likelihood = match (asked, self.sigma) {
-            (Likelihood::Bernoulli, Some(_)) => {
-                return Err(Error::Usage(
-                    "--sigma: Bernoulli pixels have no standard deviation of their own: expected --likelihood gaussian"
-                        .into(),
-                ));
-            }
-            (_, Some(SigmaChoice::Fixed(sigma))) => Likelihood::gaussian(sigma),
-            (_, Some(SigmaChoice::Learned)) => Likelihood::gaussian_learned(),
-            (asked, None) => asked,
-        };
+        let likelihood = self.likelihood.of(preset.likelihood)?;
         let usual = if network.is_variational() { 1.0 } else { 0.0 };
         let beta = self.beta.unwrap_or(usual);
         Ok(Objective { likelihood, beta, samples: self.samples, kl_warmup: self.kl_warmup })
@@ -134,9 +103,4 @@ impl Args {
             BinarizeChoice::Dynamic => Binarize::Dynamic,
         }
     }
-}
-
-/// The activations as one would type them.
-pub fn activations([encoder, decoder]: [Activation; 2]) -> String {
-    if encoder == decoder { encoder.to_string() } else { format!("{encoder} in the encoder, {decoder} in the decoder") }
 }

@@ -1,6 +1,5 @@
 //! What would be trained, for people.
 
-use crate::asked::activations;
 use crate::options::Args;
 use common::backend::Precision;
 use common::model::{Binarize, Layers, Spec};
@@ -46,10 +45,10 @@ fn objective(spec: &Spec) -> String {
         Binarize::Dynamic => "black or white, drawn at each visit",
     };
     let labels = network.classes().map(|classes| format!(" with labels of {classes} classes")).unwrap_or_default();
-    let kl = match &network.labels {
+    let kl = match network.learned_prior() {
         _ if !network.is_variational() => String::new(),
-        Some(labels) if labels.prior.is_some() => format!(" + {} KL(q(z | x, y) to p(z | y))", objective.beta),
-        _ => format!(" + {} KL", objective.beta),
+        Some(_) => format!(" + {} KL(q(z | x, y) to p(z | y))", objective.beta),
+        None => format!(" + {} KL", objective.beta),
     };
     let draws = match objective.samples {
         _ if !network.is_variational() => String::new(),
@@ -67,7 +66,7 @@ fn run(spec: &Spec) -> String {
     let bf16 = if training.precision == Precision::Bf16 { ", products of bf16" } else { "" };
     format!(
         "{}; Adam lr {}, batches of {}, {} epochs, seed {}{bf16}",
-        activations(network.activation),
+        network.activations(),
         training.lr,
         training.batch,
         training.epochs,

@@ -4,6 +4,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Parser, ValueEnum};
 use common::cli::{InputArgs, ThreadArgs};
 use common::model::{Activation, Layers, Preset, writable};
+use common::options::{ActivationArgs, LikelihoodArgs};
 use common::{Error, Result};
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
@@ -41,10 +42,8 @@ pub struct Args {
     /// Dimensions of z [default: the preset's]
     #[arg(long, value_name = "N", help_heading = "Model")]
     pub latent: Option<usize>,
-    /// What follows each hidden layer: relu, leaky-relu:0.2 (the slope), tanh or softplus; two for encoder and decoder
-    /// [default: the preset's]
-    #[arg(long, value_name = "ACT,ACT", value_delimiter = ',', num_args = 1, help_heading = "Model")]
-    pub activation: Option<Vec<Activation>>,
+    #[command(flatten)]
+    pub activation: ActivationArgs,
     /// A plain autoencoder: the code is a point, with this activation behind it, and there is no KL
     #[arg(long, value_name = "ACT", num_args = 0..=1, require_equals = true, default_missing_value = "none", help_heading = "Model")]
     pub autoencoder: Option<Activation>,
@@ -55,13 +54,8 @@ pub struct Args {
     /// [default: the preset's, or standard]
     #[arg(long, value_name = "standard|N,N", help_heading = "Model")]
     pub prior: Option<PriorChoice>,
-    /// p(x given z) of pixels [default: the preset's]
-    #[arg(long, value_name = "NAME", help_heading = "Objective")]
-    pub likelihood: Option<LikelihoodChoice>,
-    /// The standard deviation of Gaussian pixels, or `learned`: the decoder puts out one for each [default: 0.7071, where -log
-    /// p is the squared error and a constant]
-    #[arg(long, value_name = "S|learned", help_heading = "Objective")]
-    pub sigma: Option<SigmaChoice>,
+    #[command(flatten)]
+    pub likelihood: LikelihoodArgs,
     /// Weight of the KL in the loss [default: 1]
     #[arg(long, value_name = "B", help_heading = "Objective")]
     pub beta: Option<f64>,
@@ -131,15 +125,6 @@ pub enum Products {
     Bf16,
 }
 
-/// What the likelihoods are called on the command line.
-#[derive(ValueEnum, Clone, Copy, PartialEq)]
-pub enum LikelihoodChoice {
-    /// each pixel is black or white, and the decoder says with which probability
-    Bernoulli,
-    /// each pixel is normally distributed around what the decoder says
-    Gaussian,
-}
-
 /// How pixels become black or white.
 #[derive(ValueEnum, Clone, Copy)]
 pub enum BinarizeChoice {
@@ -169,24 +154,6 @@ pub enum OutputBiasChoice {
     Init,
     /// the logit of the mean pixel of the images
     Mean,
-}
-
-/// A standard deviation, or that it is learned.
-#[derive(Clone, Copy)]
-pub enum SigmaChoice {
-    Fixed(f64),
-    Learned,
-}
-
-impl FromStr for SigmaChoice {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<SigmaChoice, String> {
-        match text {
-            "learned" => Ok(SigmaChoice::Learned),
-            _ => text.parse().map(SigmaChoice::Fixed).map_err(|_| "expected a number, or learned".into()),
-        }
-    }
 }
 
 /// The prior of a conditional model.

@@ -5,9 +5,9 @@
 use super::simd::Simd;
 use crate::backend::Visit;
 use crate::backend::memory::Block;
-use crate::math::{softplus, tanh};
+use crate::math::{exp, softplus, tanh};
 use crate::plan::{Act, Cell, Ink, Reading, Table};
-use crate::rng::{Purpose, uniform4};
+use crate::rng::{Purpose, bernoulli};
 use std::ops::Range;
 
 /// y = from[row of the image], read as pixels
@@ -24,10 +24,7 @@ pub(super) fn gather(y: &mut [f32], at: &Block, from: Table, visit: Visit, how: 
         Ink::Threshold => y.iter_mut().for_each(|y| *y = if *y > 0.5 { 1.0 } else { 0.0 }),
         Ink::Drawn { anew } => {
             let epoch = if anew { at.state.epoch } else { 0 };
-            for (quad, y) in y.chunks_mut(4).enumerate() {
-                let draws = uniform4(at.state.seed, Purpose::Ink, [quad as u32, 0, visit.id, epoch]);
-                y.iter_mut().zip(draws).for_each(|(y, u)| *y = if u < *y { 1.0 } else { 0.0 });
-            }
+            bernoulli(y, at.state.seed, Purpose::Ink, [visit.id, epoch]);
         }
     }
     let [black, white] = how.range;
@@ -102,7 +99,7 @@ pub(super) fn act_back(dy: &mut [f32], y: &[f32], act: Act) {
         Act::LeakyRelu(slope) => both.for_each(|(d, y)| *d *= if *y > 0.0 { 1.0 } else { slope }),
         Act::Tanh => both.for_each(|(d, y)| *d *= 1.0 - y * y),
         // y = ln(1 + exp(v)), and the derivative is 1 / (1 + exp(-v)) = 1 - exp(-y).
-        Act::Softplus => both.for_each(|(d, y)| *d *= 1.0 - crate::math::exp(-y)),
+        Act::Softplus => both.for_each(|(d, y)| *d *= 1.0 - exp(-y)),
     }
 }
 

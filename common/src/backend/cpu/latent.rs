@@ -1,7 +1,7 @@
 //! The operations on the code: the reparameterised draw and the KL, `q = [mu, logvar]`, `p` likewise or N(0, I).
 
 use super::kernels::put;
-use crate::math::{exp, sum, sum2};
+use crate::math::{exp, sum, sum2, twice_kl};
 
 /// z[r] = mu[n] + exp(logvar[n] / 2) eps[r]
 #[inline(always)]
@@ -36,10 +36,7 @@ pub(super) fn kl(kl: &mut [f32], q: &[f32], p: Option<&[f32]>, width: usize) {
                 None => sum2(mu, logvar, |mu, logvar| mu.mul_add(mu, exp(logvar) - 1.0 - logvar)),
                 Some(p) => {
                     let (mu_p, logvar_p) = p[n * 2 * width..][..2 * width].split_at(width);
-                    sum(width, |j| {
-                        let (d, ratio) = (mu[j] - mu_p[j], logvar[j] - logvar_p[j]);
-                        (d * d).mul_add(exp(-logvar_p[j]), exp(ratio) - 1.0 - ratio)
-                    })
+                    sum(width, |j| twice_kl([mu[j], logvar[j]], [mu_p[j], logvar_p[j]]))
                 }
             };
     }

@@ -1,12 +1,11 @@
 //! The products of a layer on the rows of a block: forwards, and the gradient of what goes in.
 
-use super::multiply::{Cells, Pairs, Singles};
+use super::multiply::{CellWork, Cells};
 use super::product::{self, Turned, as_cells};
-use super::simd::{Simd, Work};
+use super::simd::Simd;
 use super::turn::TurnedWeight;
 use super::zeros::Columns;
 use super::{bf16, kernels as k, windows};
-use crate::backend::Precision;
 use crate::backend::memory::Block;
 use crate::plan::{Act, Op, Param, Program, Rows, Window};
 
@@ -68,15 +67,10 @@ impl Forward {
         }
     }
 
-    pub(super) fn on<'a, 'm>(
-        self,
-        at: Block<'m>,
-        program: &Program,
-        scratch: &'a mut Scratch,
-        precision: Precision,
-    ) -> Multiply<'a, 'm> {
+    /// On the rows of a block.
+    pub(super) fn on<'a, 'm>(self, at: Block<'m>, program: &Program, scratch: &'a mut Scratch) -> Multiply<'a, 'm> {
         let gathered = program.gathers(self.x);
-        Multiply { product: self, at, gathered, scratch, precision }
+        Multiply { product: self, at, gathered, scratch }
     }
 }
 
@@ -87,32 +81,19 @@ pub(super) struct Multiply<'a, 'm> {
     /// Whether x comes from the data, so that most of it may be zero.
     gathered: bool,
     scratch: &'a mut Scratch,
-    precision: Precision,
 }
 
-impl Work for Multiply<'_, '_> {
-    type Output = ();
-
+impl CellWork for Multiply<'_, '_> {
     #[inline(always)]
-    fn with<S: Simd>(self, simd: S) {
-        match self.precision {
-            Precision::Fp32 => self.multiply::<S, Singles>(simd),
-            Precision::Bf16 => self.multiply::<S, Pairs>(simd),
-        }
-    }
-}
-
-impl Multiply<'_, '_> {
-    #[inline(always)]
-    fn multiply<S: Simd, C: Cells>(self, simd: S) {
-        let Multiply { product, at, gathered, scratch, precision } = self;
+    fn on<S: Simd, C: Cells>(self, simd: S) {
+        let Multiply { product, at, gathered, scratch } = self;
         let Forward { y, x, w, turned, b, act, lay } = product;
         let cells = along::<S, C>(simd, at.read(x), x.width, &mut scratch.along);
         let listed = gathered && scratch.columns.find(simd, cells, x.width.div_ceil(C::PER));
         let lit = listed.then_some(&scratch.columns);
         let weight = match turned {
             true => scratch.turned_weight.of::<S, C>(simd, [w.inp, w.out], at.bias(w)),
-            false => at.weight(w, precision),
+            false => at.weight(w, C::PRECISION),
         };
         let (out, bias) = (weight.panels.out, b.map(|b| at.bias(b)));
         let zeros = out.next_multiple_of(S::LANES);
@@ -136,8 +117,8 @@ impl Multiply<'_, '_> {
                 ((LAID / (window.positions() * window.values())).max(1) * image, image)
             }
         };
-        let rows = cells.len() / (y.len() / image) * (part / image); // cells of a part
-        for (y, x) in y.chunks_mut(part).zip(cells.chunks(rows)) {
+        let cells_of_part = cells.len() / (y.len() / image) * (part / image);
+        for (y, x) in y.chunks_mut(part).zip(cells.chunks(cells_of_part)) {
             let laid = lay.map_or(0, |(window, _)| y.len() / image * window.positions() * window.values());
             scratch.laid.resize(scratch.laid.len().max(laid), 0.0);
             let to = if lay.is_some() { &mut scratch.laid[..laid] } else { &mut *y };
@@ -158,27 +139,14 @@ pub(super) struct Back<'a, 'm> {
     pub(super) add: bool,
     pub(super) at: Block<'m>,
     pub(super) scratch: &'a mut Scratch,
-    pub(super) precision: Precision,
 }
 
-impl Work for Back<'_, '_> {
-    type Output = ();
-
+impl CellWork for Back<'_, '_> {
     #[inline(always)]
-    fn with<S: Simd>(self, simd: S) {
-        match self.precision {
-            Precision::Fp32 => self.multiply::<S, Singles>(simd),
-            Precision::Bf16 => self.multiply::<S, Pairs>(simd),
-        }
-    }
-}
-
-impl Back<'_, '_> {
-    #[inline(always)]
-    fn multiply<S: Simd, C: Cells>(self, simd: S) {
-        let Back { dx, dy, w, add, at, scratch, precision } = self;
+    fn on<S: Simd, C: Cells>(self, simd: S) {
+        let Back { dx, dy, w, add, at, scratch } = self;
         let cells = along::<S, C>(simd, at.read(dy), dy.width, &mut scratch.along);
-        let w = at.weight(w, precision);
+        let w = at.weight(w, C::PRECISION);
         product::input_gradient::<S, C>(simd, at.write(dx), cells, w, add, &mut scratch.turned)
     }
 }

@@ -3,12 +3,11 @@
 
 use super::bf16;
 use super::kernels as k;
-use super::multiply::{Cells, Pairs, Singles};
+use super::multiply::{CellWork, Cells};
 use super::optimizer::Rates;
 use super::panels::Panels;
 use super::product::{self, Gradient, Learner, as_cells};
-use super::simd::{Simd, Work};
-use crate::backend::Precision;
+use super::simd::Simd;
 use crate::backend::memory::{Parts, Tile};
 use crate::plan::{Learn, Program};
 use std::ops::Range;
@@ -76,24 +75,11 @@ pub(super) struct OnWeights<'a, 'm> {
     pub(super) tile: Tile<'m>,
     pub(super) gradient: &'a mut [f32],
     pub(super) rates: Rates,
-    pub(super) precision: Precision,
 }
 
-impl Work for OnWeights<'_, '_> {
-    type Output = ();
-
+impl CellWork for OnWeights<'_, '_> {
     #[inline(always)]
-    fn with<S: Simd>(self, simd: S) {
-        match self.precision {
-            Precision::Fp32 => self.learn::<S, Singles>(simd),
-            Precision::Bf16 => self.learn::<S, Pairs>(simd),
-        }
-    }
-}
-
-impl OnWeights<'_, '_> {
-    #[inline(always)]
-    fn learn<S: Simd, C: Cells>(mut self, simd: S) {
+    fn on<S: Simd, C: Cells>(mut self, simd: S) {
         let Job { learn, panels, ref which, ref rows, .. } = *self.job;
         let g = &mut self.gradient[..self.job.values()];
         match learn {

@@ -40,6 +40,7 @@ use clock::Clock;
 pub use clock::Profile;
 pub(crate) use learn::Job;
 use learn::OnWeights;
+use multiply::In;
 use optimizer::Rates;
 pub(crate) use panels::Panels;
 pub use peak::peak;
@@ -147,7 +148,7 @@ impl Backend for Cpu {
                     // SAFETY: as above; the tiles of a parameter are disjoint and a parameter is learnt once.
                     #[allow(unsafe_code)]
                     let tile = unsafe { Tile::new(memory, job, images, size) };
-                    level.run(OnWeights { job, tile, gradient: &mut gradient, rates, precision });
+                    level.run(In(precision, OnWeights { job, tile, gradient: &mut gradient, rates }));
                     clock.weight(job.number);
                 });
                 state.advance();

@@ -16,12 +16,15 @@
 //! [`Where`] lists the others. (Weights that are not finite end a run. The bf16 instructions also flush denormal numbers
 //! to zero, which are below 1e-38.)
 
-use super::simd::Simd;
+use super::simd::{Simd, Work};
+use crate::backend::Precision;
 
 /// How cells are multiplied.
 pub(super) trait Cells {
     /// Values in a cell.
     const PER: usize;
+    /// What they hold.
+    const PRECISION: Precision;
     fn mul_add<S: Simd>(simd: S, a: S::V, b: S::V, c: S::V) -> S::V;
 }
 
@@ -30,6 +33,7 @@ pub(super) struct Singles;
 
 impl Cells for Singles {
     const PER: usize = 1;
+    const PRECISION: Precision = Precision::Fp32;
     #[inline(always)]
     fn mul_add<S: Simd>(simd: S, a: S::V, b: S::V, c: S::V) -> S::V {
         simd.mul_add(a, b, c)
@@ -41,9 +45,30 @@ pub(super) struct Pairs;
 
 impl Cells for Pairs {
     const PER: usize = 2;
+    const PRECISION: Precision = Precision::Bf16;
     #[inline(always)]
     fn mul_add<S: Simd>(simd: S, a: S::V, b: S::V, c: S::V) -> S::V {
         simd.mul_add_pairs(a, b, c)
+    }
+}
+
+/// Work on cells of either kind; as [`Work`], all inlined.
+pub(super) trait CellWork {
+    fn on<S: Simd, C: Cells>(self, simd: S);
+}
+
+/// The work on cells that hold this precision.
+pub(super) struct In<W>(pub(super) Precision, pub(super) W);
+
+impl<W: CellWork> Work for In<W> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with<S: Simd>(self, simd: S) {
+        match self.0 {
+            Precision::Fp32 => self.1.on::<S, Singles>(simd),
+            Precision::Bf16 => self.1.on::<S, Pairs>(simd),
+        }
     }
 }
 

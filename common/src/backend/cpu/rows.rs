@@ -1,6 +1,7 @@
 //! The first phase of a step: the operations on the images of a block, in order, and then what the weights learn from.
 
 use super::layer::{Back, Forward};
+use super::multiply::In;
 use super::product::as_cells;
 use super::simd::{Level, Simd, Work};
 use super::zeros::Lit;
@@ -16,10 +17,10 @@ pub(super) use super::layer::Scratch;
 /// they for each precision.
 pub(super) fn run(level: Level, op: &Op, at: Block, program: &Program, scratch: &mut Scratch, precision: Precision) {
     if let Some(product) = Forward::of(op) {
-        return level.run(product.on(at, program, scratch, precision));
+        return level.run(In(precision, product.on(at, program, scratch)));
     }
     match *op {
-        Op::LinearBack { dx, dy, w, add } => level.run(Back { dx, dy, w, add, at, scratch, precision }),
+        Op::LinearBack { dx, dy, w, add } => level.run(In(precision, Back { dx, dy, w, add, at, scratch })),
         _ => level.run(Each { op, at }),
     }
 }

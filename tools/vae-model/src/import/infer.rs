@@ -4,7 +4,7 @@
 
 use super::names::{Named, fused};
 use common::model::{Activation, Labels, Layers, Network};
-use common::network::output;
+use common::network::{code, output};
 use common::{Error, Result};
 
 /// What shapes cannot tell.
@@ -137,10 +137,8 @@ impl Shapes<'_> {
         let channels = hidden.last().copied().unwrap_or_default();
         let network = Network { kind: Layers::Conv, hidden, ..blank };
 
-        // A flattening layer comes before the code.
-        let number = 2 * network.hidden.len() + 1;
-        let head =
-            format!("{}.weight", if network.autoencoder.is_none() { "mu".into() } else { format!("encoder.{number}") });
+        let head = if network.autoencoder.is_none() { "mu".to_owned() } else { code(&network) };
+        let head = format!("{head}.weight");
         let ([latent, _], [flat, z]) = (self.of(&head)?, self.of("decoder.0.weight")?);
         self.refuse_fused(&network, network.hidden.len(), latent, z)?;
         let [_, values, _, _] = self.of(&format!("{}.weight", output(&network)))?;

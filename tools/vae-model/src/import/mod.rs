@@ -5,10 +5,8 @@ mod names;
 mod read;
 
 use crate::opened::plan;
-use clap::builder::PossibleValuesParser;
-use common::model::{
-    Activation, DataSpec, Layers, Learned, Likelihood, Model, Network, Objective, Sigma, Spec, Training, writable,
-};
+use common::model::{Activation, DataSpec, Layers, Likelihood, Model, Network, Objective, Spec, Training, writable};
+use common::options::{ActivationArgs, LikelihoodArgs};
 use common::{Error, Result, parameters};
 use infer::Told;
 use names::Named;
@@ -34,26 +32,17 @@ pub struct Args {
     /// Height and width of the images [default: a square]
     #[arg(long, value_name = "HxW", value_parser = image)]
     image: Option<[usize; 2]>,
-    /// What follows each hidden layer: relu, leaky-relu:0.2 (the slope), tanh or softplus; two for encoder and decoder
-    #[arg(long, value_name = "ACT,ACT", value_delimiter = ',', num_args = 1, default_value = "relu")]
-    activation: Vec<Activation>,
+    #[command(flatten)]
+    activation: ActivationArgs,
     /// What follows the code of a plain autoencoder, such as relu [default: none]
     #[arg(long, value_name = "ACT", num_args = 0..=1, require_equals = true, default_missing_value = "none")]
     autoencoder: Option<Activation>,
-    /// p(x given z) of pixels: bernoulli or gaussian, whose means are sigmoids [default: bernoulli, or gaussian where the
-    /// decoder puts out two values for each pixel]
-    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new([BERNOULLI, GAUSSIAN]))]
-    likelihood: Option<String>,
-    /// The standard deviation of Gaussian pixels, or `learned` [default: 0.7071]
-    #[arg(long, value_name = "S|learned", value_parser = sigma)]
-    sigma: Option<Sigma>,
+    #[command(flatten)]
+    likelihood: LikelihoodArgs,
     /// What the encoder expects of black and of white pixels
     #[arg(long, value_name = "BLACK,WHITE", default_value = "0,1", allow_hyphen_values = true, value_parser = range)]
     input_range: [f64; 2],
 }
-
-const BERNOULLI: &str = "bernoulli";
-const GAUSSIAN: &str = "gaussian";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -68,12 +57,19 @@ pub fn run(args: Args) -> Result<()> {
 
 fn model(args: &Args) -> Result<Model> {
     let named = Named::new(read::read(&args.file)?)?;
-    let told = Told { image: args.image, activation: both(&args.activation)?, code: args.autoencoder };
+    let told =
+        Told { image: args.image, activation: args.activation.of([Activation::Relu; 2])?, code: args.autoencoder };
     let (network, values) = infer::network(&named, &told)?;
     // What is wrong with the network alone is the fault of the file.
     let squared = Likelihood::gaussian(Likelihood::SIGMA);
-    let usual = if network.kind == Layers::Pca { squared } else { Likelihood::Bernoulli };
-    let objective = objective(&network, likelihood(args, values, usual)?);
+    let usual = match network.kind {
+        Layers::Pca => squared,
+        _ if values == 2 => Likelihood::gaussian_learned(),
+        _ => Likelihood::Bernoulli,
+    };
+    let likelihood = args.likelihood.of(usual)?;
+    expect_values(likelihood, values)?;
+    let objective = objective(&network, likelihood);
     let alone = Objective { likelihood: squared, ..objective };
     Spec::new(network.clone(), alone).check().map_err(|e| Error::Data(e.to_string()))?;
     let spec = Spec {
@@ -94,24 +90,11 @@ fn objective(network: &Network, likelihood: Likelihood) -> Objective {
     Objective { beta, ..Objective::new(likelihood) }
 }
 
-/// The likelihood of a decoder that puts out so many values for each pixel; `usual`: where none is asked for.
-fn likelihood(args: &Args, values: usize, usual: Likelihood) -> Result<Likelihood> {
-    let likelihood = match (args.likelihood.as_deref(), args.sigma) {
-        (Some(GAUSSIAN), Some(sigma)) => Likelihood::Gaussian { sigma },
-        (_, Some(_)) => {
-            return Err(Error::Usage(
-                "--sigma: Bernoulli pixels have no standard deviation of their own: expected --likelihood gaussian"
-                    .into(),
-            ));
-        }
-        (None | Some(GAUSSIAN), None) if values == 2 => Likelihood::gaussian_learned(),
-        (Some(GAUSSIAN), None) => Likelihood::gaussian(Likelihood::SIGMA),
-        (Some(_), None) => Likelihood::Bernoulli,
-        (None, None) => usual,
-    };
+/// Refuses a likelihood that is not of a decoder that puts out so many values for each pixel.
+fn expect_values(likelihood: Likelihood, values: usize) -> Result<()> {
     let expected = likelihood.values_per_pixel();
     if expected == values {
-        return Ok(likelihood);
+        return Ok(());
     }
     let remedy = match values {
         2 => "--likelihood gaussian --sigma learned",
@@ -123,27 +106,9 @@ fn likelihood(args: &Args, values: usize, usual: Likelihood) -> Result<Likelihoo
     )))
 }
 
-fn both(activation: &[Activation]) -> Result<[Activation; 2]> {
-    match *activation {
-        [both] => Ok([both; 2]),
-        [encoder, decoder] => Ok([encoder, decoder]),
-        _ => {
-            let got = activation.len();
-            Err(Error::Usage(format!("--activation: expected one, or two for encoder and decoder, got {got}")))
-        }
-    }
-}
-
 fn image(text: &str) -> Result<[usize; 2], String> {
     let sides = text.split_once('x').and_then(|(h, w)| Some([h.parse().ok()?, w.parse().ok()?]));
     sides.ok_or_else(|| "expected height x width, as in 28x28".to_owned())
-}
-
-fn sigma(text: &str) -> Result<Sigma, String> {
-    match text {
-        "learned" => Ok(Sigma::Learned(Learned::Learned)),
-        _ => text.parse().map(Sigma::Fixed).map_err(|_| "expected a number, or learned".to_owned()),
-    }
 }
 
 fn range(text: &str) -> Result<[f64; 2], String> {

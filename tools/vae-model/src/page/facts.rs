@@ -34,18 +34,14 @@ fn network(network: &Network) -> String {
         Layers::Conv => "convolutions ",
         Layers::Pca => return format!("{} principal components", network.latent),
     };
-    let acts = match network.activation {
-        [one, other] if one == other => one.to_string(),
-        [encoder, decoder] => format!("{encoder} and {decoder}"),
-    };
+    let acts = network.activations();
     let code = match network.autoencoder {
         Some(Activation::None) => ", autoencoder".to_owned(),
         Some(code) => format!(", autoencoder with a code behind {code}"),
         None => String::new(),
     };
     let classes = network.classes().map(|k| format!(", {k} classes")).unwrap_or_default();
-    let learned = network.labels.as_ref().is_some_and(|labels| labels.prior.is_some());
-    let prior = if learned { ", learned prior" } else { "" };
+    let prior = if network.learned_prior().is_some() { ", learned prior" } else { "" };
     format!("{kind}{widths}, {acts}{code}{classes}{prior}")
 }
 

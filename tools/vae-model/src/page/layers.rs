@@ -8,7 +8,7 @@
 //! An image between layers is `[channels, H, W]`, as in a PyTorch state dict.
 
 use common::model::{Activation, Layers, Model, Network, Weight};
-use common::network::output;
+use common::network::{output, transposed};
 use serde_json::{Value, json};
 
 /// What a page needs of a model, whose tensors have been checked.
@@ -30,8 +30,7 @@ impl Decoder {
             Layers::Conv => list.conv(network),
             Layers::Pca => list.components(network),
         };
-        let learned = network.labels.as_ref().and_then(|labels| labels.prior.as_ref());
-        let prior = learned.map(|hidden| list.prior(hidden.len(), network.activation[0]));
+        let prior = network.learned_prior().map(|hidden| list.prior(hidden.len(), network.activation[0]));
         Decoder { layers, prior, weights: list.weights }
     }
 }
@@ -80,8 +79,7 @@ impl List<'_> {
         let act = network.activation[1];
         let mut layers = self.stack("decoder", 1, act);
         for (i, window) in network.windows().iter().enumerate().rev() {
-            let number = 3 + 2 * (network.hidden.len() - 1 - i);
-            let name = format!("decoder.{number}");
+            let name = transposed(network, i);
             // The first channel of the image is its mean.
             let (to, act) = if i == 0 { (1, Activation::None) } else { (window.channels, act) };
             let (weight, bias) = (self.weight(&name, "weight"), &self.weight(&name, "bias").values[..to]);
