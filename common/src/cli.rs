@@ -69,6 +69,11 @@ pub(crate) fn one_line(text: &str) -> String {
     line
 }
 
+/// Says something that is no failure, on standard error.
+pub fn tell(message: &str) {
+    say(tool_name(), message);
+}
+
 fn say(tool: &str, message: &str) {
     let _ = writeln!(stderr(), "{tool}: {message}"); // where it fails, nobody can be told
 }

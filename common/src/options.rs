@@ -1,8 +1,85 @@
-//! Options that say what a model is, for the programs that make one.
+//! Options that several programs share: where to compute, and what a model is.
 
+use crate::backend::{Device, cuda};
+use crate::cli::{self, ThreadArgs};
 use crate::model::{Activation, Learned, Likelihood, Sigma};
 use crate::{Error, Result};
 use clap::ValueEnum;
+use std::str::FromStr;
+
+/// Where to compute.
+#[derive(clap::Args, Clone, Copy, Debug, Default)]
+pub struct DeviceArgs {
+    /// Where to compute: auto (a GPU where one works, else the CPU), cpu, cuda, or cuda:N for the N-th GPU [default: auto in
+    /// vae-train and vae-eval, else cpu]
+    #[arg(long, value_name = "DEVICE", env = "VAE_DEVICE", hide_env_values = true)]
+    device: Option<Choice>,
+    #[command(flatten)]
+    threads: ThreadArgs,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Choice {
+    Auto,
+    Cpu,
+    Cuda(u32),
+}
+
+impl FromStr for Choice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Choice, String> {
+        let number = |n: &str| n.parse().map(Choice::Cuda).ok();
+        match text {
+            "auto" => Ok(Choice::Auto),
+            "cpu" => Ok(Choice::Cpu),
+            "cuda" => Ok(Choice::Cuda(0)),
+            _ => text
+                .strip_prefix("cuda:")
+                .and_then(number)
+                .ok_or_else(|| "expected auto, cpu, cuda or cuda:N".to_owned()),
+        }
+    }
+}
+
+impl DeviceArgs {
+    /// For long work: a GPU where one works, unless another device is asked for.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where a GPU is asked for and there is none that works.
+    pub fn for_work(self) -> Result<Device> {
+        self.or(Choice::Auto)
+    }
+    /// For a stage of a pipe: the CPU, unless another device is asked for. To begin on a GPU takes longer than most of them.
+    ///
+    /// # Errors
+    /// As [`for_work`](DeviceArgs::for_work).
+    pub fn for_stage(self) -> Result<Device> {
+        self.or(Choice::Cpu)
+    }
+    fn or(self, usual: Choice) -> Result<Device> {
+        let cpu = || Device::cpu(self.threads.count());
+        match self.device.unwrap_or(usual) {
+            Choice::Cpu => cpu(),
+            Choice::Cuda(ordinal) => {
+                cuda::expect(ordinal).map_err(|missing| missing.error)?;
+                Ok(Device::Cuda { ordinal })
+            }
+            Choice::Auto => match cuda::expect(0) {
+                Ok(()) => {
+                    cli::tell("computing on the GPU; --device cpu keeps to the CPU");
+                    Ok(Device::Cuda { ordinal: 0 })
+                }
+                Err(missing) => {
+                    if missing.too_old {
+                        cli::tell(&format!("computing on the CPU, since {}", missing.error));
+                    }
+                    cpu()
+                }
+            },
+        }
+    }
+}
 
 /// What follows the hidden layers.
 #[derive(clap::Args, Clone, Debug, Default)]

@@ -113,7 +113,7 @@ impl Memory {
                 Kind::Param(size) => {
                     let values = f32::zeros(&mut arena, panels(size).values())?;
                     let pairs = match precision {
-                        Precision::Fp32 => None,
+                        Precision::Fp32 | Precision::Tf32 => None,
                         Precision::Bf16 => Some([
                             u32::zeros(&mut arena, panels(size).of_cells(2).values())?,
                             u32::zeros(&mut arena, panels(size).values() / 2)?,

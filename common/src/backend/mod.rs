@@ -5,13 +5,17 @@
 
 mod arena;
 pub mod cpu;
+pub mod cuda;
+mod device;
 mod memory;
 
+use crate::Result;
 use crate::plan::{Buf, Plan, Program};
-use crate::{Error, Result};
-use serde::{Deserialize, Serialize};
 
 pub use cpu::{Cpu, Level, Profile, peak};
+pub use cuda::Cuda;
+pub(crate) use device::expect_memory;
+pub use device::{Device, Precision};
 
 /// One image of an epoch: which row of the data it is, and which noise it draws.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,6 +41,13 @@ impl Adam {
     /// The decay rates and epsilon of the paper.
     pub fn new(lr: f32) -> Adam {
         Adam { lr, betas: [0.9, 0.999], eps: 1e-8 }
+    }
+    /// The bias correction of the step that follows so many (ibid., the end of section 2), as two factors: one of the step
+    /// size, which is in it, and one of the root of the second moment.
+    pub(crate) fn corrected(&self, steps: u64) -> [f32; 2] {
+        let step = (steps + 1).min(i32::MAX as u64) as i32;
+        let [first, second] = self.betas.map(|beta| 1.0 - (beta as f64).powi(step));
+        [(self.lr as f64 / first) as f32, (1.0 / second.sqrt()) as f32]
     }
 }
 
@@ -115,82 +126,4 @@ pub trait Backend {
     /// Runs the program on so many batches in turn, without a word to the host in between. What a backend makes of a
     /// program, say a captured graph, it may keep: equal programs do equal things.
     fn run(&mut self, program: &Program, steps: usize) -> Result<()>;
-}
-
-/// The numbers that products multiply. Their sums, and all else, are f32.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Precision {
-    /// f32: a significand of 24 bits.
-    #[default]
-    Fp32,
-    /// A significand of 8 bits, which is faster where the CPU has instructions for it. Weights are kept, and learn, in f32.
-    Bf16,
-}
-
-/// Where programs run.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Device {
-    /// On the CPU.
-    Cpu {
-        /// Threads that compute; the result is the same for any number.
-        threads: usize,
-        /// The instructions that it uses.
-        level: Level,
-    },
-}
-
-impl Device {
-    /// The name of the device, for records of a run.
-    pub fn name(self) -> &'static str {
-        match self {
-            Device::Cpu { .. } => "cpu",
-        }
-    }
-    /// The CPU, with the best instructions that it has, or those that `VAE_CPU` asks for.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] where this CPU has not what `VAE_CPU` asks for.
-    pub fn cpu(threads: usize) -> Result<Device> {
-        Ok(Device::Cpu { threads, level: Level::chosen()? })
-    }
-    /// A backend with the buffers of a plan, which multiplies at this precision.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] where the device has not the memory.
-    pub fn open(self, plan: &Plan, precision: Precision) -> Result<Box<dyn Backend>> {
-        match self {
-            Device::Cpu { threads, level } => {
-                expect_memory(plan.bytes(precision), "try a smaller --batch, --samples or --hidden")?;
-                Ok(Box::new(Cpu::new(plan, threads, precision, level)?))
-            }
-        }
-    }
-}
-
-/// # Errors
-/// [`Error::Unavailable`] with this remedy, where the machine has not so many bytes of memory.
-pub(crate) fn expect_memory(needed: u64, remedy: &str) -> Result<()> {
-    let there = cpu::memory_of_machine();
-    if needed <= there {
-        return Ok(());
-    }
-    Err(Error::Unavailable(format!(
-        "this needs {} MB of memory: expected at most the {} MB of this machine; {remedy}",
-        needed >> 20,
-        there >> 20
-    )))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn memory_that_no_machine_has_is_refused_with_a_remedy() {
-        assert!(expect_memory(1 << 20, "").is_ok());
-        let error = expect_memory(u64::MAX, "make it smaller").unwrap_err();
-        assert_eq!(error.exit_code(), 69);
-        assert!(error.to_string().ends_with("MB of this machine; make it smaller"), "{error}");
-    }
 }

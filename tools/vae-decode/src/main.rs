@@ -1,11 +1,11 @@
 //! Latents in, images out.
 
 use clap::Parser;
-use common::backend::Device;
 use common::cli::{InputArgs, OutputArgs};
 use common::dataset::{ids, labels};
 use common::infer::Decoder;
 use common::model::Stored;
+use common::options::DeviceArgs;
 use common::rng::{Purpose, bernoulli};
 use common::stream::{Dtype, Reader, Spec, Tensor, Writer};
 use common::{Error, Result, cli};
@@ -45,7 +45,7 @@ struct Args {
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     keep: Vec<String>,
     #[command(flatten)]
-    threads: cli::ThreadArgs,
+    device: DeviceArgs,
 }
 
 fn main() -> ExitCode {
@@ -65,7 +65,7 @@ fn run(args: Args) -> Result<()> {
     }
     head.set_tensor("x_hat", Spec::new(if args.u8 { Dtype::U8 } else { Dtype::F32 }, &[h, w]));
 
-    let mut decoder = Decoder::new(&model.file, Device::cpu(args.threads.count())?)?;
+    let mut decoder = Decoder::new(&model.file, args.device.for_stage()?)?;
     let mut seen = 0;
     Writer::create(&args.output, head)?.filter(reader, |mut data| {
         let z = data.f32(&args.tensor)?.into_dimensionality::<Ix2>().map_err(|_| {

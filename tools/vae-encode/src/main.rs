@@ -1,11 +1,11 @@
 //! Images in, latents out.
 
 use clap::Parser;
-use common::backend::Device;
 use common::cli::{InputArgs, OutputArgs};
 use common::dataset::{Dataset, labels};
 use common::infer::Encoder;
 use common::model::Stored;
+use common::options::DeviceArgs;
 use common::plan::Cell;
 use common::stream::{Dtype, Reader, Spec, Tensor, Writer};
 use common::{Error, Result, cli};
@@ -45,7 +45,7 @@ struct Args {
     #[arg(long)]
     embed_model: bool,
     #[command(flatten)]
-    threads: cli::ThreadArgs,
+    device: DeviceArgs,
 }
 
 #[derive(clap::ValueEnum, Clone, Copy, PartialEq)]
@@ -92,7 +92,7 @@ fn run(args: Args) -> Result<()> {
 
     let cell = if images.dtype.is_whole() { Cell::Byte } else { Cell::Float };
     let sample = args.sample.then_some(args.seed);
-    let mut encoder = Encoder::new(&stored.file, cell, sample, Device::cpu(args.threads.count())?)?;
+    let mut encoder = Encoder::new(&stored.file, cell, sample, args.device.for_stage()?)?;
     let mut writer = Writer::create(&args.output, head)?;
     if let Some(model) = model_frame {
         writer.write(model)?;

@@ -3,11 +3,11 @@
 mod report;
 
 use clap::Parser;
-use common::backend::Device;
-use common::cli::{InputArgs, ThreadArgs};
+use common::cli::InputArgs;
 use common::dataset::Dataset;
 use common::evaluate::Evaluator;
 use common::model::Stored;
+use common::options::DeviceArgs;
 use common::output::{Kind, Output};
 use common::stream::{Dtype, Reader};
 use common::{Error, Result, cli};
@@ -49,7 +49,7 @@ struct Args {
     #[arg(long, value_name = "NAME", default_value = "x")]
     tensor: String,
     #[command(flatten)]
-    threads: ThreadArgs,
+    device: DeviceArgs,
 }
 
 const EXAMPLES: &str = r#"Examples:
@@ -76,7 +76,7 @@ fn run(args: Args) -> Result<()> {
     let bytes = reader.head().tensor("y").is_some_and(|y| y.dtype == Dtype::U8 && y.shape.is_empty());
     let classes = spec.network.classes().or(bytes.then_some(256));
     let images = Dataset::read(&mut reader, &args.tensor, classes)?;
-    let device = Device::cpu(args.threads.count())?;
+    let device = args.device.for_work()?;
     let mut evaluator = Evaluator::new(&stored.file, images, args.samples as usize, args.seed, device)?;
     let bar = progress(args.k);
     let judgements = evaluator.judge(args.k as usize, |draws| bar.set_position(draws as u64))?;

@@ -44,6 +44,7 @@ impl Args {
                 steps: 0,
                 precision: match self.precision {
                     Products::Fp32 => Precision::Fp32,
+                    Products::Tf32 => Precision::Tf32,
                     Products::Bf16 => Precision::Bf16,
                 },
                 init: match self.init {

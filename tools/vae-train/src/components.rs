@@ -6,15 +6,14 @@ use crate::progress::Progress;
 use crate::report::{self, Report};
 use clap::parser::ValueSource;
 use clap::{Arg, CommandFactory};
-use common::backend::Device;
 use common::model::Layers;
 use common::{Error, Result, pca};
 use std::path::Path;
 use std::time::Instant;
 
 /// What can be asked of principal components; they have neither layers nor steps.
-const OF_COMPONENTS: [&str; 9] =
-    ["file", "output", "preset", "latent", "test", "preview", "dry_run", "verbose", "threads"];
+const OF_COMPONENTS: [&str; 10] =
+    ["file", "output", "preset", "latent", "test", "preview", "dry_run", "verbose", "device", "threads"];
 
 impl Args {
     /// Whether principal components are asked for.
@@ -45,7 +44,7 @@ impl Args {
 /// Finds them, writes the model, and reports as a run of one epoch without steps.
 pub fn find(args: &Args, output: &Path, report: &mut Report) -> Result<()> {
     let (train, test) = args.images()?;
-    let (spec, device) = (args.spec(&train)?, Device::cpu(args.threads.count())?);
+    let (spec, device) = (args.spec(&train)?, args.device.for_stage()?);
     let within = |e: Error| e.within("test images");
     if let Some(test) = &test {
         test.expect_size(spec.network.image).and_then(|()| test.expect_unit_range()).map_err(within)?;

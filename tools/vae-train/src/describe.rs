@@ -63,9 +63,12 @@ fn run(spec: &Spec) -> String {
     if network.kind == Layers::Pca {
         return "exact: the eigenvectors of the pixels' covariance".into();
     }
-    let bf16 = if training.precision == Precision::Bf16 { ", products of bf16" } else { "" };
+    let products = match training.precision {
+        Precision::Fp32 => String::new(),
+        other => format!(", products of {}", other.name()),
+    };
     format!(
-        "{}; Adam lr {}, batches of {}, {} epochs, seed {}{bf16}",
+        "{}; Adam lr {}, batches of {}, {} epochs, seed {}{products}",
         network.activations(),
         training.lr,
         training.batch,

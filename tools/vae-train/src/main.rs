@@ -11,7 +11,6 @@ mod report;
 mod signals;
 
 use checkpoint::Checkpoints;
-use common::backend::Device;
 use common::train::Trainer;
 use common::{Result, cli};
 use options::Args;
@@ -47,7 +46,7 @@ fn run(args: Args) -> Result<()> {
 
 fn train(args: &Args, output: &Path, checkpoints: &Checkpoints, report: &mut Report) -> Result<()> {
     let (train, test) = args.images()?;
-    let (spec, device) = (args.spec(&train)?, Device::cpu(args.threads.count())?);
+    let (spec, device) = (args.spec(&train)?, args.device.for_work()?);
     let preview = Preview::new(&train, test.as_ref(), args.preview);
     let from = checkpoints.begin(args.resume, output)?;
     // Until here there is nothing to keep, and Ctrl-C just ends.

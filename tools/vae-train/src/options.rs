@@ -2,9 +2,9 @@
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Parser, ValueEnum};
-use common::cli::{InputArgs, ThreadArgs};
+use common::cli::InputArgs;
 use common::model::{Activation, Layers, Preset, writable};
-use common::options::{ActivationArgs, LikelihoodArgs};
+use common::options::{ActivationArgs, DeviceArgs, LikelihoodArgs};
 use common::{Error, Result};
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
@@ -113,7 +113,7 @@ pub struct Args {
     #[arg(short, long)]
     pub verbose: bool,
     #[command(flatten)]
-    pub threads: ThreadArgs,
+    pub device: DeviceArgs,
 }
 
 /// What [`Precision`] is called on the command line.
@@ -121,7 +121,9 @@ pub struct Args {
 pub enum Products {
     /// a significand of 24 bits
     Fp32,
-    /// a significand of 8 bits: faster on CPUs with AVX512_BF16
+    /// a significand of 11 bits: faster on a GPU from Ampere on; a CPU multiplies fp32
+    Tf32,
+    /// a significand of 8 bits: faster on CPUs with AVX512_BF16, and on a GPU from Ampere on
     Bf16,
 }
 

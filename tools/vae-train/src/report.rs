@@ -97,9 +97,15 @@ pub fn run(spec: &Spec, test: Option<&Dataset>, device: Device) -> Map<String, V
         "data": spec.data,
         "device": device.name(),
     }));
-    let Device::Cpu { threads, level } = device;
-    record.insert("threads".into(), threads.into());
-    record.insert("instructions".into(), level.name().into());
+    match device {
+        Device::Cpu { threads, level } => {
+            record.insert("threads".into(), threads.into());
+            record.insert("instructions".into(), level.name().into());
+        }
+        Device::Cuda { ordinal } => {
+            record.insert("gpu".into(), ordinal.into());
+        }
+    }
     if let Some(test) = test {
         let how = match spec.network.is_variational() {
             true => "with a drawn z, as in training; the same noise after every epoch",

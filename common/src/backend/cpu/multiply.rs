@@ -66,7 +66,7 @@ impl<W: CellWork> Work for In<W> {
     #[inline(always)]
     fn with<S: Simd>(self, simd: S) {
         match self.0 {
-            Precision::Fp32 => self.1.on::<S, Singles>(simd),
+            Precision::Fp32 | Precision::Tf32 => self.1.on::<S, Singles>(simd),
             Precision::Bf16 => self.1.on::<S, Pairs>(simd),
         }
     }

@@ -14,15 +14,8 @@ pub(super) struct Rates {
 
 impl Rates {
     pub(super) fn of(state: &State) -> Rates {
-        let step = (state.steps + 1).min(i32::MAX as u64) as i32;
-        let correction = |beta: f32| 1.0 - (beta as f64).powi(step);
-        let [b1, b2] = state.adam.betas;
-        Rates {
-            betas: [b1, b2],
-            rate: (state.adam.lr as f64 / correction(b1)) as f32,
-            root: (1.0 / correction(b2).sqrt()) as f32,
-            eps: state.adam.eps,
-        }
+        let [rate, root] = state.adam.corrected(state.steps);
+        Rates { betas: state.adam.betas, rate, root, eps: state.adam.eps }
     }
 
     /// m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g², w -= rate m / (sqrt(v) root + eps), for whole vectors

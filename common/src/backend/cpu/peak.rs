@@ -25,7 +25,7 @@ impl Work for Peak {
     #[inline(always)]
     fn with<S: Simd>(self, simd: S) -> f64 {
         match self.0 {
-            Precision::Fp32 => measure::<S, Singles>(simd),
+            Precision::Fp32 | Precision::Tf32 => measure::<S, Singles>(simd),
             Precision::Bf16 => measure::<S, Pairs>(simd),
         }
     }

@@ -68,7 +68,7 @@ fn epochs(place: &Place, data: &Dataset, preset: &Preset, threads: usize, precis
     let peak = machine::peak(threads, precision);
     let name = match precision {
         Precision::Fp32 => preset.name.to_owned(),
-        Precision::Bf16 => format!("{} bf16", preset.name),
+        other => format!("{} {}", preset.name, other.name()),
     };
     println!(
         "  {name:<22} {times:<22.3} {speed:.0} GFLOP/s as if no pixel were black, {:.0} % of the peak, {peak:.0}",

@@ -1,0 +1,181 @@
+//! What the kernels are told, word for word the structures of `kernels/program.h`; what their fields are is told there.
+
+use crate::backend::{State, Visit};
+use crate::plan::{Act, Window};
+use cust::DeviceCopy;
+
+/// An address on the device; 0 is null.
+pub(super) type Address = u64;
+
+/// The operations of `kernels/each.cu`, in its order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(i32)]
+pub(super) enum Code {
+    #[default]
+    Gather,
+    OneHot,
+    Concat,
+    First,
+    Centre,
+    Keep,
+    ActBack,
+    Weigh,
+    Im2col,
+    Col2im,
+    Sample,
+    SampleBack,
+    Kl,
+    KlBack,
+    KlPriorBack,
+    SampledKl,
+    Sigmoid,
+    Bernoulli,
+    Gaussian,
+    GaussianLearned,
+    SquaredError,
+    Elbo,
+}
+
+/// `Visit` of an image.
+#[derive(Clone, Copy, Debug, Default, DeviceCopy)]
+#[repr(C)]
+pub(super) struct Visited {
+    row: u32,
+    id: u32,
+}
+
+impl From<Visit> for Visited {
+    fn from(Visit { row, id }: Visit) -> Visited {
+        Visited { row, id }
+    }
+}
+
+/// `Step`.
+#[derive(Clone, Copy, Debug, DeviceCopy)]
+#[repr(C)]
+pub(super) struct Step {
+    at: i32,
+    live: i32,
+    kl_weight: f32,
+    rate: f32,
+    root: f32,
+}
+
+impl Step {
+    pub(super) fn of(state: &State) -> Step {
+        let [rate, root] = state.adam.corrected(state.steps);
+        Step { at: state.at as i32, live: state.live() as i32, kl_weight: state.kl_weight(), rate, root }
+    }
+}
+
+/// `Run`.
+#[derive(Clone, Copy, Debug, DeviceCopy)]
+#[repr(C)]
+pub(super) struct Run {
+    steps: Address,
+    order: Address,
+    step: u32,
+    seed: u32,
+    epoch: u32,
+    first_sample: u32,
+    betas: [f32; 2],
+    eps: f32,
+}
+
+impl Run {
+    /// That begins in this state, with the addresses of its steps and of its order.
+    pub(super) fn of(state: &State, [steps, order]: [Address; 2]) -> Run {
+        let State { seed, epoch, first_sample, adam, .. } = *state;
+        Run { steps, order, step: 0, seed, epoch, first_sample, betas: adam.betas, eps: adam.eps }
+    }
+}
+
+/// `Window`.
+#[derive(Clone, Copy, Debug, Default, DeviceCopy)]
+#[repr(C)]
+pub(super) struct Windowed {
+    channels: i32,
+    input: [i32; 2],
+    output: [i32; 2],
+    size: i32,
+    stride: i32,
+    pad: i32,
+}
+
+impl From<Window> for Windowed {
+    fn from(w: Window) -> Windowed {
+        let int = |n: usize| n as i32;
+        Windowed {
+            channels: int(w.channels),
+            input: w.input.map(int),
+            output: w.output.map(int),
+            size: int(w.size),
+            stride: int(w.stride),
+            pad: int(w.pad),
+        }
+    }
+}
+
+/// `Call`.
+#[derive(Clone, Copy, Debug, Default, DeviceCopy)]
+#[repr(C)]
+pub(super) struct Call {
+    pub(super) op: i32,
+    pub(super) per: i32,
+    pub(super) width: i32,
+    pub(super) other: i32,
+    pub(super) add: i32,
+    pub(super) act: i32,
+    pub(super) slope: f32,
+    pub(super) f: [f32; 3],
+    pub(super) window: Windowed,
+    pub(super) out: [Address; 3],
+    pub(super) inp: [Address; 4],
+}
+
+/// `Product`.
+#[derive(Clone, Copy, Debug, Default, DeviceCopy)]
+#[repr(C)]
+pub(super) struct Product {
+    pub(super) a: Address,
+    pub(super) b: Address,
+    pub(super) c: Address,
+    pub(super) m: i32,
+    pub(super) n: i32,
+    pub(super) k: i32,
+    pub(super) lda: i32,
+    pub(super) ldb: i32,
+    pub(super) bias: Address,
+    pub(super) y: Address,
+    pub(super) act: i32,
+    pub(super) add: i32,
+    pub(super) slope: f32,
+}
+
+/// `Job`.
+#[derive(Clone, Copy, Debug, Default, DeviceCopy)]
+#[repr(C)]
+pub(super) struct Job {
+    pub(super) x: Address,
+    pub(super) dy: Address,
+    pub(super) w: Address,
+    pub(super) moments: [Address; 2],
+    pub(super) parts: Address,
+    pub(super) m: i32,
+    pub(super) n: i32,
+    pub(super) k: i32,
+    pub(super) splits: i32,
+    pub(super) chunk: i32,
+    pub(super) first: i32,
+}
+
+/// The number of an activation, and its slope.
+pub(super) fn act(act: Act) -> (i32, f32) {
+    match act {
+        Act::Id => (0, 0.0),
+        Act::Relu => (1, 0.0),
+        Act::LeakyRelu(slope) => (2, slope),
+        Act::Tanh => (3, 0.0),
+        Act::Softplus => (4, 0.0),
+    }
+}

@@ -1,0 +1,367 @@
+//! A program as launches of kernels.
+//!
+//! ```text
+//! each       operations in turn on the rows of each image                   kernels/each.cu
+//! product    a product of a layer, and what follows it at once              kernels/product.h
+//! learn      the gradients of all parameters, and the optimizer             kernels/product.h
+//! settle     the optimizer, where a gradient was made in parts              kernels/products.cu
+//! ```
+//!
+//! Operations between two products share a launch. A product takes the derivative of an activation with it that comes right
+//! after it.
+
+use super::call::{Address, Call, Code, Job, Product, act};
+use super::memory::{Memory, zeros};
+use crate::Result;
+use crate::backend::Precision;
+use crate::plan::{Act, Cell, Ink, Latent, Learn, Op, Param, Program, Reading, Rows, Window};
+use cust::memory::DeviceBuffer;
+
+/// One launch.
+pub(super) enum Stage {
+    Each(Vec<Call>),
+    Product {
+        kernel: String,
+        blocks: usize,
+        product: Product,
+    },
+    /// `learn` or `settle`.
+    Jobs {
+        kernel: String,
+        blocks: usize,
+        jobs: Vec<Job>,
+    },
+}
+
+/// The launches of a step, and the buffers that they need besides those of the plan.
+pub(super) struct Lowered {
+    pub(super) stages: Vec<Stage>,
+    pub(super) scratch: Vec<DeviceBuffer<f32>>,
+}
+
+impl Lowered {
+    pub(super) fn new(program: &Program, memory: &Memory, precision: Precision) -> Result<Lowered> {
+        let mut lowering = Lowering { memory, precision, stages: vec![], laid: 0 };
+        let laid = program.rows().iter().map(|call| lowering.values_laid(&call.op)).max().unwrap_or(0);
+        let mut scratch = vec![zeros(laid)?];
+        lowering.laid = scratch[0].as_device_ptr().as_raw();
+        let mut calls = program.rows().iter().map(|call| call.op).peekable();
+        while let Some(op) = calls.next() {
+            // The derivative of an activation, right behind the product that it is of.
+            let back = match (op, calls.peek()) {
+                (Op::LinearBack { dx, .. }, Some(&Op::ActBack { dy, y, act })) if dx == dy => Some((y, act)),
+                _ => None,
+            };
+            if back.is_some() {
+                calls.next();
+            }
+            lowering.op(op, back);
+        }
+        lowering.learn(program.weights(), &mut scratch)?;
+        Ok(Lowered { stages: lowering.stages, scratch })
+    }
+}
+
+struct Lowering<'a> {
+    memory: &'a Memory,
+    precision: Precision,
+    stages: Vec<Stage>,
+    /// Where rows lie that are yet to be laid under their windows.
+    laid: Address,
+}
+
+/// The sides of the tiles of kernels/tile.h.
+#[derive(Clone, Copy)]
+struct Shape {
+    name: &'static str,
+    rows: usize,
+    columns: usize,
+}
+
+const THIN: Shape = Shape { name: "thin", rows: 16, columns: 32 };
+const WIDE: Shape = Shape { name: "wide", rows: 64, columns: 64 };
+const LARGE: Shape = Shape { name: "large", rows: 128, columns: 128 };
+/// Tiles that keep a GPU busy. What is computed must not depend on which GPU it is, so this is no number of its own.
+const ENOUGH: usize = 96;
+
+impl Shape {
+    fn tiles(self, m: usize, n: usize) -> usize {
+        m.div_ceil(self.rows) * n.div_ceil(self.columns)
+    }
+    /// The first of these with enough tiles, else the last.
+    fn of(shapes: &[Shape], m: usize, n: usize) -> Shape {
+        let enough = shapes.iter().find(|shape| shape.tiles(m, n) >= ENOUGH);
+        *enough.unwrap_or_else(|| shapes.last().expect("there are some"))
+    }
+}
+
+impl Lowering<'_> {
+    /// The kernel of this name at the precision of the run.
+    fn kernel(&self, op: &str, shape: Shape) -> String {
+        let suffix = match self.precision {
+            Precision::Fp32 => "",
+            Precision::Tf32 => "_tf32",
+            Precision::Bf16 => "_bf16",
+        };
+        format!("{op}_{}{suffix}", shape.name)
+    }
+    fn count(&self, r: Rows) -> usize {
+        self.memory.images * r.per
+    }
+    fn values_laid(&self, op: &Op) -> usize {
+        match op {
+            Op::Lay { x, window, .. } => self.count(*x) * window.values(),
+            _ => 0,
+        }
+    }
+    fn each(&mut self, code: Code, call: Call) {
+        let call = Call { op: code as i32, ..call };
+        match self.stages.last_mut() {
+            Some(Stage::Each(calls)) => calls.push(call),
+            _ => self.stages.push(Stage::Each(vec![call])),
+        }
+    }
+    /// y = x w, or x w^T; `product` has what follows.
+    fn product(&mut self, [y, x]: [Address; 2], rows: usize, w: Param, turned: bool, product: Product) {
+        let (n, k) = if turned { (w.inp, w.out) } else { (w.out, w.inp) };
+        let shape = Shape::of(&[LARGE, WIDE, THIN], rows, n);
+        let product = Product {
+            a: x,
+            b: self.memory.param(w),
+            c: y,
+            m: int(rows),
+            n: int(n),
+            k: int(k),
+            lda: int(k),
+            ldb: int(w.out),
+            ..product
+        };
+        let kernel = self.kernel(if turned { "linear_back" } else { "linear" }, shape);
+        self.stages.push(Stage::Product { kernel, blocks: shape.tiles(rows, n), product });
+    }
+
+    fn op(&mut self, op: Op, back: Option<(Rows, Act)>) {
+        let m = self.memory;
+        let rows = |r: Rows| m.rows(r);
+        let maybe = |r: Option<Rows>| r.map_or(0, rows);
+        let of = |r: Rows| Call { per: int(r.per), width: int(r.width), ..Call::default() };
+        let call = |r: Rows, out: &[Address], inp: &[Address]| Call { out: fill(out), inp: fill(inp), ..of(r) };
+        match op {
+            Op::Linear { y, x, w, b, act: a } => {
+                assert!(x.width == w.inp && y.width == w.out && x.per == y.per, "{op:?}");
+                let (act, slope) = act(a);
+                let bias = b.map_or(0, |b| m.param(b));
+                self.product(
+                    [rows(y), rows(x)],
+                    self.count(y),
+                    w,
+                    false,
+                    Product { bias, act, slope, ..Product::default() },
+                );
+            }
+            Op::LinearBack { dx, dy, w, add } => {
+                assert!(dx.width == w.inp && dy.width == w.out && dx.per == dy.per, "{op:?}");
+                let (act, slope) = act(back.map_or(Act::Id, |(_, a)| a));
+                let after =
+                    Product { y: maybe(back.map(|(y, _)| y)), act, slope, add: add as i32, ..Product::default() };
+                self.product([rows(dx), rows(dy)], self.count(dx), w, true, after);
+            }
+            Op::Lay { y, x, w, turned, b, act: a, window, add } => {
+                let (inp, values) = if turned { (w.out, w.inp) } else { (w.inp, w.out) };
+                assert!(x.width == inp && values == window.values() && y.width == window.channels, "{op:?}");
+                assert!(x.per * window.places() == y.per * window.positions(), "{op:?}");
+                self.product([self.laid, rows(x)], self.count(x), w, turned, Product::default());
+                let (act, slope) = act(a);
+                let bias = b.map_or(0, |b| m.param(b));
+                let call = call(y, &[rows(y)], &[self.laid, bias]);
+                self.each(Code::Col2im, Call { act, slope, add: add as i32, window: window.into(), ..call });
+            }
+            Op::Gather { y, from, how: Reading { unit, ink, range: [black, white] } } => {
+                assert!(y.width == from.width, "{op:?}");
+                let act = match ink {
+                    Ink::Grey => 0,
+                    Ink::Threshold => 1,
+                    Ink::Drawn { anew } => 2 + anew as i32,
+                };
+                let other = (from.cell == Cell::Byte) as i32;
+                let call = call(y, &[rows(y)], &[m.table(from)]);
+                self.each(Code::Gather, Call { other, act, f: [unit, black, white], ..call });
+            }
+            Op::OneHot { y, from } => {
+                assert!(from.width == 1 && from.cell == Cell::Byte, "{op:?}");
+                self.each(Code::OneHot, call(y, &[rows(y)], &[m.table(from)]));
+            }
+            Op::Concat { y, a, b } => {
+                assert!(y.width == a.width + b.width && y.per == a.per && b.per == 1, "{op:?}");
+                self.each(Code::Concat, Call { other: int(a.width), ..call(y, &[rows(y)], &[rows(a), rows(b)]) });
+            }
+            Op::First { y, x, add } => {
+                assert!(y.width <= x.width && y.per == x.per, "{op:?}");
+                let call = call(y, &[rows(y)], &[rows(x)]);
+                self.each(Code::First, Call { other: int(x.width), add: add as i32, ..call });
+            }
+            Op::Centre { y, x, b } => {
+                assert!(y.width == x.width && y.per == x.per && b.values() == x.width, "{op:?}");
+                self.each(Code::Centre, call(y, &[rows(y)], &[rows(x), m.param(b)]));
+            }
+            Op::Keep { kept, x } => {
+                assert!(kept.width == x.per * x.width && kept.cell == Cell::Float, "{op:?}");
+                self.each(Code::Keep, call(x, &[m.table(kept)], &[rows(x)]));
+            }
+            Op::ActBack { dy, y, act: a } => {
+                assert!(dy.per * dy.width == y.per * y.width, "{op:?}");
+                let (act, slope) = act(a);
+                self.each(Code::ActBack, Call { act, slope, ..call(dy, &[rows(dy)], &[rows(y)]) });
+            }
+            Op::Weigh { d, weight } => {
+                assert!(weight.width == 1 && weight.per == d.per, "{op:?}");
+                self.each(Code::Weigh, call(d, &[rows(d)], &[rows(weight)]));
+            }
+            Op::Im2col { y, x, window } => {
+                expect_windows(&op, y, x, window);
+                self.each(Code::Im2col, Call { window: window.into(), ..call(y, &[rows(y)], &[rows(x)]) });
+            }
+            Op::Sample { z, eps, q } => {
+                assert!(z == Rows { buf: z.buf, ..eps } && q.width == 2 * z.width && q.per == 1, "{op:?}");
+                self.each(Code::Sample, call(z, &[rows(z), rows(eps)], &[rows(q)]));
+            }
+            Op::SampleBack { dq, dz, eps, q, add } => {
+                assert!(dq.width == 2 * dz.width && [dq.per, q.per] == [1, 1] && eps.per == dz.per, "{op:?}");
+                let call = call(dz, &[rows(dq)], &[rows(dz), rows(eps), rows(q)]);
+                self.each(Code::SampleBack, Call { add: add as i32, ..call });
+            }
+            Op::Kl { kl, q, p } => self.each(Code::Kl, code(q, &[rows(kl)], &[rows(q), maybe(p)])),
+            Op::KlBack { dq, dkl, q, p, add } => {
+                let call = code(q, &[rows(dq)], &[rows(dkl), rows(q), maybe(p)]);
+                self.each(Code::KlBack, Call { add: add as i32, ..call });
+            }
+            Op::KlPriorBack { dp, dkl, q, p, add } => {
+                let call = code(q, &[rows(dp)], &[rows(dkl), rows(q), rows(p)]);
+                self.each(Code::KlPriorBack, Call { add: add as i32, ..call });
+            }
+            Op::SampledKl { kl, z, eps, q, p } => {
+                assert!(kl.per == z.per && eps.per == z.per && q.width == 2 * z.width, "{op:?}");
+                self.each(Code::SampledKl, call(z, &[rows(kl)], &[rows(z), rows(eps), rows(q), maybe(p)]));
+            }
+            Op::Sigmoid { mean, v } => {
+                let values = v.width / mean.width;
+                assert!(mean.width * values == v.width && mean.per == v.per, "{op:?}");
+                self.each(Code::Sigmoid, Call { other: int(values), ..call(mean, &[rows(mean)], &[rows(v)]) });
+            }
+            Op::Bernoulli { loss, v, target } => {
+                self.each(Code::Bernoulli, self.likelihood(loss, v, target, 1));
+            }
+            Op::Gaussian { loss, v, target, sigma } => {
+                let constant = 0.5 * target.width as f64 * (std::f64::consts::TAU * (sigma as f64).powi(2)).ln();
+                let f = [1.0 / (sigma * sigma), constant as f32, 0.0];
+                self.each(Code::Gaussian, Call { f, ..self.likelihood(loss, v, target, 1) });
+            }
+            Op::GaussianLearned { loss, v, target, least } => {
+                let f = [least * least, 0.0, 0.0];
+                self.each(Code::GaussianLearned, Call { f, ..self.likelihood(loss, v, target, 2) });
+            }
+            Op::SquaredError { loss, mean, target } => {
+                assert!(mean.width == target.width && loss.per == mean.per, "{op:?}");
+                self.each(Code::SquaredError, call(mean, &[rows(loss)], &[rows(mean), rows(target)]));
+            }
+            Op::Elbo { terms, wr, recon, kl } => {
+                assert!(terms.width == 2 && wr.per == recon.per, "{op:?}");
+                let (kls, wk, per) = kl.map_or((0, 0, 1), |Latent { kl, wk }| (rows(kl), rows(wk), kl.per));
+                let call = call(wr, &[m.table(terms), rows(wr), wk], &[rows(recon), kls]);
+                self.each(Code::Elbo, Call { other: int(per), ..call });
+            }
+        }
+    }
+    fn likelihood(&self, loss: Rows, v: Rows, target: Rows, values: usize) -> Call {
+        assert!(v.width == values * target.width && loss.per == v.per && target.per == 1, "{v:?} {target:?}");
+        let out = fill(&[self.memory.rows(loss), self.memory.rows(v)]);
+        let inp = fill(&[self.memory.rows(target)]);
+        Call { per: int(v.per), width: int(target.width), out, inp, ..Call::default() }
+    }
+
+    /// All parameters in one launch, or in two where some are large.
+    fn learn(&mut self, learns: &[Learn], scratch: &mut Vec<DeviceBuffer<f32>>) -> Result<()> {
+        let mut launches: Vec<(Shape, usize, Vec<Job>)> = vec![];
+        let (mut parts, mut settled) = (vec![], 0);
+        for learn in learns {
+            let (shape, pieces, mut job) = self.job(learn);
+            job.splits = splits(learn, pieces, job.k as usize);
+            job.chunk = int((job.k as usize).div_ceil(job.splits as usize).next_multiple_of(4));
+            if job.splits > 1 {
+                let values = job.m as usize * job.n as usize;
+                let room = zeros(job.splits as usize * values)?;
+                job.parts = room.as_device_ptr().as_raw();
+                scratch.push(room);
+                parts.push(Job { first: int(settled), ..job });
+                settled += values.div_ceil(THREADS);
+            }
+            let blocks = pieces * job.splits as usize;
+            match launches.iter_mut().find(|(known, ..)| known.name == shape.name) {
+                Some((_, all, jobs)) => {
+                    jobs.push(Job { first: int(*all), ..job });
+                    *all += blocks;
+                }
+                None => launches.push((shape, blocks, vec![job])),
+            }
+        }
+        for (shape, blocks, jobs) in launches {
+            let kernel = self.kernel("learn", shape);
+            self.stages.push(Stage::Jobs { kernel, blocks, jobs });
+        }
+        if settled > 0 {
+            self.stages.push(Stage::Jobs { kernel: "settle".into(), blocks: settled, jobs: parts });
+        }
+        Ok(())
+    }
+    /// A parameter's job, not yet split, and the number of its tiles.
+    fn job(&self, learn: &Learn) -> (Shape, usize, Job) {
+        let (p, m) = (learn.param(), self.memory);
+        let parameter = Job { w: m.param(p), moments: m.moments(p), m: int(p.inp), n: int(p.out), ..Job::default() };
+        match *learn {
+            Learn::Weight { w, x, dy } => {
+                assert!(x.width == w.inp && dy.width == w.out && x.per == dy.per, "{learn:?}");
+                let shape = Shape::of(&[LARGE, WIDE], w.inp, w.out);
+                let job = Job { x: m.rows(x), dy: m.rows(dy), k: int(self.count(x)), ..parameter };
+                (shape, shape.tiles(w.inp, w.out), job)
+            }
+            Learn::Bias { b, dy } => {
+                assert!(b.inp == 1 && dy.width == b.out, "{learn:?}");
+                (WIDE, b.out.div_ceil(32), Job { dy: m.rows(dy), k: int(self.count(dy)), ..parameter })
+            }
+        }
+    }
+}
+
+/// Threads of a block, in every kernel.
+pub(super) const THREADS: usize = 256;
+
+/// Parts in which a gradient is summed over so many rows: as many as make enough blocks, none shorter than a few chunks.
+fn splits(learn: &Learn, pieces: usize, rows: usize) -> i32 {
+    let shortest = match learn {
+        Learn::Weight { .. } => 256,
+        Learn::Bias { .. } => 1024,
+    };
+    int((2 * ENOUGH / pieces).min(rows / shortest).max(1))
+}
+
+/// Of `[mu, logvar]`.
+fn code(q: Rows, out: &[Address], inp: &[Address]) -> Call {
+    assert!(q.width.is_multiple_of(2) && q.per == 1, "{q:?} holds means and variances");
+    Call { per: 1, width: int(q.width / 2), out: fill(out), inp: fill(inp), ..Call::default() }
+}
+
+fn expect_windows(op: &Op, y: Rows, x: Rows, window: Window) {
+    let same = y.per * window.places() == x.per * window.positions();
+    assert!(same && y.width == window.values() && x.width == window.channels, "{op:?}");
+}
+
+fn fill<const N: usize>(addresses: &[Address]) -> [Address; N] {
+    let mut all = [0; N];
+    all[..addresses.len()].copy_from_slice(addresses);
+    all
+}
+
+/// Sizes on the device are of 32 bits.
+fn int(n: usize) -> i32 {
+    i32::try_from(n).expect("a buffer of this program has fewer than 2^31 rows, columns and blocks")
+}

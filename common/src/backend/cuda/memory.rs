@@ -1,0 +1,128 @@
+//! The buffers of a plan on the device. An address is handed out only to who names the kind and the geometry of its buffer.
+
+use super::call::Address;
+use super::gpu::{failed, free_memory};
+use crate::plan::{Buf, Cell, Kind, Param, Plan, Rows, Table};
+use crate::{Error, Result};
+use cust::memory::bytemuck::Zeroable;
+use cust::memory::{CopyDestination, DeviceBuffer, DeviceCopy};
+
+enum Buffer {
+    Floats(DeviceBuffer<f32>),
+    Bytes(DeviceBuffer<u8>),
+}
+
+pub(super) struct Memory {
+    buffers: Vec<Buffer>,
+    kinds: Vec<Kind>,
+    /// N.
+    pub(super) images: usize,
+}
+
+impl Memory {
+    /// All zero.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where the GPU has not so much.
+    pub(super) fn new(plan: &Plan) -> Result<Memory> {
+        let values = |kind: &Kind| match *kind {
+            Kind::Rows(width) => plan.batch * width,
+            Kind::Param([inp, out]) | Kind::Moment([inp, out]) => inp * out,
+            Kind::Table(items, width, _) => items * width,
+        };
+        let bytes = |kind: &Kind| values(kind) as u64 * if is_bytes(kind) { 1 } else { 4 };
+        expect_free(plan.kinds().iter().map(bytes).sum())?;
+        let buffer = |kind: &Kind| {
+            Ok(match is_bytes(kind) {
+                true => Buffer::Bytes(zeros(values(kind))?),
+                false => Buffer::Floats(zeros(values(kind))?),
+            })
+        };
+        let buffers = plan.kinds().iter().map(buffer).collect::<Result<_>>()?;
+        Ok(Memory { buffers, kinds: plan.kinds().to_vec(), images: plan.batch })
+    }
+    fn expect(&self, buf: Buf, kind: Kind) -> Address {
+        let got = self.kinds[buf.0 as usize];
+        assert!(got == kind, "{buf:?}: expected {kind:?}, got {got:?}");
+        match &self.buffers[buf.0 as usize] {
+            Buffer::Floats(values) => values.as_device_ptr().as_raw(),
+            Buffer::Bytes(values) => values.as_device_ptr().as_raw(),
+        }
+    }
+    /// `[N, per, width]`.
+    pub(super) fn rows(&self, r: Rows) -> Address {
+        self.expect(r.buf, Kind::Rows(r.per * r.width))
+    }
+    /// `[in, out]`.
+    pub(super) fn param(&self, p: Param) -> Address {
+        self.expect(p.buf, Kind::Param([p.inp, p.out]))
+    }
+    /// The same.
+    pub(super) fn moments(&self, p: Param) -> [Address; 2] {
+        [p.first_moment(), p.second_moment()].map(|buf| self.expect(buf, Kind::Moment([p.inp, p.out])))
+    }
+    /// `[items, width]`.
+    pub(super) fn table(&self, t: Table) -> Address {
+        self.expect(t.buf, Kind::Table(t.items, t.width, t.cell))
+    }
+    fn floats(&self, buf: Buf) -> &DeviceBuffer<f32> {
+        match &self.buffers[buf.0 as usize] {
+            Buffer::Floats(values) => values,
+            Buffer::Bytes(_) => panic!("expected floats, got bytes: {buf:?}"),
+        }
+    }
+    /// Writes the first values of a buffer.
+    pub(super) fn fill(&mut self, buf: Buf, values: &[f32]) -> Result<()> {
+        match values.is_empty() {
+            true => Ok(()),
+            false => self.floats(buf).index(..values.len()).copy_from(values).map_err(|e| failed("take values", e)),
+        }
+    }
+    /// Fills a table of bytes.
+    pub(super) fn fill_bytes(&mut self, buf: Buf, values: &[u8]) -> Result<()> {
+        match &mut self.buffers[buf.0 as usize] {
+            Buffer::Bytes(bytes) => bytes.copy_from(values).map_err(|e| failed("take the data", e)),
+            Buffer::Floats(_) => panic!("expected bytes, got floats: {buf:?}"),
+        }
+    }
+    /// The first values of a buffer.
+    pub(super) fn copy(&self, buf: Buf, into: &mut [f32]) -> Result<()> {
+        match into.is_empty() {
+            true => Ok(()),
+            false => self.floats(buf).index(..into.len()).copy_to(into).map_err(|e| failed("give values", e)),
+        }
+    }
+}
+
+fn is_bytes(kind: &Kind) -> bool {
+    matches!(kind, Kind::Table(.., Cell::Byte))
+}
+
+/// # Errors
+/// [`Error::Unavailable`] with a remedy, where so many bytes are not free.
+fn expect_free(needed: u64) -> Result<()> {
+    let free = free_memory()?;
+    if needed <= free {
+        return Ok(());
+    }
+    Err(Error::Unavailable(format!(
+        "this needs {} MB of the GPU's memory: expected at most the {} MB that are free; {SMALLER}",
+        needed >> 20,
+        free >> 20
+    )))
+}
+
+const SMALLER: &str = "try a smaller --batch, --samples or --hidden, or --device cpu";
+
+/// So many values of zero bits.
+pub(super) fn zeros<T: DeviceCopy + Zeroable>(values: usize) -> Result<DeviceBuffer<T>> {
+    DeviceBuffer::zeroed(values).map_err(|e| {
+        let megabytes = (values * size_of::<T>()) >> 20;
+        Error::Unavailable(format!("the GPU gives no {megabytes} MB of memory: {e}; {SMALLER}"))
+    })
+}
+
+/// These on the device.
+pub(super) fn place<T: DeviceCopy>(values: &[T]) -> Result<DeviceBuffer<T>> {
+    DeviceBuffer::from_slice(values).map_err(|e| failed("take what a step is", e))
+}

@@ -1,0 +1,51 @@
+// Several operations in turn on the rows of each image. A thread of a block sees what the others of the block have written
+// after a barrier, and no image reads of another, so that many operations need one launch.
+#include "each.h"
+
+// The numbers are those of backend/cuda/call.rs.
+enum Op {
+    GATHER, ONE_HOT, CONCAT, FIRST, CENTRE, KEEP, ACT_BACK, WEIGH, IM2COL, COL2IM, SAMPLE, SAMPLE_BACK, KL, KL_BACK,
+    KL_PRIOR_BACK, SAMPLED_KL, SIGMOID, BERNOULLI, GAUSSIAN, GAUSSIAN_LEARNED, SQUARED_ERROR, ELBO
+};
+
+// calls [count] on image n = block; launched with N blocks of 256 threads
+extern "C" __global__ void __launch_bounds__(256) each(const Run* run, const Call* calls, int count) {
+    Image at;
+    at.n = blockIdx.x;
+    at.run = run;
+    at.now = run->steps[run->step];
+    at.live = at.n < at.now.live;
+    Visit none = {0, 0};
+    at.visit = at.live ? run->order[at.now.at + at.n] : none;
+    for (int i = 0; i < count; i++) {
+        const Call& c = calls[i];
+        switch (c.op) {
+            case GATHER: gather(c, at); break;
+            case ONE_HOT: one_hot(c, at); break;
+            case CONCAT: concat(c, at); break;
+            case FIRST: first(c, at); break;
+            case CENTRE: centre(c, at); break;
+            case KEEP: keep(c, at); break;
+            case ACT_BACK: act_back(c, at); break;
+            case WEIGH: weigh(c, at); break;
+            case IM2COL: im2col(c, at); break;
+            case COL2IM: col2im(c, at); break;
+            case SAMPLE: sample(c, at); break;
+            case SAMPLE_BACK: sample_back(c, at); break;
+            case KL: kl(c, at); break;
+            case KL_BACK: kl_back(c, at); break;
+            case KL_PRIOR_BACK: kl_prior_back(c, at); break;
+            case SAMPLED_KL: sampled_kl(c, at); break;
+            case SIGMOID: sigmoid(c, at); break;
+            case BERNOULLI: bernoulli(c, at); break;
+            case GAUSSIAN: gaussian(c, at); break;
+            case GAUSSIAN_LEARNED: gaussian_learned(c, at); break;
+            case SQUARED_ERROR: squared_error(c, at); break;
+            case ELBO: elbo(c, at); break;
+        }
+        __syncthreads();
+    }
+}
+
+// To the next step of the run; launched with one thread
+extern "C" __global__ void advance(Run* run) { run->step++; }

@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+"""Compiles the kernels to PTX, in kernels/ptx, with the NVRTC of PyPI's nvidia-cuda-nvrtc-cu12.
+
+usage: ptx.py [--check]      --check: write nothing; exit 1 if a file is not what its source makes
+"""
+import ctypes
+import pathlib
+import sys
+
+import nvidia.cuda_nvrtc
+
+HERE = pathlib.Path(__file__).parent
+# The least GPU of each: plain f32 from Turing on, tensor cores with tf32 and bf16 from Ampere on.
+TARGETS = {"each": "compute_75", "products": "compute_75", "tensor": "compute_80"}
+# No multiplication and addition is fused that the source does not fuse: the CPU computes the same bits.
+OPTIONS = ["--std=c++17", "--fmad=false", f"-I{HERE}"]
+
+
+def compile(nvrtc, name, target):
+    def text(size, get):
+        length = ctypes.c_size_t()
+        size(program, ctypes.byref(length))
+        buffer = ctypes.create_string_buffer(length.value)
+        get(program, buffer)
+        return buffer.value.decode()
+
+    program = ctypes.c_void_p()
+    source = (HERE / f"{name}.cu").read_bytes()
+    nvrtc.nvrtcCreateProgram(ctypes.byref(program), source, f"{name}.cu".encode(), 0, None, None)
+    options = [option.encode() for option in [*OPTIONS, f"--gpu-architecture={target}"]]
+    failed = nvrtc.nvrtcCompileProgram(program, len(options), (ctypes.c_char_p * len(options))(*options))
+    log = text(nvrtc.nvrtcGetProgramLogSize, nvrtc.nvrtcGetProgramLog).strip()
+    if failed:
+        sys.exit(f"ptx.py: {name}.cu does not compile:\n{log}")
+    if log:
+        print(log, file=sys.stderr)
+    return text(nvrtc.nvrtcGetPTXSize, nvrtc.nvrtcGetPTX)
+
+
+def main():
+    check = sys.argv[1:] == ["--check"]
+    if sys.argv[1:] and not check:
+        sys.exit(__doc__)
+    folder = pathlib.Path(nvidia.cuda_nvrtc.__path__[0]) / "lib"
+    nvrtc = ctypes.CDLL(str(next(folder.glob("libnvrtc.so.*"))))
+    stale = []
+    for name, target in TARGETS.items():
+        file = HERE / "ptx" / f"{name}.ptx"
+        ptx = compile(nvrtc, name, target)
+        if not check:
+            file.write_text(ptx)
+        elif not file.exists() or file.read_text() != ptx:
+            stale.append(file.name)
+    if stale:
+        sys.exit(f"ptx.py: {', '.join(stale)}: not what the source makes; run make kernels")
+
+
+if __name__ == "__main__":
+    main()
