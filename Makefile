@@ -24,6 +24,13 @@ lint: ## Check formatting, and clippy with warnings denied
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
 
+kernels: target/nvrtc/bin/python ## Compile the CUDA kernels anew, with NVRTC from PyPI (CHECK=--check: only compare)
+	target/nvrtc/bin/python kernels/ptx.py $(CHECK)
+
+target/nvrtc/bin/python:
+	python3 -m venv target/nvrtc
+	target/nvrtc/bin/pip install -q nvidia-cuda-nvrtc-cu12==12.0.76
+
 bench: build ## Measure everything beside JAX and PyTorch (PEERS=no: alone; ONLY=training, models, engine, neighbour, pipes, memory, sizes, digits or micro)
 ifeq ($(ONLY),micro)
 	$(CARGO) bench -q -p pipe-tests --bench micro
@@ -43,4 +50,4 @@ clean: ## Remove what was built and made
 	$(CARGO) clean
 	rm -rf demo out
 
-.PHONY: help build demo examples test lint bench pictures clean
+.PHONY: help build demo examples test lint kernels bench pictures clean

@@ -9,6 +9,7 @@
 #include "../tensor.cu"
 #include <chrono>
 #include <memory>
+#include <mutex>
 #include <sys/mman.h>
 
 KERNEL(each) KERNEL(advance) KERNEL(settle)
@@ -60,6 +61,7 @@ API cuGetErrorString(int error, const char** text) {
 
 // ---- memory
 
+static std::mutex lock;  // of these two
 static std::map<Address, std::pair<void*, size_t>> allocations;
 static size_t allocated;
 static long failed_launch;  // after one, everything fails
@@ -72,6 +74,7 @@ API cuMemGetInfo_v2(size_t* free, size_t* total) {
 }
 API cuMemAlloc_v2(Address* address, size_t size) {
     static long calls;
+    std::lock_guard<std::mutex> held(lock);
     if (failed_launch) return LAUNCH_FAILED;
     if (fails("alloc", ++calls)) return OUT_OF_MEMORY;
     if (!size) return INVALID_VALUE;
@@ -86,6 +89,7 @@ API cuMemAlloc_v2(Address* address, size_t size) {
     return SUCCESS;
 }
 API cuMemFree_v2(Address address) {
+    std::lock_guard<std::mutex> held(lock);
     auto found = allocations.find(address);
     if (found == allocations.end()) return INVALID_VALUE;
     munmap(found->second.first, found->second.second);

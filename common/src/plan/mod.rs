@@ -51,6 +51,10 @@ impl Plan {
     pub fn kinds(&self) -> &[Kind] {
         &self.kinds
     }
+    /// The same, beside the buffers.
+    pub fn buffers(&self) -> impl Iterator<Item = (Buf, Kind)> + '_ {
+        (0..).map(Buf).zip(self.kinds.iter().copied())
+    }
     /// Every parameter, in the order of the network.
     pub fn params(&self) -> &[Parameter] {
         &self.params

@@ -2,12 +2,13 @@
 
 mod plain;
 
-use common::backend::{Backend, Cpu, Level, Precision, Visit};
+use common::backend::{Device, Level, Precision, Visit};
 use common::model::{Activation, DataSpec, Init, Labels, Layers, Likelihood, Network, Objective, StateDict};
 use common::network::judged;
 use common::parameters;
 use common::plan::{Cell, Plan};
 use plain::{Row, terms};
+use std::path::Path;
 
 const ITEMS: usize = 6;
 const BATCH: usize = 4;
@@ -54,44 +55,46 @@ fn autoencoder(mut case: Case, code: Activation) -> Case {
     case
 }
 
-/// On every level that this CPU has.
+/// On every level that this CPU has, and on the stand-in for a GPU.
 fn check(case: Case) {
-    Level::available().into_iter().for_each(|level| check_on(level, &case));
+    let gpu = cuda_emulator::load(Path::new(env!("CARGO_TARGET_TMPDIR"))).then_some(Device::Cuda { ordinal: 0 });
+    let levels = Level::available().into_iter().map(|level| Device::Cpu { threads: 2, level });
+    levels.chain(gpu).for_each(|device| check_on(device, &case));
 }
 
 /// Takes one step with lr 0, so that the first moment is a tenth of the gradient.
-fn check_on(level: Level, case: &Case) {
+fn check_on(device: Device, case: &Case) {
     let Case { network, objective, data, at, cell, warmup } = case;
     let (at, samples, latent, width) = (*at, objective.samples, network.latent, network.pixels());
     let mut plan = Plan::new(BATCH);
     let model = judged(&mut plan, network, objective, data, ITEMS, *cell);
     let step = model.training(&mut plan);
-    let mut cpu = Cpu::new(&plan, 2, Precision::Fp32, level).unwrap();
+    let mut backend = device.open(&plan, Precision::Fp32).unwrap();
     let mut net = parameters::initial(&plan, 5, Init::Pytorch);
-    parameters::upload(&mut cpu, &plan, &net, false).unwrap();
+    parameters::upload(&mut *backend, &plan, &net, false).unwrap();
     let pixels: Vec<u8> = (0..ITEMS * width).map(|i| (i * 7919 % 256) as u8).collect();
     let images: Vec<f32> = pixels.iter().map(|b| *b as f32 / 255.0).collect();
     match cell {
-        Cell::Byte => cpu.upload_bytes(model.images.buf, pixels).unwrap(),
-        Cell::Float => cpu.upload(model.images.buf, &images).unwrap(),
+        Cell::Byte => backend.upload_bytes(model.images.buf, pixels).unwrap(),
+        Cell::Float => backend.upload(model.images.buf, &images).unwrap(),
     }
     let labels = [2u8, 0, 1, 1, 0, 2];
     if let Some(table) = model.labels {
-        cpu.upload_bytes(table.buf, labels.to_vec()).unwrap();
+        backend.upload_bytes(table.buf, labels.to_vec()).unwrap();
     }
     let order = [3, 0, 5, 1, 4, 2].map(|row| Visit { row, id: row + 100 });
-    cpu.upload_order(&order).unwrap();
-    let state = cpu.state();
+    backend.upload_order(&order).unwrap();
+    let state = backend.state();
     (state.at, state.items, state.beta, state.epoch) = (at, ITEMS, objective.beta as f32, 1);
     (state.warmup, state.steps) = (*warmup, 1);
     let live = state.live();
     // Step 1 of the optimizer divides by 1 - 0.9², where it would divide by 1 - 0.9 in step 0; lr is 0 in both.
     let beta = objective.beta * if *warmup > 1 { 1.0 / *warmup as f64 } else { 1.0 };
-    cpu.run(&step, 1).unwrap();
+    backend.run(&step, 1).unwrap();
 
     let mut eps = vec![0.0; model.eps.map_or(0, |eps| BATCH * eps.per * eps.width)];
     if let Some(buffer) = model.eps {
-        cpu.download(buffer.buf, &mut eps).unwrap();
+        backend.download(buffer.buf, &mut eps).unwrap();
     }
     let eps: Row = eps.into_iter().map(f64::from).collect();
     let [black, white] = data.range;
@@ -107,12 +110,12 @@ fn check_on(level: Level, case: &Case) {
         (0..live).map(one).sum::<f64>() / live as f64
     };
     let mut parts = vec![0.0; 2 * (at + live)];
-    cpu.download(model.terms.buf, &mut parts).unwrap();
+    backend.download(model.terms.buf, &mut parts).unwrap();
     let ours = parts[2 * at..].chunks(2).map(|t| t[0] as f64 + beta * t[1] as f64).sum::<f64>() / live as f64;
     let theirs = mean(&net, beta);
     assert!((ours - theirs).abs() < 1e-5 * theirs.abs(), "loss: expected {theirs}, got {ours}");
 
-    let moments = parameters::download(&cpu, &plan, true).unwrap();
+    let moments = parameters::download(&*backend, &plan, true).unwrap();
     for name in net.keys().cloned().collect::<Vec<_>>() {
         let gradient: Row = moments[&format!("adam.m.{name}")].values.iter().map(|m| *m as f64 / 0.1).collect();
         let size = gradient.iter().fold(1e-3, |a: f64, b| a.max(b.abs()));
@@ -130,7 +133,7 @@ fn check_on(level: Level, case: &Case) {
             // Central differences with h = 1e-3 are off by h²/6 of the third derivative.
             assert!(
                 (g - numeric).abs() < 2e-4 * size,
-                "{level:?}, at {at}: d/d{name}[{i}]: expected {numeric}, got {g}"
+                "{device:?}, at {at}: d/d{name}[{i}]: expected {numeric}, got {g}"
             );
         }
     }

@@ -98,6 +98,7 @@ impl Place {
         let mut command = Command::new(program);
         command.current_dir(self.path("")).stdin(Stdio::null());
         command.env_remove("MNIST_DIR").env("XDG_DATA_HOME", self.root.path().join("home"));
+        command.env("VAE_DEVICE", "cpu"); // also where there is a GPU
         command.env("PATH", path).envs(&self.variables);
         command
     }

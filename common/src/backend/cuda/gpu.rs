@@ -11,7 +11,7 @@ use cust::sys::{self, CUjit_option};
 use cust::{CudaApiVersion, CudaFlags};
 use std::ffi::{CString, c_void};
 use std::fmt::Display;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Mutex, OnceLock};
 
 /// A GPU with this process's context on it.
 pub(super) struct Gpu {
@@ -31,22 +31,22 @@ const CAPABILITY: (i32, i32) = (7, 5);
 const TENSOR_CAPABILITY: (i32, i32) = (8, 0);
 
 impl Gpu {
-    /// The GPU of this number; a process opens each once.
+    /// The GPU of this number. A process opens each once, and keeps it to its end.
     ///
     /// # Errors
     /// [`Error::Unavailable`], with what is missing.
-    pub(super) fn open(ordinal: u32) -> Result<Arc<Gpu>> {
-        static OPEN: Mutex<Vec<Arc<Gpu>>> = Mutex::new(vec![]);
+    pub(super) fn open(ordinal: u32) -> Result<&'static Gpu> {
+        static OPEN: Mutex<Vec<&Gpu>> = Mutex::new(vec![]);
         let mut open = OPEN.lock().expect("nothing panics with it");
         if let Some(gpu) = open.iter().find(|gpu| gpu.ordinal == ordinal) {
             gpu.enter()?;
-            return Ok(gpu.clone());
+            return Ok(gpu);
         }
         let device = find(ordinal).map_err(|missing| missing.error)?;
         let context = Context::new(device).map_err(|e| failed("open the GPU", e))?;
         let (each, products) = (load(kernels::EACH)?, load(kernels::PRODUCTS)?);
-        let gpu = Arc::new(Gpu { ordinal, context, device, each, products, tensor: OnceLock::new() });
-        open.push(gpu.clone());
+        let gpu = Box::leak(Box::new(Gpu { ordinal, context, device, each, products, tensor: OnceLock::new() }));
+        open.push(gpu);
         Ok(gpu)
     }
     /// Makes its context that of this thread.

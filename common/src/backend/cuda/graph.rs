@@ -5,6 +5,7 @@ use super::gpu::failed;
 use crate::Result;
 use cust::stream::Stream;
 use cust::sys::{self, CUgraph, CUgraphExec, CUresult, CUstreamCaptureMode};
+use std::ffi::{CStr, c_char};
 use std::ptr::null_mut;
 
 /// What was recorded, ready to run.
@@ -51,6 +52,16 @@ impl Drop for Graph {
 fn check(doing: &str, result: CUresult) -> Result<()> {
     match result {
         CUresult::CUDA_SUCCESS => Ok(()),
-        error => Err(failed(doing, format!("{error:?}"))),
+        error => Err(failed(doing, text(error))),
+    }
+}
+
+/// What the driver says of an error.
+fn text(error: CUresult) -> String {
+    let mut said = null_mut::<c_char>().cast_const();
+    // SAFETY: the driver gives null, or a text that lives as long as it does.
+    unsafe {
+        sys::cuGetErrorString(error, &mut said);
+        if said.is_null() { format!("{error:?}") } else { CStr::from_ptr(said).to_string_lossy().into_owned() }
     }
 }

@@ -26,7 +26,6 @@ pub use gpu::Missing;
 use gpu::{Gpu, failed};
 use graph::Graph;
 use memory::{Memory, place};
-use std::sync::Arc;
 use step::Launches;
 
 /// The buffers of a plan on a GPU. (Fields are dropped in this order: the graphs before what their kernels use.)
@@ -39,7 +38,7 @@ pub struct Cuda {
     state: State,
     precision: Precision,
     stream: Stream,
-    gpu: Arc<Gpu>,
+    gpu: &'static Gpu,
 }
 
 /// A program, recorded. (Dropped in this order too.)
@@ -85,7 +84,7 @@ impl Cuda {
             None => {
                 // Only learning is faster at the cost of precision, as on the CPU.
                 let precision = if program.weights().is_empty() { Precision::Fp32 } else { self.precision };
-                let launches = Launches::new(program, &self.memory, precision)?;
+                let launches = Launches::new(program, &self.memory, self.gpu, precision)?;
                 let one = self.graph(&launches, 1)?;
                 self.recorded.push(Recorded { one, many: None, launches, program: program.clone() });
                 self.recorded.len() - 1
@@ -98,7 +97,7 @@ impl Cuda {
     }
     fn graph(&self, launches: &Launches, steps: usize) -> Result<Graph> {
         let run = self.run.as_device_ptr();
-        Graph::record(&self.stream, || (0..steps).try_for_each(|_| launches.step(&self.gpu, &self.stream, run)))
+        Graph::record(&self.stream, || (0..steps).try_for_each(|_| launches.step(&self.stream, run)))
     }
 }
 

@@ -1,0 +1,187 @@
+//! Whole runs: what is trained, encoded and decoded on the GPU is what it is on the CPU, but for rounding, and the same bytes
+//! each time.
+
+use crate::gpu;
+use common::backend::{Device, Level, Precision};
+use common::dataset::Dataset;
+use common::images::Pixels;
+use common::infer::{Decoder, Encoder};
+use common::model::{
+    Activation, Binarize, DataSpec, Labels, Layers, Likelihood, Model, Network, Objective, Spec, Training,
+};
+use common::plan::Cell;
+use common::train::{Losses, Trainer};
+use ndarray::Array3;
+
+const IMAGE: [usize; 2] = [12, 10];
+
+/// Images that differ from each other.
+fn images(n: usize) -> Dataset {
+    let pixel = |(n, y, x): (usize, usize, usize)| {
+        let inside = (y + n) % 12 < 6 && (x + n / 7) % 10 < 4;
+        if inside { (40 + (n * 31 + y * x) % 216) as u8 } else { 0 }
+    };
+    let pixels = Array3::from_shape_fn((n, IMAGE[0], IMAGE[1]), pixel);
+    Dataset::new(Pixels::U8(pixels), (0..n as u32).collect())
+}
+
+/// The same, with labels of three classes where the network asks for some.
+fn data_of(spec: &Spec, n: usize) -> Dataset {
+    match spec.network.labels {
+        Some(_) => images(n).labelled((0..n).map(|i| (i % 3) as u8).collect()),
+        None => images(n),
+    }
+}
+
+fn cpu() -> Device {
+    Device::Cpu { threads: 2, level: *Level::available().last().unwrap() }
+}
+
+/// Ten steps an epoch, the last with fewer images.
+const ITEMS: usize = 157;
+
+fn spec(network: Network, objective: Objective) -> Spec {
+    let data = images(ITEMS);
+    Spec {
+        data: DataSpec { images: ITEMS, sha256: data.sha256(), ..DataSpec::default() },
+        training: Training { batch: 16, seed: 1, epochs: 2, lr: 1e-3, ..Training::default() },
+        tool: "test".into(),
+        ..Spec::new(network, objective)
+    }
+}
+
+fn mlp() -> Spec {
+    spec(Network::mlp(IMAGE, &[33, 20], 5), Objective::new(Likelihood::Bernoulli))
+}
+
+fn every_kind() -> Vec<(&'static str, Spec)> {
+    let conv = |spec: Spec| {
+        let network = Network { kind: Layers::Conv, hidden: vec![3, 6], ..spec.network };
+        Spec { network, ..spec }
+    };
+    let with = |likelihood, samples| Objective { samples, kl_warmup: 0.5, beta: 2.0, ..Objective::new(likelihood) };
+    let mut conditional = mlp();
+    conditional.network.labels = Some(Labels { classes: 3, prior: Some(vec![8]) });
+    let mut autoencoder = mlp();
+    autoencoder.network.autoencoder = Some(Activation::Tanh);
+    autoencoder.objective = Objective { beta: 0.0, ..Objective::new(Likelihood::gaussian(Likelihood::SIGMA)) };
+    let mut drawn = mlp();
+    drawn.data.binarize = Binarize::Dynamic;
+    drawn.network.activation = [Activation::LeakyRelu(0.2), Activation::Softplus];
+    let learned = spec(Network::mlp(IMAGE, &[33], 5), with(Likelihood::gaussian_learned(), 3));
+    vec![
+        ("mlp", mlp()),
+        ("conv", conv(mlp())),
+        ("conditional", conditional),
+        ("autoencoder", autoencoder),
+        ("drawn", drawn),
+        ("samples, learned sigma", learned.clone()),
+        ("conv, samples, learned sigma", conv(learned)),
+    ]
+}
+
+/// The losses of training and test images by epoch, and the model.
+fn trained(spec: &Spec, device: Device, most: usize) -> (Vec<[Losses; 2]>, Model) {
+    let (train, test) = (data_of(spec, ITEMS), data_of(spec, 50));
+    let mut trainer = Trainer::new(spec.clone(), train, Some(test), None, device).unwrap();
+    let mut losses = vec![];
+    while !trainer.complete() {
+        if trainer.steps(most).unwrap() {
+            let train = trainer.losses().unwrap();
+            losses.push([train, trainer.end_epoch().unwrap().unwrap()]);
+        }
+    }
+    (losses, trainer.model().unwrap())
+}
+
+#[test]
+fn twenty_steps_have_the_losses_of_the_cpu() {
+    let Some(ordinal) = gpu() else { return };
+    for (kind, spec) in every_kind() {
+        let ((expected, _), (got, _)) = (trained(&spec, cpu(), 100), trained(&spec, Device::Cuda { ordinal }, 100));
+        for (expected, got) in expected.iter().flatten().zip(got.iter().flatten()) {
+            for (expected, got) in [(expected.recon, got.recon), (expected.kl, got.kl)] {
+                // Twenty steps of Adam on gradients that differ by their rounding.
+                assert!((expected - got).abs() <= 1e-4 * expected.abs(), "{kind}: expected {expected}, got {got}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_run_has_the_same_bytes_each_time_and_however_its_steps_are_recorded() {
+    let Some(ordinal) = gpu() else { return };
+    for precision in [Precision::Fp32, Precision::Bf16] {
+        let mut spec = mlp();
+        // Forty steps: one recording of many, and some single ones.
+        spec.training = Training { precision, batch: 4, epochs: 1, ..spec.training };
+        let bytes = |most: usize| trained(&spec, Device::Cuda { ordinal }, most).1.to_bytes();
+        let expected = bytes(100);
+        assert!(expected == bytes(100), "{precision:?}");
+        assert!(expected == bytes(3), "{precision:?}");
+    }
+}
+
+#[test]
+fn a_checkpoint_goes_on_to_the_bit() {
+    let Some(ordinal) = gpu() else { return };
+    let (device, spec) = (Device::Cuda { ordinal }, mlp());
+    let (_, expected) = trained(&spec, device, 100);
+    let start = |from| Trainer::new(spec.clone(), images(ITEMS), Some(images(50)), from, device).unwrap();
+    let mut first = start(None);
+    first.steps(7).unwrap();
+    let mut second = start(Some(first.checkpoint().unwrap()));
+    while !second.complete() {
+        if second.steps(4).unwrap() {
+            second.end_epoch().unwrap();
+        }
+    }
+    assert!(second.model().unwrap().to_bytes() == expected.to_bytes());
+}
+
+#[test]
+fn products_of_bf16_and_tf32_train_as_well() {
+    let Some(ordinal) = gpu() else { return };
+    let loss = |precision| {
+        let mut spec = mlp();
+        spec.training.precision = precision;
+        trained(&spec, Device::Cuda { ordinal }, 100).0.last().unwrap()[1].loss()
+    };
+    let exact = loss(Precision::Fp32);
+    for (precision, bound) in [(Precision::Tf32, 1e-4), (Precision::Bf16, 1e-3)] {
+        let got = loss(precision);
+        assert!(got != exact && (got - exact).abs() < bound * exact, "{precision:?}: {exact} in fp32, got {got}");
+    }
+}
+
+#[test]
+fn encoders_and_decoders_agree_with_the_cpu_in_any_batching() {
+    let Some(ordinal) = gpu() else { return };
+    for (kind, spec) in every_kind() {
+        let (_, model) = trained(&spec, cpu(), 100);
+        let data = data_of(&spec, 300);
+        let on = |device: Device, parts: &[std::ops::Range<usize>]| {
+            let mut encoder =
+                Encoder::new(&model, Cell::Byte, spec.network.is_variational().then_some(7), device).unwrap();
+            let mut decoder = Decoder::new(&model, device).unwrap();
+            let mut all = (vec![], vec![]);
+            for part in parts {
+                let part = data.slice(part.clone());
+                let latents = encoder.encode(&part).unwrap();
+                let z = latents.z.unwrap_or(latents.mu);
+                all.1.extend(decoder.decode(z.view(), part.labels(), 0).unwrap());
+                all.0.extend(z);
+            }
+            all
+        };
+        let device = Device::Cuda { ordinal };
+        let whole = 0..300;
+        let expected = on(cpu(), std::slice::from_ref(&whole));
+        let got = on(device, std::slice::from_ref(&whole));
+        for (expected, got) in expected.0.iter().zip(&got.0).chain(expected.1.iter().zip(&got.1)) {
+            // Products of a few dozen terms, some layers deep.
+            assert!((expected - got).abs() < 1e-5 * expected.abs().max(1.0), "{kind}: expected {expected}, got {got}");
+        }
+        assert!(got == on(device, &[0..1, 1..38, 38..300]), "{kind}: what comes out depends on the batch");
+    }
+}

@@ -1,0 +1,167 @@
+//! `--device`: on the stand-in for a GPU (kernels/emulator), and without one.
+
+use std::path::Path;
+
+use crate::{MODEL, Place};
+
+const RUN: &str = "--batch 20 --epochs 2 digits.vae --test test.vae";
+
+/// A folder with digits, where there is a GPU; none without a C++ compiler to make one.
+fn with_gpu() -> Option<Place> {
+    let driver = cuda_emulator::folder(Path::new(env!("CARGO_TARGET_TMPDIR")))?;
+    let mut place = Place::new();
+    place.set("LD_LIBRARY_PATH", driver);
+    let digits = "mnist-dump --synthetic=150 -o digits.vae; mnist-dump --synthetic=50 --split test -o test.vae";
+    place.run(digits).succeeds();
+    Some(place)
+}
+
+/// A folder with digits and no GPU: what has the name of the driver is none.
+fn without_gpu() -> Place {
+    let mut place = Place::new();
+    place.write("libcuda.so.1", "");
+    place.set("LD_LIBRARY_PATH", place.path(""));
+    place
+        .run("mnist-dump --synthetic=150 -o digits.vae; mnist-dump --synthetic=50 --split test -o test.vae")
+        .succeeds();
+    place
+}
+
+#[test]
+fn a_gpu_that_is_not_there_is_refused() {
+    let mut place = without_gpu();
+    let line = format!("vae-train {MODEL} {RUN} --device cuda -o model.bin");
+    place.run(&line).fails(69, "vae-train", &["no CUDA driver", "libcuda.so.1", "--device cpu"]);
+    place.set("VAE_DEVICE", "cuda");
+    let line = format!("vae-train {MODEL} {RUN} -o model.bin");
+    place.run(&line).fails(69, "vae-train", &["no CUDA driver", "--device cpu"]);
+    assert!(!place.path("model.bin").exists());
+}
+
+#[test]
+fn auto_takes_the_cpu_where_there_is_no_gpu_and_says_nothing() {
+    let place = without_gpu();
+    let ran = place.run(&format!("vae-train {MODEL} {RUN} --device auto -o model.bin")).succeeds();
+    assert_eq!(ran.records()[0]["device"], "cpu");
+}
+
+#[test]
+fn a_device_of_another_name_is_refused() {
+    for device in ["gpu", "cuda:", "cuda:x", "cuda:-1", ""] {
+        let line = format!("vae-train digits.vae --device '{device}' -o model.bin");
+        let ran = Place::new().run(&line);
+        assert_eq!(ran.codes, [2], "{ran}");
+        assert!(ran.stderr.contains("expected auto, cpu, cuda or cuda:N"), "{ran}");
+    }
+}
+
+#[test]
+fn programs_agree_on_either_device() {
+    let Some(place) = with_gpu() else { return };
+    let on = |device: &str| {
+        let train = format!("vae-train {MODEL} {RUN} --device {device} -o {device}.bin");
+        let test = place.run(&train).succeeds().records()[2]["test"]["loss"].as_f64().expect("a loss");
+        let line = format!(
+            "vae-encode test.vae -m {device}.bin --device {device} | vae-decode --device {device} --npy x_hat > {device}.npy"
+        );
+        place.pipe(&line).succeeds();
+        let line = format!("vae-eval -m {device}.bin -k 5 test.vae --device {device}");
+        let nll = place.run(&line).succeeds().records()[0]["nll"].as_f64().expect("an estimate");
+        (test, nll, place.npy::<f32>(&format!("{device}.npy")))
+    };
+    let (cpu, cuda) = (on("cpu"), on("cuda"));
+    // Sixteen steps of Adam on gradients that differ by their rounding.
+    assert!((cpu.0 - cuda.0).abs() < 1e-4 * cpu.0, "{} {}", cpu.0, cuda.0);
+    assert!((cpu.1 - cuda.1).abs() < 1e-4 * cpu.1, "{} {}", cpu.1, cuda.1);
+    assert!(cpu.2.iter().zip(&cuda.2).all(|(a, b)| (a - b).abs() < 1e-4));
+}
+
+#[test]
+fn auto_takes_a_gpu_for_work_and_says_so_and_stages_take_the_cpu() {
+    let Some(mut place) = with_gpu() else { return };
+    let ran = place.run(&format!("vae-train {MODEL} {RUN} --device auto -o model.bin"));
+    assert_eq!(ran.codes, [0], "{ran}");
+    assert_eq!(ran.stderr, "vae-train: computing on the GPU; --device cpu keeps to the CPU\n");
+    assert_eq!(ran.records()[0]["device"], "cuda");
+    // A stage that asked for the GPU would be refused.
+    place.set("EMULATOR_DRIVER", "11040");
+    place.run("unset VAE_DEVICE; vae-encode -m model.bin test.vae > z.vae").succeeds();
+}
+
+#[test]
+fn a_driver_or_a_gpu_that_is_too_old_is_told() {
+    let Some(mut place) = with_gpu() else { return };
+    let line = |device: &str| format!("vae-train {MODEL} {RUN} --device {device} -o model.bin");
+    for (variable, value, what) in [
+        ("EMULATOR_DRIVER", "11040", ["driver is too old", "expected one of CUDA 12.0", "got 11.4"]),
+        ("EMULATOR_CAPABILITY", "70", ["GPU is too old", "capability 7.5", "got 7.0"]),
+    ] {
+        place.set("EMULATOR_DRIVER", "12000");
+        place.set(variable, value);
+        place.run(&line("cuda")).fails(69, "vae-train", &what);
+        let ran = place.run(&line("auto"));
+        assert_eq!(ran.codes, [0], "{ran}");
+        assert!(ran.stderr.starts_with("vae-train: computing on the CPU, since the "), "{ran}");
+        assert_eq!(ran.records()[0]["device"], "cpu");
+    }
+    let ran = place.run(&line("cuda:3"));
+    ran.fails(69, "vae-train", &["there is no CUDA device 3", "expected one of the 1"]);
+}
+
+#[test]
+fn tensor_cores_that_a_gpu_has_not_are_told() {
+    let Some(mut place) = with_gpu() else { return };
+    place.set("EMULATOR_CAPABILITY", "75");
+    for precision in ["tf32", "bf16"] {
+        let line = format!("vae-train {MODEL} {RUN} --device cuda --precision {precision} -o model.bin");
+        place.run(&line).fails(69, "vae-train", &["no tensor cores for", precision, "8.0", "7.5"]);
+    }
+    place.run(&format!("vae-train {MODEL} {RUN} --device cuda -o model.bin")).succeeds();
+}
+
+#[test]
+fn memory_that_the_gpu_has_not_is_told_before_the_run() {
+    let Some(mut place) = with_gpu() else { return };
+    place.set("EMULATOR_MEMORY", "1000000");
+    let ran = place.run(&format!("vae-train {MODEL} {RUN} --device cuda -o model.bin"));
+    ran.fails(69, "vae-train", &["of the GPU's memory", "0 MB that are free", "--batch"]);
+}
+
+#[test]
+fn a_gpu_that_fails_ends_a_run_without_a_model() {
+    let Some(mut place) = with_gpu() else { return };
+    let line = format!("vae-train {MODEL} {RUN} --device cuda -o model.bin");
+    for fail in ["alloc:1", "alloc:9", "alloc:40", "launch:1", "launch:30", "launch:200"] {
+        place.set("EMULATOR_FAIL", fail);
+        let ran = place.run(&line);
+        let what = if fail.starts_with("alloc") { "memory" } else { "launch failure" };
+        ran.fails(69, "vae-train", &["the GPU", what, "--device cpu"]);
+        assert!(!place.path("model.bin").exists(), "{fail}");
+    }
+}
+
+#[test]
+fn a_lost_gpu_leaves_the_last_checkpoint_from_which_another_device_goes_on() {
+    let Some(mut place) = with_gpu() else { return };
+    let line =
+        |device: &str| format!("vae-train {MODEL} {RUN} --device {device} --resume --checkpoint c.bin -o model.bin");
+    place.set("EMULATOR_FAIL", "launch:150");
+    let ran = place.run(&line("cuda"));
+    assert_eq!(ran.codes, [69], "{ran}");
+    assert!(place.path("c.bin").exists(), "{ran}");
+    place.run(&line("cpu")).succeeds();
+}
+
+#[test]
+fn no_result_depends_on_the_order_in_which_threads_take_turns() {
+    let Some(mut place) = with_gpu() else { return };
+    let mut trained = |seed: &str| {
+        place.set("EMULATOR_SEED", seed);
+        place
+            .run(&format!("vae-train {MODEL} --batch 20 --epochs 1 digits.vae --device cuda -o {seed}.bin"))
+            .succeeds();
+        place.read(&format!("{seed}.bin"))
+    };
+    let expected = trained("0");
+    assert!(["1", "2", "3"].into_iter().all(|seed| trained(seed) == expected));
+}
