@@ -8,8 +8,9 @@ enum Op {
     KL_PRIOR_BACK, SAMPLED_KL, SIGMOID, BERNOULLI, GAUSSIAN, GAUSSIAN_LEARNED, SQUARED_ERROR, ELBO
 };
 
-// calls [count] on image n = block; launched with N blocks of 256 threads
-extern "C" __global__ void __launch_bounds__(256) each(const Run* run, const Call* calls, int count) {
+// All calls on image n = blockIdx.x; launched with N blocks of 256 threads, or with several for each image if there is one call
+// and its values are many
+extern "C" __global__ void __launch_bounds__(256) each(const Run* run, const __grid_constant__ Calls all) {
     Image at;
     at.n = blockIdx.x;
     at.run = run;
@@ -17,8 +18,8 @@ extern "C" __global__ void __launch_bounds__(256) each(const Run* run, const Cal
     at.live = at.n < at.now.live;
     Visit none = {0, 0};
     at.visit = at.live ? run->order[at.now.at + at.n] : none;
-    for (int i = 0; i < count; i++) {
-        const Call& c = calls[i];
+    for (int i = 0; i < all.count; i++) {
+        const Call& c = all.calls[i];
         switch (c.op) {
             case GATHER: gather(c, at); break;
             case ONE_HOT: one_hot(c, at); break;

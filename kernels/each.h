@@ -14,8 +14,8 @@ struct Image {
     Step now;
 };
 
-// The values that the threads of a block go through together.
-#define EACH(i, count) for (int i = threadIdx.x; i < (count); i += blockDim.x)
+// The values that the threads of an image go through together.
+#define EACH(i, count) for (int i = blockIdx.y * blockDim.x + threadIdx.x; i < (count); i += gridDim.y * blockDim.x)
 
 // The sum over the threads of a block, in an order of its own; all of them get it.
 DEVICE float block_sum(float v) {
@@ -119,7 +119,8 @@ DEVICE void im2col(const Call& c, const Image& at) {
         y[i] = inside ? x[((size_t)image * places + top * w.width + left) * w.channels + j % w.channels] : 0.f;
     }
 }
-// out: y [per, width = channels], all pixels of the images; in: what each row lays under its window, and a bias or null
+// out: y [per, width = channels], all pixels of the images; in: what each row lays under its window, a bias or null, and the
+// output of the activation to go back through, or null
 DEVICE void col2im(const Call& c, const Image& at) {
     const Window& w = c.window;
     int positions = w.out_height * w.out_width, places = w.height * w.width, values = w.size * w.size * w.channels;
@@ -136,7 +137,9 @@ DEVICE void col2im(const Call& c, const Image& at) {
                 size_t row = (size_t)image * positions + oy * w.out_width + ox;
                 sum += laid[row * values + tap * w.channels + channel];
             }
-        put(y + i, c.add, activate(sum, c.act, c.slope));
+        if (c.add) sum += y[i];
+        const float* output = c.in[2] ? c.in[2] + (size_t)at.n * c.per * c.width : nullptr;
+        y[i] = output ? back_through(sum, output[i], c.act, c.slope) : activate(sum, c.act, c.slope);
     }
 }
 

@@ -62,3 +62,13 @@ struct Job {
     int splits, chunk;  // rows of x and dy in a split
     int first;
 };
+
+// What a launch is told at once. It lies in constant memory, which all threads of a warp read as fast as a register.
+struct Calls {
+    int count;
+    Call calls[16];
+};
+struct Jobs {
+    int count;
+    Job jobs[32];
+};

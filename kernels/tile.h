@@ -25,6 +25,23 @@ using Thin = Shape<16, 32, 16, 32, 8, 16, 1>;    // few rows: many small tiles
 using Wide = Shape<64, 64, 32, 32, 2, 16, 2>;
 using Large = Shape<128, 128, 32, 64, 1, 16, 2>;  // the most work for each value that is brought
 
+// Four values side by side, of which there are so many; the others are 0. `whole`: they lie as a float4 may.
+DEVICE float4 load4(const float* from, int count, bool whole) {
+    if (whole && count >= 4) return *(const float4*)from;
+    float4 v = {from[0], count > 1 ? from[1] : 0.f, count > 2 ? from[2] : 0.f, count > 3 ? from[3] : 0.f};
+    return v;
+}
+DEVICE void store4(float* to, float4 v, int count, bool whole) {
+    if (whole && count >= 4) {
+        *(float4*)to = v;
+        return;
+    }
+    to[0] = v.x;
+    if (count > 1) to[1] = v.y;
+    if (count > 2) to[2] = v.z;
+    if (count > 3) to[3] = v.w;
+}
+
 // A chunk of an operand: ROWS of it (of m, or of n) by CHUNK values of k; K: whether those lie side by side.
 template <bool K_, int ROWS, int CHUNK>
 struct Operand {
@@ -42,16 +59,7 @@ struct Operand {
             int outer_end = K ? rows : end, inner_end = K ? end : rows;
             const float* at = from + (size_t)outer * ld + inner;
             float4 v = {0.f, 0.f, 0.f, 0.f};
-            if (outer < outer_end && inner < inner_end) {
-                if (ld % 4 == 0 && inner + 4 <= inner_end) {
-                    v = *(const float4*)at;
-                } else {
-                    v.x = at[0];
-                    if (inner + 1 < inner_end) v.y = at[1];
-                    if (inner + 2 < inner_end) v.z = at[2];
-                    if (inner + 3 < inner_end) v.w = at[3];
-                }
-            }
+            if (outer < outer_end && inner < inner_end) v = load4(at, inner_end - inner, ld % 4 == 0);
             held[i] = v;
         }
     }
@@ -169,8 +177,8 @@ struct Bf16 : Fragments {
     }
 };
 
-// Calls finish(row, column, value) once for each value of the tile at [m0, n0] of the product over k from k0 to `end`. KA and
-// KB: how a and b lie.
+// Calls finish(row, column, values) once for every four values in a row of the tile at [m0, n0] of the product over k from k0
+// to `end`. KA and KB: how a and b lie.
 template <class S, class Math, bool KA, bool KB, class Finish>
 DEVICE void tile(const Product& p, int m0, int n0, int k0, int end, const Finish& finish) {
     using A = Operand<KA, S::BM, S::CHUNK>;
@@ -213,9 +221,12 @@ DEVICE void tile(const Product& p, int m0, int n0, int k0, int end, const Finish
             }
         __syncthreads();
 #pragma unroll 1
-        for (int i = threadIdx.x; i < PIECE; i += THREADS) {
-            float sum = memory[i];
-            for (int other = 1; other < S::SLICES; other++) sum += memory[other * PIECE + i];
+        for (int i = 4 * threadIdx.x; i < PIECE; i += 4 * THREADS) {
+            float4 sum = *(const float4*)(memory + i);
+            for (int other = 1; other < S::SLICES; other++) {
+                float4 v = *(const float4*)(memory + other * PIECE + i);
+                sum = {sum.x + v.x, sum.y + v.y, sum.z + v.z, sum.w + v.w};
+            }
             int row = m0 + piece * S::WM + i / S::BN, column = n0 + i % S::BN;
             if (row < p.m && column < p.n) finish(row, column, sum);
         }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
-use crate::{Error, Result, fd};
+use crate::{Error, Result, fd, manual};
 
 /// The exit code of a bug, after `sysexits.h`.
 const BUG: u8 = 70;
@@ -21,6 +21,15 @@ static TOOL: OnceLock<String> = OnceLock::new();
 /// ours: one line and exit 70.
 pub fn main<A: clap::Parser>(run: impl FnOnce(A) -> Result<()>) -> ExitCode {
     let tool = TOOL.get_or_init(|| A::command().get_name().to_owned());
+    if let Some(folder) = std::env::var_os(manual::VARIABLE) {
+        return match manual::write(A::command(), Path::new(&folder)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(e) => {
+                say(tool, &e.to_string());
+                ExitCode::from(e.exit_code())
+            }
+        };
+    }
     let args = match A::try_parse() {
         Ok(args) => args,
         Err(e) if !e.use_stderr() => {

@@ -8,6 +8,7 @@ pub mod evaluate;
 mod fd;
 pub mod images;
 pub mod infer;
+pub(crate) mod manual;
 pub mod math;
 pub mod model;
 pub mod network;

@@ -169,6 +169,42 @@ pub(super) struct Job {
     pub(super) first: i32,
 }
 
+/// `Calls`.
+#[derive(Clone, Copy, Debug, DeviceCopy)]
+#[repr(C)]
+pub(super) struct Calls {
+    count: i32,
+    calls: [Call; Calls::MOST],
+}
+
+impl Calls {
+    pub(super) const MOST: usize = 16;
+
+    pub(super) fn of(calls: &[Call]) -> Calls {
+        let mut all = [Call::default(); Calls::MOST];
+        all[..calls.len()].copy_from_slice(calls);
+        Calls { count: calls.len() as i32, calls: all }
+    }
+}
+
+/// `Jobs`.
+#[derive(Clone, Copy, Debug, DeviceCopy)]
+#[repr(C)]
+pub(super) struct Jobs {
+    count: i32,
+    jobs: [Job; Jobs::MOST],
+}
+
+impl Jobs {
+    pub(super) const MOST: usize = 32;
+
+    pub(super) fn of(jobs: &[Job]) -> Jobs {
+        let mut all = [Job::default(); Jobs::MOST];
+        all[..jobs.len()].copy_from_slice(jobs);
+        Jobs { count: jobs.len() as i32, jobs: all }
+    }
+}
+
 /// The number of an activation, and its slope.
 pub(super) fn act(act: Act) -> (i32, f32) {
     match act {

@@ -27,11 +27,12 @@ impl Graph {
         // SAFETY: the stream is capturing; the graph is destroyed once and not used afterwards.
         unsafe {
             let ended = sys::cuStreamEndCapture(stream.as_inner(), &mut graph);
-            launched?;
-            check(doing, ended)?;
-            let made = sys::cuGraphInstantiateWithFlags(&mut ready, graph, 0);
-            sys::cuGraphDestroy(graph);
-            check(doing, made)?;
+            let recorded = launched.and_then(|()| check(doing, ended));
+            let made = recorded.and_then(|()| check(doing, sys::cuGraphInstantiateWithFlags(&mut ready, graph, 0)));
+            if !graph.is_null() {
+                sys::cuGraphDestroy(graph);
+            }
+            made?;
         }
         Ok(Graph(ready))
     }

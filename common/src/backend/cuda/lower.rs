@@ -7,10 +7,10 @@
 //! settle     the optimizer, where a gradient was made in parts              kernels/products.cu
 //! ```
 //!
-//! Operations between two products share a launch. A product takes the derivative of an activation with it that comes right
-//! after it.
+//! Operations between two products share a launch, but for those on windows, which have many values. A product takes the
+//! derivative of an activation with it that comes right after it.
 
-use super::call::{Address, Call, Code, Job, Product, act};
+use super::call::{Address, Call, Calls, Code, Job, Jobs, Product, act};
 use super::memory::{Memory, zeros};
 use crate::Result;
 use crate::backend::Precision;
@@ -19,7 +19,11 @@ use cust::memory::DeviceBuffer;
 
 /// One launch.
 pub(super) enum Stage {
-    Each(Vec<Call>),
+    /// `parts`: blocks for each image.
+    Each {
+        calls: Vec<Call>,
+        parts: usize,
+    },
     Product {
         kernel: String,
         blocks: usize,
@@ -42,14 +46,20 @@ pub(super) struct Lowered {
 impl Lowered {
     pub(super) fn new(program: &Program, memory: &Memory, precision: Precision) -> Result<Lowered> {
         let mut lowering = Lowering { memory, precision, stages: vec![], laid: 0 };
-        let laid = program.rows().iter().map(|call| lowering.values_laid(&call.op)).max().unwrap_or(0);
-        let mut scratch = vec![zeros(laid)?];
-        lowering.laid = scratch[0].as_device_ptr().as_raw();
+        let mut scratch = vec![];
+        if let Some(laid) = program.rows().iter().filter_map(|call| lowering.values_laid(&call.op)).max() {
+            let room = zeros(laid)?;
+            lowering.laid = room.as_device_ptr().as_raw();
+            scratch.push(room);
+        }
         let mut calls = program.rows().iter().map(|call| call.op).peekable();
         while let Some(op) = calls.next() {
             // The derivative of an activation, right behind the product that it is of.
             let back = match (op, calls.peek()) {
-                (Op::LinearBack { dx, .. }, Some(&Op::ActBack { dy, y, act })) if dx == dy => Some((y, act)),
+                (
+                    Op::LinearBack { dx: to, .. } | Op::Lay { y: to, b: None, act: Act::Id, .. },
+                    Some(&Op::ActBack { dy, y, act }),
+                ) if to == dy => Some((y, act)),
                 _ => None,
             };
             if back.is_some() {
@@ -108,18 +118,24 @@ impl Lowering<'_> {
     fn count(&self, r: Rows) -> usize {
         self.memory.images * r.per
     }
-    fn values_laid(&self, op: &Op) -> usize {
+    fn values_laid(&self, op: &Op) -> Option<usize> {
         match op {
-            Op::Lay { x, window, .. } => self.count(*x) * window.values(),
-            _ => 0,
+            Op::Lay { x, window, .. } => Some(self.count(*x) * window.values()),
+            _ => None,
         }
     }
     fn each(&mut self, code: Code, call: Call) {
         let call = Call { op: code as i32, ..call };
         match self.stages.last_mut() {
-            Some(Stage::Each(calls)) => calls.push(call),
-            _ => self.stages.push(Stage::Each(vec![call])),
+            Some(Stage::Each { calls, parts: 1 }) if calls.len() < Calls::MOST => calls.push(call),
+            _ => self.stages.push(Stage::Each { calls: vec![call], parts: 1 }),
         }
+    }
+    /// An operation whose values are many and need no other's: a launch of its own, with several blocks for each image.
+    fn spread(&mut self, code: Code, call: Call) {
+        let values = call.per as usize * call.width as usize;
+        let call = Call { op: code as i32, ..call };
+        self.stages.push(Stage::Each { calls: vec![call], parts: values.div_ceil(4 * THREADS) });
     }
     /// y = x w, or x w^T; `product` has what follows.
     fn product(&mut self, [y, x]: [Address; 2], rows: usize, w: Param, turned: bool, product: Product) {
@@ -171,10 +187,10 @@ impl Lowering<'_> {
                 assert!(x.width == inp && values == window.values() && y.width == window.channels, "{op:?}");
                 assert!(x.per * window.places() == y.per * window.positions(), "{op:?}");
                 self.product([self.laid, rows(x)], self.count(x), w, turned, Product::default());
-                let (act, slope) = act(a);
+                let (act, slope) = act(back.map_or(a, |(_, a)| a));
                 let bias = b.map_or(0, |b| m.param(b));
-                let call = call(y, &[rows(y)], &[self.laid, bias]);
-                self.each(Code::Col2im, Call { act, slope, add: add as i32, window: window.into(), ..call });
+                let call = call(y, &[rows(y)], &[self.laid, bias, maybe(back.map(|(y, _)| y))]);
+                self.spread(Code::Col2im, Call { act, slope, add: add as i32, window: window.into(), ..call });
             }
             Op::Gather { y, from, how: Reading { unit, ink, range: [black, white] } } => {
                 assert!(y.width == from.width, "{op:?}");
@@ -219,7 +235,7 @@ impl Lowering<'_> {
             }
             Op::Im2col { y, x, window } => {
                 expect_windows(&op, y, x, window);
-                self.each(Code::Im2col, Call { window: window.into(), ..call(y, &[rows(y)], &[rows(x)]) });
+                self.spread(Code::Im2col, Call { window: window.into(), ..call(y, &[rows(y)], &[rows(x)]) });
             }
             Op::Sample { z, eps, q } => {
                 assert!(z == Rows { buf: z.buf, ..eps } && q.width == 2 * z.width && q.per == 1, "{op:?}");
@@ -282,7 +298,7 @@ impl Lowering<'_> {
     /// All parameters in one launch, or in two where some are large.
     fn learn(&mut self, learns: &[Learn], scratch: &mut Vec<DeviceBuffer<f32>>) -> Result<()> {
         let mut launches: Vec<(Shape, usize, Vec<Job>)> = vec![];
-        let (mut parts, mut settled) = (vec![], 0);
+        let mut parts: Vec<Job> = vec![];
         for learn in learns {
             let (shape, pieces, mut job) = self.job(learn);
             job.splits = splits(learn, pieces, job.k as usize);
@@ -292,11 +308,12 @@ impl Lowering<'_> {
                 let room = zeros(job.splits as usize * values)?;
                 job.parts = room.as_device_ptr().as_raw();
                 scratch.push(room);
-                parts.push(Job { first: int(settled), ..job });
-                settled += values.div_ceil(THREADS);
+                parts.push(job);
             }
             let blocks = pieces * job.splits as usize;
-            match launches.iter_mut().find(|(known, ..)| known.name == shape.name) {
+            let room =
+                |(known, _, jobs): &&mut (Shape, usize, Vec<Job>)| known.name == shape.name && jobs.len() < Jobs::MOST;
+            match launches.iter_mut().find(room) {
                 Some((_, all, jobs)) => {
                     jobs.push(Job { first: int(*all), ..job });
                     *all += blocks;
@@ -308,8 +325,13 @@ impl Lowering<'_> {
             let kernel = self.kernel("learn", shape);
             self.stages.push(Stage::Jobs { kernel, blocks, jobs });
         }
-        if settled > 0 {
-            self.stages.push(Stage::Jobs { kernel: "settle".into(), blocks: settled, jobs: parts });
+        for jobs in parts.chunks_mut(Jobs::MOST) {
+            let mut blocks = 0;
+            for job in &mut *jobs {
+                job.first = int(blocks);
+                blocks += (job.m as usize * job.n as usize).div_ceil(THREADS);
+            }
+            self.stages.push(Stage::Jobs { kernel: "settle".into(), blocks, jobs: jobs.to_vec() });
         }
         Ok(())
     }

@@ -114,7 +114,7 @@ fn expect_free(needed: u64) -> Result<()> {
 
 const SMALLER: &str = "try a smaller --batch, --samples or --hidden, or --device cpu";
 
-/// So many values of zero bits.
+/// So many values of zero bits, at least one.
 pub(super) fn zeros<T: DeviceCopy + Zeroable>(values: usize) -> Result<DeviceBuffer<T>> {
     DeviceBuffer::zeroed(values).map_err(|e| {
         let megabytes = (values * size_of::<T>()) >> 20;

@@ -101,6 +101,13 @@ impl Cuda {
     }
 }
 
+impl Drop for Cuda {
+    fn drop(&mut self) {
+        // What is freed next is freed in the context of the thread that drops it; if that fails, the GPU is lost with it.
+        let _ = self.gpu.enter();
+    }
+}
+
 impl Backend for Cuda {
     fn upload(&mut self, to: Buf, values: &[f32]) -> Result<()> {
         self.gpu.enter()?;

@@ -1,14 +1,14 @@
 //! The launches of a step, and what their kernels read.
 #![allow(unsafe_code)] // kernels are launched here
 
-use super::call::{Call, Job, Product, Run};
+use super::call::{Calls, Jobs, Product, Run};
 use super::gpu::{Gpu, failed};
 use super::lower::{Lowered, Stage, THREADS};
-use super::memory::{Memory, place};
+use super::memory::Memory;
 use crate::Result;
 use crate::backend::Precision;
 use crate::plan::Program;
-use cust::function::Function;
+use cust::function::{Function, FunctionAttribute, GridSize};
 use cust::launch;
 use cust::memory::{DeviceBuffer, DevicePointer};
 use cust::stream::Stream;
@@ -25,14 +25,14 @@ pub(super) struct Launches {
 /// A kernel, its blocks, and what it is told.
 struct Kernel {
     function: Function<'static>,
-    blocks: u32,
+    blocks: GridSize,
     told: Told,
 }
 
 enum Told {
-    Calls(DeviceBuffer<Call>),
-    Product(Product),
-    Jobs(DeviceBuffer<Job>),
+    Calls(Box<Calls>),
+    Product(Box<Product>),
+    Jobs(Box<Jobs>),
 }
 
 impl Launches {
@@ -40,11 +40,21 @@ impl Launches {
         let Lowered { stages, scratch } = Lowered::new(program, memory, precision)?;
         let kernel = |stage: Stage| {
             let (name, blocks, told) = match stage {
-                Stage::Each(calls) => ("each".to_owned(), memory.images, Told::Calls(place(&calls)?)),
-                Stage::Product { kernel, blocks, product } => (kernel, blocks, Told::Product(product)),
-                Stage::Jobs { kernel, blocks, jobs } => (kernel, blocks, Told::Jobs(place(&jobs)?)),
+                Stage::Each { calls, parts } => {
+                    let blocks = GridSize::xy(memory.images as u32, parts as u32);
+                    ("each".to_owned(), blocks, Told::Calls(Box::new(Calls::of(&calls))))
+                }
+                Stage::Product { kernel, blocks, product } => {
+                    (kernel, GridSize::x(blocks as u32), Told::Product(Box::new(product)))
+                }
+                Stage::Jobs { kernel, blocks, jobs } => {
+                    (kernel, GridSize::x(blocks as u32), Told::Jobs(Box::new(Jobs::of(&jobs))))
+                }
             };
-            Ok(Kernel { function: gpu.kernel(&name)?, blocks: blocks as u32, told })
+            let function = gpu.kernel(&name)?;
+            // Asked for something, the driver has it loaded, if it has put that off.
+            function.get_attribute(FunctionAttribute::NumRegisters).map_err(|e| failed("load a kernel", e))?;
+            Ok(Kernel { function, blocks, told })
         };
         let kernels = stages.into_iter().map(kernel).collect::<Result<_>>()?;
         Ok(Launches { kernels, advance: gpu.kernel("advance")?, _scratch: scratch })
@@ -59,15 +69,9 @@ impl Launches {
             // that they are told.
             let launched = unsafe {
                 match told {
-                    Told::Calls(calls) => {
-                        let (calls, count) = (calls.as_device_ptr(), calls.len() as i32);
-                        launch!(function<<<*blocks, ALL, 0, stream>>>(run, calls, count))
-                    }
-                    Told::Product(product) => launch!(function<<<*blocks, ALL, 0, stream>>>(*product)),
-                    Told::Jobs(jobs) => {
-                        let (jobs, count) = (jobs.as_device_ptr(), jobs.len() as i32);
-                        launch!(function<<<*blocks, ALL, 0, stream>>>(run, jobs, count))
-                    }
+                    Told::Calls(calls) => launch!(function<<<blocks, ALL, 0, stream>>>(run, **calls)),
+                    Told::Product(product) => launch!(function<<<blocks, ALL, 0, stream>>>(**product)),
+                    Told::Jobs(jobs) => launch!(function<<<blocks, ALL, 0, stream>>>(run, **jobs)),
                 }
             };
             launched.map_err(failed)?;
