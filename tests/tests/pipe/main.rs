@@ -34,5 +34,7 @@ mod signals;
 mod torch;
 mod training;
 mod upstream;
+mod watch;
+mod watching;
 
 use given::{MODEL, Place};
