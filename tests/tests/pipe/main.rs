@@ -22,6 +22,7 @@ mod models;
 mod numpy;
 mod outputs;
 mod own_data;
+mod page;
 mod parameters;
 mod pictures;
 mod place;

@@ -88,20 +88,12 @@ fn the_page_hears_of_an_epoch_while_the_run_goes_on() {
     let (mut input, mut output) = (watching.stdin(), watching.stdout());
     input.write_all(&bytes[..second]).expect("it reads");
     let news = watching.until("live");
-    let seen = format!("/news?session={}&since={}", as_text(&news["session"]), news["serial"]);
     // A page that waits for more hears the end before the program ends.
     let last = std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| {
-            let mut news = watching.portion(&seen);
-            while news["stage"] == "live" {
-                news =
-                    watching.portion(&format!("/news?session={}&since={}", as_text(&news["session"]), news["serial"]));
-            }
-            news
-        });
+        let page = scope.spawn(|| watching.follow(news));
         input.write_all(&bytes[second..]).expect("it reads");
         drop(input);
-        waiting.join().expect("an answer")
+        page.join().expect("answers")
     });
     assert_eq!((&last["stage"], &last["kept"]), (&json!("finished"), &json!([1, 2, 3])));
     let mut passed = Vec::new();
@@ -224,6 +216,23 @@ fn pages_that_read_nothing_hold_up_neither_the_pipe_nor_its_end() {
 }
 
 #[test]
+fn pages_that_ask_all_the_time_hold_up_no_fast_run() {
+    let place = Place::new();
+    let mut watching = Watching::start(&place, "-o /dev/null");
+    let mut input = watching.stdin();
+    let line = |epoch: u64| json!({"kind": "epoch", "epoch": epoch, "train": {"loss": 1.0 / epoch as f64}}).to_string();
+    let lines: String = (1..=50_000).map(|epoch| line(epoch) + "\n").collect();
+    let last = std::thread::scope(|scope| {
+        let pages = [(); 4].map(|()| scope.spawn(|| watching.follow(watching.portion("/news"))));
+        input.write_all(lines.as_bytes()).expect("it reads");
+        drop(input);
+        pages.map(|page| page.join().expect("answers"))
+    });
+    assert!(last.iter().all(|news| news["stage"] == "finished" && news["epoch"] == 50_000));
+    assert_eq!(watching.end(), (0, String::new()));
+}
+
+#[test]
 fn memory_is_bounded_however_long_the_run() {
     let place = Place::new();
     let mut watching = Watching::start(&place, "--stay -o /dev/null");
@@ -321,12 +330,11 @@ fn a_stage_that_fails_before_it_is_noticed_after_it_and_on_the_page() {
     let mut input = watching.stdin();
     input.write_all(&place.read("cut.vae")).expect("it reads");
     let news = watching.until("live");
-    let seen = format!("/news?session={}&since={}", as_text(&news["session"]), news["serial"]);
     let failed = std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| watching.portion(&seen));
+        let page = scope.spawn(|| watching.follow(news));
         std::thread::sleep(Duration::from_millis(200));
         drop(input);
-        waiting.join().expect("an answer")
+        page.join().expect("answers")
     });
     assert_eq!(failed["stage"], "failed");
     assert!(as_text(&failed["message"]).contains("stops at byte 20000"), "{}", failed["message"]);

@@ -103,6 +103,14 @@ impl Watching {
         serde_json::from_str(&answer.body).expect("JSON")
     }
 
+    /// Asks as a page does, again and again for what is new since `news`, up to the end; gives the last answer.
+    pub fn follow(&self, mut news: Value) -> Value {
+        while news["more"] == true || !["finished", "failed"].contains(&as_text(&news["stage"])) {
+            news = self.portion(&format!("/news?session={}&since={}", as_text(&news["session"]), news["serial"]));
+        }
+        news
+    }
+
     /// Waits until the page shows this stage, and gives all that it has then.
     pub fn until(&self, stage: &str) -> Value {
         let begun = Instant::now();

@@ -18,16 +18,13 @@ const PORTION: usize = 1 << 20;
 /// What there is since the change that a page saw last, of this session; waits for some.
 pub async fn wait(shown: &Shown, session: &str, since: u64) -> String {
     let since = if session == shown.session { since } else { 0 };
-    let news = async { shown.changes().wait_for(|serial| *serial > since).await.is_ok() };
-    if since > 0 && timeout(PATIENCE, news).await.is_ok() && !is_over(&shown.state().stage) {
-        let over = async { shown.changes().wait_for(|_| is_over(&shown.state().stage)).await.is_ok() };
-        let _ = timeout(BEAT, over).await;
+    let mut changes = shown.changes();
+    // Only a shown that is gone sends no more, and it is borrowed here.
+    let news = timeout(PATIENCE, changes.wait_for(|told| told.serial > since)).await.is_ok();
+    if since > 0 && news {
+        let _ = timeout(BEAT, changes.wait_for(|told| told.over)).await;
     }
     now(shown, since)
-}
-
-fn is_over(stage: &Stage) -> bool {
-    matches!(stage, Stage::Finished | Stage::Failed(_))
 }
 
 /// What there is since then.

@@ -31,6 +31,12 @@ pub enum Stage {
     Failed(String),
 }
 
+impl Stage {
+    fn is_over(&self) -> bool {
+        matches!(self, Stage::Finished | Stage::Failed(_))
+    }
+}
+
 /// The pictures of an epoch, and the number of the change that brought them.
 #[derive(Clone, Default)]
 pub struct Entry {
@@ -57,11 +63,20 @@ pub struct State {
     largest: usize,
 }
 
+/// What waiting pages hear of. It is all that they may look at while they wait: whoever changes the state holds its lock and
+/// then this one's, and nobody may take them the other way round.
+#[derive(Clone, Copy)]
+pub struct Told {
+    pub serial: u64,
+    /// Whether nothing more will come.
+    pub over: bool,
+}
+
 pub struct Shown {
     /// Tells this run of the program from others, which a page may have seen before.
     pub session: String,
     state: Mutex<State>,
-    serial: watch::Sender<u64>,
+    told: watch::Sender<Told>,
 }
 
 impl Shown {
@@ -80,7 +95,7 @@ impl Shown {
             largest: 1,
         };
         let session = format!("{now:x}-{:x}", std::process::id());
-        Shown { session, state: Mutex::new(state), serial: watch::Sender::new(1) }
+        Shown { session, state: Mutex::new(state), told: watch::Sender::new(Told { serial: 1, over: false }) }
     }
 
     pub fn state(&self) -> MutexGuard<'_, State> {
@@ -88,8 +103,8 @@ impl Shown {
     }
 
     /// Hears of every change.
-    pub fn changes(&self) -> watch::Receiver<u64> {
-        self.serial.subscribe()
+    pub fn changes(&self) -> watch::Receiver<Told> {
+        self.told.subscribe()
     }
 
     /// Takes in a record of a run.
@@ -143,6 +158,6 @@ impl Shown {
         state.serial += 1;
         state.stage = Stage::Live;
         change(&mut state);
-        self.serial.send_replace(state.serial);
+        self.told.send_replace(Told { serial: state.serial, over: state.stage.is_over() });
     }
 }
