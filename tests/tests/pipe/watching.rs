@@ -18,7 +18,7 @@ pub const RUN: &str =
 /// A vae-watch that serves, on a port of its own.
 pub struct Watching {
     child: Child,
-    port: u16,
+    pub port: u16,
     stderr: BufReader<ChildStderr>,
 }
 
@@ -32,8 +32,13 @@ pub struct Answer {
 impl Watching {
     /// Starts it with these arguments, its input and output in our hands, and waits until it says where the page is.
     pub fn start(place: &Place, args: &str) -> Watching {
+        Watching::start_at(place, 0, args)
+    }
+
+    /// Starts it on this port.
+    pub fn start_at(place: &Place, port: u16, args: &str) -> Watching {
         let mut command = place.command("vae-watch");
-        command.args(["--port", "0"]).args(args.split_whitespace());
+        command.args(["--port", &port.to_string()]).args(args.split_whitespace());
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("vae-watch");
         let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));

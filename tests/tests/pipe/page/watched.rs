@@ -1,8 +1,6 @@
 //! The page of vae-watch.
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
-use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::json;
@@ -179,21 +177,29 @@ fn it_is_usable_on_a_phone_and_in_the_dark() {
 
 #[test]
 #[ignore = "needs Chromium: make test-page"]
-fn a_lost_server_is_said_and_a_new_one_is_followed() {
+fn a_server_that_is_lost_leaves_its_page_as_it_was_and_a_new_one_is_followed() {
     let (place, parts) = epochs();
-    let free = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
-    let mut first = Watching::start(&place, &format!("--port {free} -o /dev/null"));
+    let mut watching = Watching::start(&place, "-o /dev/null");
+    let (mut input, url, port) = (watching.stdin(), watching.url(), watching.port);
     let mut browser = Browser::start(1200, 900);
-    browser.open(&first.url());
-    first.stdin().write_all(&parts[..4].concat()).expect("it reads");
-    drop(first.stdout());
-    browser.until(&format!("{AT} === '4 of 8' || {STAGE} === 'failed'"));
-    drop(first);
-    browser.until(&format!("['lost', 'failed'].includes({STAGE})"));
+    browser.open(&url);
+    input.write_all(&parts[..4].concat()).expect("it reads");
+    browser.until(&format!("{AT} === '4 of 8'"));
+    watching.send(Signal::INT);
+    assert_eq!(watching.end().0, 130);
+    stage(&mut browser, "lost");
+    let fourth = browser.pixels("#recon canvas");
     browser.tab_to("#epoch");
-    browser.press("Home");
-    assert_eq!(browser.text(AT), "1 of 8");
+    browser.press("ArrowLeft");
+    assert_eq!(browser.text(AT), "3 of 8");
+    assert_ne!(browser.pixels("#recon canvas"), fourth);
     browser.picture("watch-lost");
+    let only_the_server = |complaint: &String| complaint.contains("ERR_");
+    assert!(browser.complaints().iter().all(only_the_server), "{:?}", browser.complaints());
+
+    let _again = Watching::start_at(&place, port, "--stay -o /dev/null run.vae");
+    stage(&mut browser, "finished");
+    assert_eq!(browser.text(AT), "8 of 8");
 }
 
 #[test]
@@ -255,25 +261,4 @@ fn a_run_faster_than_the_page_ends_with_its_newest_epoch() {
     stage(&mut browser, "finished");
     assert_eq!(browser.text(AT), "30000 of 30000");
     browser.is_quiet(&url);
-}
-
-#[test]
-#[ignore = "needs Chromium: make test-page"]
-fn a_run_that_is_interrupted_leaves_its_page_as_it_was() {
-    let (place, parts) = epochs();
-    let mut watching = Watching::start(&place, "-o /dev/null");
-    let (mut input, url) = (watching.stdin(), watching.url());
-    let mut browser = Browser::start(1200, 900);
-    browser.open(&url);
-    input.write_all(&parts[..4].concat()).expect("it reads");
-    browser.until(&format!("{AT} === '4 of 8'"));
-    watching.send(Signal::INT);
-    assert_eq!(watching.end().0, 130);
-    stage(&mut browser, "lost");
-    std::thread::sleep(Duration::from_millis(100));
-    browser.tab_to("#epoch");
-    browser.press("ArrowLeft");
-    assert_eq!(browser.text(AT), "3 of 8");
-    let only_the_server = |complaint: &String| complaint.contains("ERR_");
-    assert!(browser.complaints().iter().all(only_the_server), "{:?}", browser.complaints());
 }
