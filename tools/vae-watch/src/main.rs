@@ -43,7 +43,7 @@ struct Args {
     /// The address to serve on; another than this lets others on the network look
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     host: String,
-    /// Go on serving after the end of the stream, until Ctrl-C
+    /// Go on serving when the stream has ended well, until Ctrl-C
     #[arg(long)]
     stay: bool,
     /// Write to FILE, which appears only when all went well; standard output if absent or -

@@ -3,7 +3,8 @@
 use std::convert::Infallible;
 use std::io::{self, Write, stderr};
 use std::net::{SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::runtime;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use crate::address::Address;
 use crate::news;
@@ -29,6 +31,8 @@ const CONNECTIONS: usize = 32;
 const HEAD: usize = 16 << 10;
 /// How long a request's head may take.
 const HEAD_TIME: Duration = Duration::from_secs(10);
+/// How long a connection is kept; then its last request is answered, in as much time again.
+const CONNECTED: Duration = Duration::from_secs(60);
 /// How long pages may fetch what they lack when the stream has ended, and how long none asks when all have it.
 const FAREWELL: Duration = Duration::from_secs(2);
 const QUIET: Duration = Duration::from_millis(300);
@@ -131,7 +135,7 @@ impl Pages {
 }
 
 impl Desk {
-    fn pages(&self) -> std::sync::MutexGuard<'_, Pages> {
+    fn pages(&self) -> MutexGuard<'_, Pages> {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -201,8 +205,12 @@ async fn serve(listener: TcpListener, desk: Arc<Desk>) {
         runtime::Handle::current().spawn(async move {
             let mut protocol = http1::Builder::new();
             protocol.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_buf_size(HEAD);
-            // A page that goes away is no fault.
-            let _ = protocol.serve_connection(TokioIo::new(connection), service_fn(answer)).await;
+            let mut connection = pin!(protocol.serve_connection(TokioIo::new(connection), service_fn(answer)));
+            // A page that goes away is no fault, and one that takes nothing must not keep its place for ever.
+            if timeout(CONNECTED, connection.as_mut()).await.is_err() {
+                connection.as_mut().graceful_shutdown();
+                let _ = timeout(CONNECTED, connection).await;
+            }
             drop(place);
         });
     }

@@ -220,6 +220,8 @@ fn losses_alone_are_curves_alone() {
     for (chart, hidden) in [("mse", false), ("kl", true), ("recon", true)] {
         assert_eq!(browser.value(&format!("document.getElementById('chart-{chart}').hidden")), hidden, "{chart}");
     }
+    let wide = "document.querySelector('#chart-mse svg').viewBox.baseVal.width";
+    assert!(browser.value(wide).as_f64() > Some(1000.0), "without pictures the charts have more room");
     browser.picture("watch-losses");
     browser.is_quiet(&watching.url());
 }

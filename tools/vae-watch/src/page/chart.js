@@ -31,7 +31,8 @@ function drawChart(svg, epochs, lines, now) {
   const [first, last] = [epochs[0], epochs[epochs.length - 1]];
   const levels = ticks(low, high, 4);
   const names = levels.map((v) => (Math.abs(v) >= 1e5 ? v.toExponential() : String(v)));
-  const [left, right, top, bottom] = [12 + 7 * Math.max(...names.map((n) => n.length), 1), 10, 8, 22];
+  const longest = Math.max(...names.map((name) => name.length), 1);
+  const [left, right, top, bottom] = [Math.max(56, 12 + 7 * longest), 10, 8, 22];
   const x = (epoch) => (last === first ? (left + width - right) / 2 : left + ((width - left - right) * (epoch - first)) / (last - first));
   const y = (value) => height - bottom - ((height - top - bottom) * (value - low)) / (high - low);
 
@@ -50,6 +51,7 @@ function drawChart(svg, epochs, lines, now) {
   for (const epoch of ticks(first, last, most).filter(Number.isInteger)) {
     add("text", { x: x(epoch), y: height - 6, "text-anchor": "middle" }, epoch);
   }
+  add("text", { x: left - 18, y: height - 6, "text-anchor": "end" }, "epoch");
   if (epochs.includes(now)) add("line", { class: "now", x1: x(now), x2: x(now), y1: top, y2: height - bottom });
   for (const [name, line] of Object.entries(lines)) {
     let pen = "M";

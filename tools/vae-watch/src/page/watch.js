@@ -81,8 +81,8 @@
       showStatus();
       showFacts();
       showSlider();
+      showPictures(); // first: without any, the charts have more room
       showLosses();
-      showPictures();
     });
   }
 
@@ -195,9 +195,10 @@
   function paint(canvas, { size: [height, width], count, rows }) {
     const across = Math.min(count, count > 32 ? 12 : 8);
     const down = Math.ceil(count / across);
-    const [step, pair] = [width + GAP, rows.length * height + (rows.length - 1) + 2 * GAP];
+    const [step, between] = [width + GAP, rows.length > 1 ? 2 * GAP : GAP];
+    const pair = rows.length * (height + 1) - 1 + between;
     canvas.width = across * step - GAP;
-    canvas.height = down * pair - 2 * GAP;
+    canvas.height = down * pair - between;
     canvas.style.maxWidth = `${across * 4.5}rem`;
     const pen = canvas.getContext("2d");
     const image = new ImageData(width, height);
