@@ -105,7 +105,8 @@ fn the_page_hears_of_an_epoch_while_the_run_goes_on() {
 #[test]
 fn newline_json_of_losses_draws_curves_alone() {
     let place = Place::new();
-    let line = |epoch: u64| json!({"kind": "epoch", "epoch": epoch, "test": {"loss": 5, "kl": "NaN"}}).to_string();
+    let line =
+        |epoch: u64| json!({"kind": "epoch", "epoch": epoch, "test": {"loss": 5, "kl": "NaN", "recon": 0}}).to_string();
     // The last line of a run that was killed.
     place.write("losses.jsonl", format!("{}\n\n{}\n{{\"kind\":\"ep", line(1), line(2)));
     let watching = Watching::start(&place, "--stay losses.jsonl");

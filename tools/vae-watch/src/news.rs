@@ -88,7 +88,8 @@ fn pictures(epoch: u64, entry: &Entry) -> Value {
     json!({"epoch": epoch, "recon": recon, "sample": sample})
 }
 
-/// By number, then by whose it is: `{"epochs":[1,2],"loss":{"train":[..],"test":[..]},..}`, without what is nowhere told.
+/// By number, then by whose it is: `{"epochs":[1,2],"loss":{"train":[..],"test":[..]},..}`, without what is nowhere told or
+/// always 0, as the KL of what has none.
 fn curves(points: &[(u64, Point)]) -> Value {
     let mut curves = Map::new();
     curves.insert("epochs".into(), points.iter().map(|(epoch, _)| *epoch).collect());
@@ -96,7 +97,7 @@ fn curves(points: &[(u64, Point)]) -> Value {
         let mut of = Map::new();
         for (p, part) in PARTS.into_iter().enumerate() {
             let values: Vec<Option<f32>> = points.iter().map(|(_, point)| point.get(p, k)).collect();
-            if values.iter().any(Option::is_some) {
+            if values.iter().flatten().any(|value| *value != 0.0) {
                 of.insert(part.into(), json!(values));
             }
         }

@@ -32,7 +32,7 @@ function drawChart(svg, epochs, lines, now) {
   const levels = ticks(low, high, 4);
   const names = levels.map((v) => (Math.abs(v) >= 1e5 ? v.toExponential() : String(v)));
   const longest = Math.max(...names.map((name) => name.length), 1);
-  const [left, right, top, bottom] = [Math.max(56, 12 + 7 * longest), 10, 8, 22];
+  const [left, right, top, bottom] = [Math.max(56, 12 + 7 * longest), 10, 8, 26];
   const x = (epoch) => (last === first ? (left + width - right) / 2 : left + ((width - left - right) * (epoch - first)) / (last - first));
   const y = (value) => height - bottom - ((height - top - bottom) * (value - low)) / (high - low);
 

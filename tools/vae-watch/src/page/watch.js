@@ -105,13 +105,14 @@
     const { network, objective, training, data, device } = news.run ?? {};
     const widths = network?.image && [network.image[0] * network.image[1], ...(network.hidden ?? []), network.latent];
     const likelihood = objective?.likelihood;
+    const steps = network?.kind === "pca" ? null : training; // principal components are found in none
     const facts = {
       Network: widths && `${network.kind === "mlp" ? "" : `${network.kind} `}${widths.join(" – ")}`,
       Likelihood: typeof likelihood === "string" ? likelihood : likelihood && Object.keys(likelihood)[0],
       Beta: objective?.beta,
       Images: data?.images,
-      Batch: training?.batch,
-      "Learning rate": training?.lr,
+      Batch: steps?.batch,
+      "Learning rate": steps?.lr,
       Seed: training?.seed,
       Device: device,
     };
