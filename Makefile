@@ -20,6 +20,10 @@ examples: build ## Run every example, quickly, on synthetic digits and on MNIST 
 test: build ## Run every test
 	$(CARGO) test --release --workspace
 
+test-page: build ## Run the tests of the pages in Chromium (apt-get install chromium); they leave pictures in target/page
+	@command -v chromium > /dev/null || { echo 'there is no Chromium: apt-get install chromium' >&2; exit 1; }
+	$(CARGO) test --release -p pipe-tests --test pipe page:: -- --ignored
+
 lint: ## Check formatting, and clippy with warnings denied
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
@@ -50,4 +54,4 @@ clean: ## Remove what was built and made
 	$(CARGO) clean
 	rm -rf demo out
 
-.PHONY: help build demo examples test lint kernels bench pictures clean
+.PHONY: help build demo examples test test-page lint kernels bench pictures clean

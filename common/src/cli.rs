@@ -1,5 +1,6 @@
 //! What every program does around its story: parse, run, say once what went wrong, and tell the shell.
 
+use std::fs::File;
 use std::io::{Write, stderr};
 use std::num::NonZeroUsize;
 use std::os::unix::fs::FileTypeExt;
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
-use crate::{Error, Result, fd, manual};
+use crate::{Error, Result, fd, input, manual};
 
 /// The exit code of a bug, after `sysexits.h`.
 const BUG: u8 = 70;
@@ -93,6 +94,13 @@ pub struct InputArgs {
     /// What to read: a stream, .npy or newline JSON; standard input if absent or -
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
+}
+
+impl InputArgs {
+    /// Opens it as bytes; [`Reader::open`](crate::stream::Reader::open) makes frames of them.
+    pub fn open(&self) -> Result<(File, String)> {
+        input::open(self.file.as_deref())
+    }
 }
 
 /// Whether standard input is a pipe, or a file with something in it: not a terminal, nor `/dev/null`.

@@ -32,6 +32,12 @@ pub(crate) fn stdout() -> io::Result<File> {
     own(io::stdout().as_fd())
 }
 
+/// Lets go of standard output, so that whoever reads it sees its end now and not only when the program ends.
+pub(crate) fn close_stdout() -> io::Result<()> {
+    let nowhere = File::options().write(true).open("/dev/null")?;
+    Ok(rustix::stdio::dup2_stdout(nowhere)?)
+}
+
 /// Standard input without the lock and the buffer of [`std::io::stdin`].
 pub(crate) fn stdin() -> io::Result<File> {
     own(io::stdin().as_fd())

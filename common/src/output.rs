@@ -110,6 +110,11 @@ impl Output {
     }
 }
 
+/// Ends standard output for whoever reads it, in a program that goes on. All that was to be written there has been.
+pub fn close_stdout() -> Result<()> {
+    fd::close_stdout().map_err(|e| Error::io("cannot close standard output", e))
+}
+
 fn open_file(path: &Path) -> io::Result<(File, Option<AtomicWriteFile>)> {
     let target = fs::canonicalize(path).unwrap_or_else(|_| through_links(path));
     match fs::metadata(path) {

@@ -1,8 +1,7 @@
 //! Reading: what the input is, and its frames one by one.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, IsTerminal, Read};
+use std::io::Read;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
@@ -14,9 +13,7 @@ use super::jsonl::JsonLines;
 use super::source::Source;
 use super::{Frame, Head, ModelRef, START, npy};
 use crate::cli::InputArgs;
-use crate::{Error, Result, fd};
-
-const STDIN: &str = "standard input";
+use crate::{Error, Result, input};
 
 /// The frames of an input, each given only once it is verified. Memory is one frame.
 pub struct Reader {
@@ -37,29 +34,14 @@ impl Reader {
     ///
     /// A terminal is [`Error::Usage`], a file that is not there [`Error::NoInput`], all that is no stream [`Error::Data`].
     pub fn open(args: &InputArgs, bare_name: &str) -> Result<Reader> {
-        match args.file.as_deref().filter(|f| f.as_os_str() != "-") {
-            Some(path) => Reader::open_file(path, bare_name),
-            None => Reader::from_file(fd::stdin().map_err(|e| Error::io(STDIN, e))?, STDIN, bare_name),
-        }
+        let (file, name) = args.open()?;
+        Reader::new(file, &name, bare_name)
     }
 
     /// Opens a file.
     pub fn open_file(path: &Path, bare_name: &str) -> Result<Reader> {
-        let name = path.display().to_string();
-        let file = File::open(path).map_err(|e| match e.kind() {
-            io::ErrorKind::NotFound => Error::NoInput(format!("{name}: no such file")),
-            _ => Error::io(format!("cannot open {name}"), e),
-        })?;
-        Reader::from_file(file, &name, bare_name)
-    }
-
-    fn from_file(file: File, name: &str, bare_name: &str) -> Result<Reader> {
-        if file.is_terminal() {
-            return Err(Error::Usage(format!(
-                "{name} is a terminal: expected a stream; pipe one in (mnist-dump | ...), name a file, or see --help"
-            )));
-        }
-        Reader::new(file, name, bare_name)
+        let (file, name) = input::open(Some(path))?;
+        Reader::new(file, &name, bare_name)
     }
 
     /// Reads from anything; `name` is what messages call it.

@@ -23,6 +23,7 @@ mod models;
 mod numpy;
 mod outputs;
 mod own_data;
+mod page;
 mod parameters;
 mod pictures;
 mod place;
@@ -35,5 +36,7 @@ mod signals;
 mod torch;
 mod training;
 mod upstream;
+mod watch;
+mod watching;
 
 use given::{MODEL, Place};

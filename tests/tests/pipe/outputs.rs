@@ -160,7 +160,7 @@ fn an_output_named_minus_is_standard_output() {
 }
 
 /// Runs a command with a terminal as its standard output; what it prints there comes with its status.
-fn at_terminal(place: &Place, line: &str) -> Option<(i32, String)> {
+pub fn at_terminal(place: &Place, line: &str) -> Option<(i32, String)> {
     if place.run("script --version").codes != [0] {
         crate::given::skipped("at_terminal", "no `script` of util-linux");
         return None;

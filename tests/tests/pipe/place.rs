@@ -13,7 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Every program.
-pub const TOOLS: [&str; 9] = [
+pub const TOOLS: [&str; 10] = [
     "mnist-dump",
     "vae-train",
     "vae-encode",
@@ -23,6 +23,7 @@ pub const TOOLS: [&str; 9] = [
     "vae-model",
     "vae-cat",
     "grid-png",
+    "vae-watch",
 ];
 
 /// Seconds after which a command hangs, not works.

@@ -6,6 +6,7 @@ mod layers;
 use crate::opened::Opened;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use common::Result;
+use common::html::{self, escaped};
 use common::model::{Activation, Layers, Network};
 use common::output::{Kind, Output};
 use layers::Decoder;
@@ -60,10 +61,10 @@ fn page(opened: &Opened, name: &str) -> String {
     // A script ends at the first `</`, wherever it stands.
     let description = description.to_string().replace('<', "\\u003c");
     let bytes: Vec<u8> = weights.iter().flat_map(|v| v.to_le_bytes()).collect();
-    fill(|hole| match hole {
+    html::fill(TEMPLATE, |hole| match hole {
         "name" => escaped(name),
         "facts" => facts::list(opened).iter().map(|(what, fact)| entry(what, fact)).collect(),
-        "style" => STYLE.to_owned(),
+        "style" => html::STYLE.to_owned() + STYLE,
         "model" => description.clone(),
         "weights" => STANDARD.encode(&bytes),
         "decoder" => DECODER.to_owned(),
@@ -83,24 +84,8 @@ fn reach(network: &Network) -> (f64, bool) {
     }
 }
 
-/// The template, each `{{hole}}` in it filled once: what fills one is not looked into for others.
-fn fill(value: impl Fn(&str) -> String) -> String {
-    let mut parts = TEMPLATE.split("{{");
-    let mut page = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let (hole, rest) = part.split_once("}}").unwrap_or((part, ""));
-        page += &value(hole);
-        page += rest;
-    }
-    page
-}
-
 fn entry(what: &str, fact: &str) -> String {
     format!("<div><dt>{}</dt><dd>{}</dd></div>", escaped(what), escaped(fact))
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]
@@ -108,16 +93,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_hole_of_the_template_is_known_and_filled_once() {
-        let page = fill(|hole| format!("[{hole} {{{{name}}}}]"));
-        for hole in ["name", "facts", "style", "model", "weights", "decoder", "explorer"] {
-            assert!(page.contains(&format!("[{hole} {{{{name}}}}]")), "{hole}");
-        }
-    }
-
-    #[test]
-    fn text_of_others_is_no_markup() {
-        assert_eq!(escaped("</title><script a=\"b\">&"), "&lt;/title&gt;&lt;script a=&quot;b&quot;&gt;&amp;");
+    fn every_hole_of_the_template_is_known() {
+        let known = ["name", "facts", "style", "model", "weights", "decoder", "explorer"];
+        html::fill(TEMPLATE, |hole| {
+            assert!(known.contains(&hole), "{hole}");
+            String::new()
+        });
     }
 
     #[test]

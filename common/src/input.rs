@@ -1,0 +1,30 @@
+//! Where bytes come from: standard input, or a file.
+
+use std::fs::File;
+use std::io::{self, IsTerminal};
+use std::path::Path;
+
+use crate::{Error, Result, fd};
+
+/// Opens the file at `path`, or standard input for none or `-`, and gives what messages call it.
+///
+/// A terminal is [`Error::Usage`], a file that is not there [`Error::NoInput`].
+pub fn open(path: Option<&Path>) -> Result<(File, String)> {
+    let (file, name) = match path.filter(|path| path.as_os_str() != "-") {
+        None => (fd::stdin().map_err(|e| Error::io("standard input", e))?, "standard input".to_owned()),
+        Some(path) => {
+            let name = path.display().to_string();
+            let file = File::open(path).map_err(|e| match e.kind() {
+                io::ErrorKind::NotFound => Error::NoInput(format!("{name}: no such file")),
+                _ => Error::io(format!("cannot open {name}"), e),
+            })?;
+            (file, name)
+        }
+    };
+    if file.is_terminal() {
+        return Err(Error::Usage(format!(
+            "{name} is a terminal: expected a stream; pipe one in (mnist-dump | ...), name a file, or see --help"
+        )));
+    }
+    Ok((file, name))
+}

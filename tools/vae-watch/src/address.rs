@@ -1,0 +1,87 @@
+//! Where the page is served, and by which names it may be asked for.
+
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+
+use common::{Error, Result};
+
+/// What the command line says.
+pub struct Address {
+    host: String,
+    pub sockets: Vec<SocketAddr>,
+}
+
+impl Address {
+    pub fn new(host: &str, port: u16) -> Result<Address> {
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        match (host.as_str(), port).to_socket_addrs().map(Vec::from_iter) {
+            Ok(sockets) if !sockets.is_empty() => Ok(Address { host, sockets }),
+            _ => Err(Error::Usage(format!("--host: expected an address or a name of this machine, got {host}"))),
+        }
+    }
+
+    /// Whether a request with this `Host` may be answered.
+    ///
+    /// A page elsewhere can have its own name lead to this machine (DNS rebinding), and its requests then carry that name.
+    /// So no names are answered but localhost and what the command line says; numbers cannot be made to lead elsewhere.
+    pub fn allows(&self, host: &str) -> bool {
+        let Some(name) = without_port(host) else { return false };
+        let open = self.sockets.iter().any(|socket| !socket.ip().is_loopback());
+        match name.parse::<IpAddr>() {
+            Ok(ip) => ip.is_loopback() || open,
+            Err(_) => name.eq_ignore_ascii_case("localhost") || name.eq_ignore_ascii_case(&self.host),
+        }
+    }
+}
+
+/// `127.0.0.1` of `127.0.0.1:8097`, `::1` of `[::1]:8097`.
+fn without_port(host: &str) -> Option<&str> {
+    let (name, rest) = match host.strip_prefix('[') {
+        Some(bracketed) => bracketed.split_once(']')?,
+        None => host.split_at(host.find(':').unwrap_or(host.len())),
+    };
+    let port = rest.is_empty() || rest.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
+    (port && !name.is_empty()).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_is_answered_by_its_own_names_with_or_without_a_port() {
+        let address = Address::new("127.0.0.1", 8097).unwrap();
+        for host in ["localhost", "LocalHost:8097", "127.0.0.1", "127.0.0.1:9", "[::1]", "[::1]:8097"] {
+            assert!(address.allows(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn other_names_are_not_answered() {
+        let address = Address::new("127.0.0.1", 8097).unwrap();
+        for host in [
+            "example.org",
+            "example.org:8097",
+            "localhost.example.org",
+            "127.0.0.1.example.org",
+            "10.0.0.1",
+            "[fe80::1]",
+            "",
+            ":8097",
+            "[::1",
+            "[::1]8097",
+            "localhost:",
+            "localhost:port",
+            "localhost:8097:8097",
+            "user@localhost",
+        ] {
+            assert!(!address.allows(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_server_for_others_is_answered_by_numbers_but_by_no_foreign_name() {
+        let address = Address::new("0.0.0.0", 8097).unwrap();
+        assert!(address.allows("10.0.0.1:8097") && address.allows("[fe80::1]") && address.allows("localhost"));
+        assert!(!address.allows("example.org"));
+    }
+}
