@@ -37,29 +37,14 @@ impl Reader {
     ///
     /// A terminal is [`Error::Usage`], a file that is not there [`Error::NoInput`], all that is no stream [`Error::Data`].
     pub fn open(args: &InputArgs, bare_name: &str) -> Result<Reader> {
-        match args.file.as_deref().filter(|f| f.as_os_str() != "-") {
-            Some(path) => Reader::open_file(path, bare_name),
-            None => Reader::from_file(fd::stdin().map_err(|e| Error::io(STDIN, e))?, STDIN, bare_name),
-        }
+        let (file, name) = input(args.file.as_deref())?;
+        Reader::new(file, &name, bare_name)
     }
 
     /// Opens a file.
     pub fn open_file(path: &Path, bare_name: &str) -> Result<Reader> {
-        let name = path.display().to_string();
-        let file = File::open(path).map_err(|e| match e.kind() {
-            io::ErrorKind::NotFound => Error::NoInput(format!("{name}: no such file")),
-            _ => Error::io(format!("cannot open {name}"), e),
-        })?;
-        Reader::from_file(file, &name, bare_name)
-    }
-
-    fn from_file(file: File, name: &str, bare_name: &str) -> Result<Reader> {
-        if file.is_terminal() {
-            return Err(Error::Usage(format!(
-                "{name} is a terminal: expected a stream; pipe one in (mnist-dump | ...), name a file, or see --help"
-            )));
-        }
-        Reader::new(file, name, bare_name)
+        let (file, name) = input_file(path)?;
+        Reader::new(file, &name, bare_name)
     }
 
     /// Reads from anything; `name` is what messages call it.
@@ -148,8 +133,34 @@ impl Frames {
     }
 }
 
+/// The file of the command line, or standard input, and its name; no terminal.
+pub(super) fn input(path: Option<&Path>) -> Result<(File, String)> {
+    match path.filter(|path| path.as_os_str() != "-") {
+        Some(path) => input_file(path),
+        None => no_terminal(fd::stdin().map_err(|e| Error::io(STDIN, e))?, STDIN.to_owned()),
+    }
+}
+
+fn input_file(path: &Path) -> Result<(File, String)> {
+    let name = path.display().to_string();
+    match File::open(path) {
+        Ok(file) => no_terminal(file, name),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Err(Error::NoInput(format!("{name}: no such file"))),
+        Err(e) => Err(Error::io(format!("cannot open {name}"), e)),
+    }
+}
+
+fn no_terminal(file: File, name: String) -> Result<(File, String)> {
+    match file.is_terminal() {
+        false => Ok((file, name)),
+        true => Err(Error::Usage(format!(
+            "{name} is a terminal: expected a stream; pipe one in (mnist-dump | ...), name a file, or see --help"
+        ))),
+    }
+}
+
 /// What else the input could be, by its first bytes, and the tool or remedy for it.
-fn guess(start: &[u8]) -> String {
+pub(super) fn guess(start: &[u8]) -> String {
     let known = match start {
         [0x1f, 0x8b, ..] => "gzip data; unpack it (gzip -dc), or read MNIST files with mnist-dump --data DIR",
         [0x89, b'P', b'N', b'G', ..] => "a PNG picture; load it in Python and numpy.save the array",
@@ -164,12 +175,12 @@ fn guess(start: &[u8]) -> String {
 }
 
 /// A length in 8 bytes that a header of JSON could have.
-fn is_safetensors(start: &[u8]) -> bool {
+pub(super) fn is_safetensors(start: &[u8]) -> bool {
     start.first_chunk().is_some_and(|&len| (2..100 << 20).contains(&u64::from_le_bytes(len)))
 }
 
 /// Names the input in an error about it.
-fn locate(error: Error, name: &str) -> Error {
+pub(super) fn locate(error: Error, name: &str) -> Error {
     match error {
         Error::Io { what, source } => Error::Io { what: format!("{what} {name}"), source },
         other => other.within(name),
