@@ -25,6 +25,7 @@ mod own_data;
 mod parameters;
 mod pictures;
 mod place;
+mod plots;
 mod previews;
 mod readme;
 mod refused;

@@ -12,7 +12,7 @@ use crate::scatter;
 ///
 /// Reads a stream with latents z, and labels y if there are any; or a .npy of latents, or newline JSON. Latents of more than two
 /// dimensions are projected on their first two principal components, unless --dims chooses two. A stream that is damaged or
-/// cut short leaves no picture. Memory: 4 bytes for each number of the latents shown, about 100 for each point, and the picture.
+/// cut short leaves no picture. Memory: 4 bytes for each number of the latents shown, about 200 for each point, and the picture.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -27,50 +27,71 @@ pub(crate) struct Points {
 
 /// Reads a stream to its verified end.
 pub(crate) fn read(mut reader: Reader, choice: &Choice) -> Result<Points> {
-    let latent = match reader.head().need(&choice.tensor)?.shape[..] {
-        [latent] => latent,
-        ref other => {
-            let name = &choice.tensor;
-            return Err(Error::Data(format!("tensor {name}: expected latents [N, Z], got items of shape {other:?}")));
-        }
-    };
-    let shown = shown(choice.dims, latent)?;
-    let (mut values, mut labels, mut items) = (Vec::new(), Vec::new(), 0);
+    reader.head().need(&choice.tensor)?;
+    let mut gathered = Gathered::default();
     while let Some(frame) = reader.next_frame()? {
-        let Frame::Data(data) = frame else { continue };
-        if !data.is_main() {
-            continue;
+        match frame {
+            Frame::Data(data) if data.is_main() => gathered.add(&data, choice)?,
+            _ => {}
         }
-        let z = data.f32(&choice.tensor)?.into_dimensionality::<Ix2>().expect("what the head says, which was checked");
+    }
+    gathered.place(choice)
+}
+
+/// What frames held so far.
+#[derive(Default)]
+struct Gathered {
+    items: usize,
+    /// The latents that are needed, item by item.
+    values: Vec<f32>,
+    labels: Vec<i64>,
+    /// The dimensions shown, or none for principal components.
+    shown: Option<[usize; 2]>,
+}
+
+impl Gathered {
+    fn add(&mut self, data: &Data, choice: &Choice) -> Result<()> {
+        let name = &choice.tensor;
+        let z = data.f32(name)?;
+        let shape = z.shape()[1..].to_vec();
+        let Ok(z) = z.into_dimensionality::<Ix2>() else {
+            return Err(Error::Data(format!("tensor {name}: expected latents [N, Z], got items of shape {shape:?}")));
+        };
+        self.shown = shown(choice.dims, z.ncols())?;
         if let Some(((item, dimension), bad)) = z.indexed_iter().find(|(_, v)| !v.is_finite()) {
-            let (name, item) = (&choice.tensor, items + item);
+            let item = self.items + item;
             return Err(Error::Data(format!("{name} [{dimension}] of item {item} is {bad}: expected a finite number")));
         }
-        match &shown {
-            Some(dims) => values.extend(z.select(Axis(1), dims)),
-            None => values.extend(z),
+        match &self.shown {
+            Some(dims) => self.values.extend(z.select(Axis(1), dims)),
+            None => self.values.extend(z),
         }
         if let Some(by) = &choice.by {
-            labels.extend(self::labels(&data, by)?);
+            self.labels.extend(labels(data, by)?);
         }
-        items += data.items();
+        self.items += data.items();
+        Ok(())
     }
-    if items == 0 {
-        return Err(Error::Data("no items at all: expected latents to show, got an empty stream".to_owned()));
-    }
-    let values = Array2::from_shape_vec([items, values.len() / items], values).expect("whole rows");
-    let (at, axes) = match shown {
-        Some(dims) => (values.mapv(f64::from), dims.map(|k| format!("{} [{k}]", choice.tensor))),
-        None => {
-            let found = pca::project(values.view(), 2)?;
-            let name =
-                |n: usize| format!("principal component {} ({:.0} % of the variance)", n + 1, 100.0 * found.shares[n]);
-            let axes = [name(0), name(1)];
-            (found.points, axes)
+
+    /// Every item's place on the plane.
+    fn place(self, choice: &Choice) -> Result<Points> {
+        if self.items == 0 {
+            return Err(Error::Data("no items at all: expected latents to show, got an empty stream".to_owned()));
         }
-    };
-    let at = at.rows().into_iter().map(|row| (row[0], row[1])).collect();
-    Ok(Points { at, labels: choice.by.as_ref().map(|_| labels), axes })
+        let values = Array2::from_shape_vec([self.items, self.values.len() / self.items], self.values);
+        let values = values.expect("frames of as many dimensions, as a stream has them");
+        let (at, axes) = match self.shown {
+            Some(dims) => (values.mapv(f64::from), dims.map(|k| format!("{} [{k}]", choice.tensor))),
+            None => {
+                let found = pca::project(values.view(), 2)?;
+                let share = |n: usize| format!("{:.0} % of the variance", 100.0 * found.shares[n]);
+                let axes = [0, 1].map(|n| format!("principal component {} ({})", n + 1, share(n)));
+                (found.points, axes)
+            }
+        };
+        let at = at.rows().into_iter().map(|row| (row[0], row[1])).collect();
+        Ok(Points { at, labels: choice.by.as_ref().map(|_| self.labels), axes })
+    }
 }
 
 /// The dimensions to show, or none for principal components.

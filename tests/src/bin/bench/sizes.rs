@@ -7,8 +7,17 @@ use serde_json::{Map, Value};
 pub fn measure(place: &Place) -> Result<Value> {
     println!("\nprograms, MB");
     let mut sizes = Map::new();
-    for tool in ["mnist-dump", "vae-train", "vae-encode", "vae-decode", "vae-sample", "vae-eval", "vae-cat", "grid-png"]
-    {
+    for tool in [
+        "mnist-dump",
+        "vae-train",
+        "vae-encode",
+        "vae-decode",
+        "vae-sample",
+        "vae-eval",
+        "vae-cat",
+        "grid-png",
+        "vae-plot",
+    ] {
         let path = place.tools.join(tool);
         let file = std::fs::metadata(&path);
         let size =
