@@ -203,6 +203,21 @@ fn text_and_pictures_are_welcome_at_a_terminal() {
 }
 
 #[test]
+fn a_run_at_a_terminal_draws_the_course_of_its_losses() {
+    let place = with_work();
+    let line = "vae-train --hidden 8 --latent 2 --epochs 3 --batch 50 digits.vae -o new.bin > losses";
+    for (variables, draws) in [("TERM=xterm", true), ("TERM=xterm NO_COLOR=1", true), ("TERM=dumb", false)] {
+        let Some((code, shown)) = at_terminal(&place, &format!("{variables} {line}")) else { return };
+        assert_eq!(code, 0, "{shown}");
+        let last = shown.lines().find(|line| line.contains("epoch 3/3")).unwrap_or_else(|| panic!("{shown}"));
+        assert_eq!(last.trim_end().ends_with('▁'), draws, "{variables}: {shown}");
+        assert_eq!(last.contains('█'), draws, "{variables}: {shown}");
+    }
+    let said = place.run(&format!("{line} -v")).stderr;
+    assert!(said.contains("epoch 3/3") && !said.contains('▁'), "no terminal: {said}");
+}
+
+#[test]
 fn a_terminal_is_no_input() {
     let place = with_work();
     for line in [
