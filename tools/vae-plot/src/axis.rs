@@ -1,5 +1,7 @@
 //! Ranges and ticks of axes.
 
+use std::sync::Arc;
+
 use kuva::render::layout::{Layout, TickFormat};
 
 /// Ticks between the ends of an axis, at most.
@@ -49,7 +51,7 @@ impl Axis {
     pub(crate) fn format(&self) -> TickFormat {
         match self.step {
             1e-4..1e6 => TickFormat::Fixed((-self.step.log10().floor()).max(0.0) as usize),
-            _ => TickFormat::Sci,
+            _ => TickFormat::Custom(Arc::new(scientific)),
         }
     }
 }
@@ -67,6 +69,16 @@ pub(crate) fn layout([across, up]: [Axis; 2], unit: f64) -> Layout {
         .with_x_tick_format(across.format())
         .with_y_tick_format(up.format())
         .with_grid_line_width(0.6)
+}
+
+/// A number such as `2.5e-6`, without what rounding adds to it.
+fn scientific(v: f64) -> String {
+    let text = format!("{v:.3e}");
+    let (digits, power) = text.split_once('e').unwrap_or((&text, "0"));
+    match digits.trim_end_matches('0').trim_end_matches('.') {
+        "0" | "-0" => "0".to_owned(),
+        digits => format!("{digits}e{power}"),
+    }
 }
 
 /// The least and the greatest; 0 and 1 of none.
@@ -120,6 +132,6 @@ mod tests {
         assert_eq!(shown(20.0, 120.0), "120");
         assert_eq!(shown(0.005, 0.01), "0.010");
         assert_eq!(shown(0.5, 1.0), "1.0");
-        assert_eq!(shown(1e7, 2e7), "2e7");
+        assert_eq!([shown(1e7, 2e7), shown(2e-31, 3.0 * 2e-31), shown(1e-6, 0.0)], ["2e7", "6e-31", "0"]);
     }
 }
