@@ -48,6 +48,7 @@ pictures: build ## Make the pictures of the README anew, by its own pipelines an
 	for name in conv plane cvae compare; do examples/$$name.sh target/readme/$$name || exit; done
 	cd target/readme && cp *.png epochs/recon-001.png epochs/recon-003.png ../../pictures/
 	cd target/readme && cp conv/recon.png ../../pictures/conv.png && cp plane/manifold.png ../../pictures/plane.png
+	cp target/readme/plane/latent.png pictures/
 	cd target/readme && cp cvae/draws-16.png ../../pictures/cvae.png && cp compare/compare.png ../../pictures/models.png
 
 clean: ## Remove what was built and made

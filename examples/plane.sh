@@ -1,5 +1,6 @@
 #!/bin/sh
-# A VAE whose latents are points of a plane: what lies where on it, and how the reconstructions grow sharper.
+# A VAE whose latents are points of a plane: what lies where on it, where test images lie, and how the reconstructions
+# grow sharper.
 set -eu
 . "$(dirname "$0")/setup.sh"
 
@@ -15,4 +16,7 @@ done
 vae-sample -m model.bin --manifold 20 | vae-decode | grid-png --nrow 20 --padding 0 --max 0 -o manifold.png
 vae-model page -m model.bin -o explore.html # a page to walk about on the plane
 
-look recon-*.png manifold.png explore.html
+vae-plot loss losses.jsonl -o loss.png
+vae-encode -m model.bin test.vae | vae-plot latent --size 560x496 -o latent.png
+
+look recon-*.png manifold.png loss.png latent.png explore.html

@@ -36,6 +36,11 @@ impl Framed {
         self.source.offset()
     }
 
+    /// Whether the input ended before what was expected of it.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.source.is_cut()
+    }
+
     pub(crate) fn next(&mut self) -> Result<Option<Frame>> {
         loop {
             let mut map = match self.ahead.take() {
@@ -120,10 +125,7 @@ fn line(source: &mut Source, seal: &mut Seal) -> Result<Map<String, Value>> {
     let offset = source.offset();
     match source.line()? {
         Some(line) if line.ends_with(b"\n") => seal.open(&line).map_err(|e| e.within(format!("byte {offset}"))),
-        _ => Err(Error::Data(format!(
-            "the input stops at byte {}: expected frames up to the end of the stream; see the message of the stage before",
-            source.offset()
-        ))),
+        _ => Err(source.cut("frames up to the end of the stream")),
     }
 }
 

@@ -44,6 +44,7 @@ mod head;
 mod jsonl;
 mod npy;
 mod reader;
+mod records;
 mod seal;
 mod source;
 mod tensor;
@@ -53,6 +54,7 @@ pub use dtype::Dtype;
 pub use frame::{Data, Frame};
 pub use head::{Head, ModelRef, Spec};
 pub use reader::Reader;
+pub use records::Records;
 pub use tensor::{Element, Tensor};
 pub use writer::Writer;
 

@@ -131,7 +131,7 @@ impl Frames {
 }
 
 /// What else the input could be, by its first bytes, and the tool or remedy for it.
-fn guess(start: &[u8]) -> String {
+pub(super) fn guess(start: &[u8]) -> String {
     let known = match start {
         [0x1f, 0x8b, ..] => "gzip data; unpack it (gzip -dc), or read MNIST files with mnist-dump --data DIR",
         [0x89, b'P', b'N', b'G', ..] => "a PNG picture; load it in Python and numpy.save the array",
@@ -146,12 +146,12 @@ fn guess(start: &[u8]) -> String {
 }
 
 /// A length in 8 bytes that a header of JSON could have.
-fn is_safetensors(start: &[u8]) -> bool {
+pub(super) fn is_safetensors(start: &[u8]) -> bool {
     start.first_chunk().is_some_and(|&len| (2..100 << 20).contains(&u64::from_le_bytes(len)))
 }
 
 /// Names the input in an error about it.
-fn locate(error: Error, name: &str) -> Error {
+pub(super) fn locate(error: Error, name: &str) -> Error {
     match error {
         Error::Io { what, source } => Error::Io { what: format!("{what} {name}"), source },
         other => other.within(name),

@@ -17,11 +17,12 @@ pub(crate) struct Source {
     filled: usize,
     /// Bytes consumed so far.
     offset: u64,
+    cut: bool,
 }
 
 impl Source {
     pub(crate) fn new(input: impl Read + Send + 'static) -> Source {
-        Source { input: Box::new(input), buffer: vec![0; BUFFER], at: 0, filled: 0, offset: 0 }
+        Source { input: Box::new(input), buffer: vec![0; BUFFER], at: 0, filled: 0, offset: 0, cut: false }
     }
 
     /// Bytes consumed so far.
@@ -86,11 +87,19 @@ impl Source {
         if got == missing {
             return Ok(());
         }
-        Err(Error::Data(format!(
-            "the input stops at byte {}: expected {} bytes more; see the message of the stage before",
-            self.offset,
-            missing - got
-        )))
+        Err(self.cut(&format!("{} bytes more", missing - got)))
+    }
+
+    /// The error of an input that ends too early.
+    pub(crate) fn cut(&mut self, expected: &str) -> Error {
+        self.cut = true;
+        let at = self.offset;
+        Error::Data(format!("the input stops at byte {at}: expected {expected}; see the message of the stage before"))
+    }
+
+    /// Whether it ended too early.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.cut
     }
 }
 

@@ -4,19 +4,25 @@ use crate::Place;
 use crate::given::Draws;
 
 /// Every program that reads a stream, with its options: `damaged.vae` in, `out` out.
-const READERS: [&str; 6] = [
+const READERS: [&str; 7] = [
     "vae-encode -m model.bin damaged.vae -o out",
     "vae-decode -m model.bin damaged.vae -o out",
     "vae-cat damaged.vae -o out",
     "vae-cat --check damaged.vae -o out",
     "grid-png damaged.vae -o out",
     "vae-train --hidden 4 --latent 2 --epochs 1 damaged.vae -o out",
+    "vae-plot latent damaged.vae -o out",
 ];
+
+/// Whether the program reads latents, not images.
+fn takes_latents(reader: &str) -> bool {
+    reader.starts_with("vae-decode") || reader.starts_with("vae-plot")
+}
 
 /// A folder with a small stream of two frames that the program takes.
 fn with_stream(reader: &str) -> Place {
     let place = Place::with_model();
-    let latents = if reader.starts_with("vae-decode") { "| vae-encode -m model.bin" } else { "" };
+    let latents = if takes_latents(reader) { "| vae-encode -m model.bin" } else { "" };
     place.run(&format!("mnist-dump --synthetic=3 --batch 2 {latents} > good.vae")).succeeds();
     place.run(&format!("{} > log", reader.replace("damaged", "good"))).succeeds();
     place.run("rm out log").succeeds();
@@ -81,6 +87,11 @@ fn grid_png_refuses_truncations_and_flipped_bits() {
 #[test]
 fn vae_train_refuses_truncations_and_flipped_bits() {
     truncations_and_flips_are_refused(READERS[5]);
+}
+
+#[test]
+fn vae_plot_refuses_truncations_and_flipped_bits() {
+    truncations_and_flips_are_refused(READERS[6]);
 }
 
 #[test]
@@ -153,7 +164,7 @@ fn a_claim_of_2_to_the_60_elements_is_refused_in_64_mib_of_address_space() {
     const HUGE: u64 = 1 << 60;
     let place = Place::with_model();
     for reader in READERS {
-        let name = if reader.starts_with("vae-decode") { "z" } else { "x" };
+        let name = if takes_latents(reader) { "z" } else { "x" };
         let claim = |shape: &str, nbytes, payload: &[u8]| claim(name, shape, nbytes, payload);
         for (what, bytes) in [
             ("a line that claims 2^60 bytes", claim("28,41175768021673105", HUGE, &npy("28, 28"))),

@@ -119,7 +119,7 @@ fn stages_that_ctrl_c_stops_go_on_and_end_in_the_same_bytes() {
         let whole = "vae-train --epochs 20 --test test.vae train.vae -o whole.bin > losses.jsonl";
         place.run(&format!("{whole} --preset {preset}")).succeeds();
         place.assert_same("whole.bin", &format!("{preset}.bin"));
-        for picture in ["recon", "samples"] {
+        for picture in ["recon", "samples", "loss", "latent"] {
             place.png(&format!("{preset}-{picture}.png"));
         }
         assert_eq!(place.npy::<f32>(&format!("{preset}-z.npy")).shape()[0], 300);

@@ -27,6 +27,7 @@ mod page;
 mod parameters;
 mod pictures;
 mod place;
+mod plots;
 mod previews;
 mod readme;
 mod refused;

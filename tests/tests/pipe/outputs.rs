@@ -3,7 +3,7 @@
 use crate::Place;
 
 /// Every program, with work that it can do.
-const LINES: [&str; 11] = [
+const LINES: [&str; 13] = [
     "mnist-dump --synthetic=300",
     "mnist-dump --synthetic=300 --npy x",
     "mnist-dump --synthetic=300 --jsonl",
@@ -15,11 +15,14 @@ const LINES: [&str; 11] = [
     "vae-cat --head digits.vae",
     "grid-png digits.vae",
     "vae-cat --npy y digits.vae",
+    "vae-plot latent z.vae",
+    "vae-plot loss losses.jsonl",
 ];
 
 fn with_work() -> Place {
     let place = Place::with_model();
     place.run("mnist-dump --synthetic=300 -o digits.vae; vae-encode -m model.bin digits.vae -o z.vae").succeeds();
+    place.write("losses.jsonl", r#"{"kind":"epoch","epoch":1,"train":{"loss":3,"recon":2,"kl":1}}"#);
     place
 }
 
@@ -123,6 +126,7 @@ fn a_file_keeps_its_old_content_when_its_new_one_fails() {
         "vae-cat --npy x cut.vae",
         "vae-cat --check cut.vae",
         "grid-png cut.vae",
+        "vae-plot latent cutz.vae",
         "vae-train cut.vae",
     ] {
         place.write("out", "old");
@@ -199,11 +203,32 @@ fn text_and_pictures_are_welcome_at_a_terminal() {
 }
 
 #[test]
+fn a_run_at_a_terminal_draws_the_course_of_its_losses() {
+    let place = with_work();
+    let line = "vae-train --hidden 8 --latent 2 --epochs 3 --batch 50 digits.vae -o new.bin > losses";
+    for (variables, draws) in [("TERM=xterm", true), ("TERM=xterm NO_COLOR=1", true), ("TERM=dumb", false)] {
+        let Some((code, shown)) = at_terminal(&place, &format!("{variables} {line}")) else { return };
+        assert_eq!(code, 0, "{shown}");
+        let last = shown.lines().find(|line| line.contains("epoch 3/3")).unwrap_or_else(|| panic!("{shown}"));
+        assert_eq!(last.trim_end().ends_with('▁'), draws, "{variables}: {shown}");
+        assert_eq!(last.contains('█'), draws, "{variables}: {shown}");
+    }
+    let said = place.run(&format!("{line} -v")).stderr;
+    assert!(said.contains("epoch 3/3") && !said.contains('▁'), "no terminal: {said}");
+}
+
+#[test]
 fn a_terminal_is_no_input() {
     let place = with_work();
-    for line in
-        ["vae-encode -m model.bin -o out", "vae-decode -o out", "vae-cat -o out", "grid-png -o out", "vae-train -o out"]
-    {
+    for line in [
+        "vae-encode -m model.bin -o out",
+        "vae-decode -o out",
+        "vae-cat -o out",
+        "grid-png -o out",
+        "vae-plot loss -o out",
+        "vae-plot latent -o out",
+        "vae-train -o out",
+    ] {
         let Some((code, shown)) = at_terminal(&place, &format!("{line} < /dev/tty")) else { return };
         assert_eq!(code, 2, "{line}: {shown}");
         assert!(shown.contains("standard input is a terminal") && shown.lines().count() == 1, "{line}: {shown}");

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Every program.
-pub const TOOLS: [&str; 10] = [
+pub const TOOLS: [&str; 11] = [
     "mnist-dump",
     "vae-train",
     "vae-encode",
@@ -21,6 +21,7 @@ pub const TOOLS: [&str; 10] = [
     "vae-sample",
     "vae-eval",
     "vae-model",
+    "vae-plot",
     "vae-cat",
     "grid-png",
     "vae-watch",

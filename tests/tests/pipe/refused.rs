@@ -95,6 +95,8 @@ fn a_stream_without_images_or_latents_names_what_there_is() {
     refused(&place, image_readers("z.vae"), &["no tensor x", "y, i, z"]);
     refused(&place, ["vae-decode digits.vae -o out".to_owned()], &["no tensor z", "x, y, i"]);
     refused(&place, ["grid-png z.vae -o out".to_owned()], &["no images", "vae-decode"]);
+    refused(&place, ["vae-plot latent digits.vae -o out".to_owned()], &["no tensor z", "x, y, i"]);
+    refused(&place, ["vae-plot loss digits.vae -o out".to_owned()], &["digits.vae", "no epochs", "vae-train"]);
 }
 
 #[test]
@@ -128,7 +130,7 @@ fn files_of_other_kinds_are_told_by_their_first_bytes() {
         refused(&place, image_readers(name), &[name, words[0], words[1]]);
         refused(
             &place,
-            [format!("vae-cat {name} -o out"), format!("grid-png {name} -o out")],
+            ["vae-cat", "grid-png", "vae-plot latent"].map(|tool| format!("{tool} {name} -o out")),
             &[name, words[0], words[1]],
         );
     }
@@ -142,6 +144,8 @@ fn a_file_that_is_not_there_is_66() {
         "vae-decode no.vae",
         "vae-cat no.vae",
         "grid-png no.vae",
+        "vae-plot loss no.vae",
+        "vae-plot latent no.vae",
         "vae-train -o m no.vae",
     ] {
         let tool = line.split(' ').next().expect("a program");
@@ -192,6 +196,10 @@ fn values_that_make_no_sense_are_2() {
         "vae-cat x=digits.vae digits.vae",
         "grid-png --nrow 0 digits.vae",
         "grid-png -o {epoch}.png digits.vae",
+        "vae-plot digits.vae",
+        "vae-plot latent --dims 1 digits.vae",
+        "vae-plot loss --size 9x9 digits.vae",
+        "vae-plot loss -o losses.pdf digits.vae",
     ] {
         let ran = place.run(line);
         assert_eq!(ran.codes, [2], "{ran}");

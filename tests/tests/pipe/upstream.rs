@@ -35,6 +35,7 @@ fn every_program_at_the_end_says_what_failed_before_and_leaves_no_file() {
         ("vae-encode -m model.bin", "vae-cat --npy z -o out"),
         ("vae-encode -m model.bin", "vae-decode --jsonl -o out"),
         ("vae-cat", "grid-png --max 0 -o out"),
+        ("vae-encode -m model.bin", "vae-plot latent -o out"),
         ("vae-cat", "vae-train -o out"),
         ("vae-cat", "vae-cat > redirected"),
     ] {
@@ -107,6 +108,7 @@ fn a_closed_reader_ends_every_program_quietly() {
         "vae-sample -m model.bin -n 10000000",
         "vae-cat digits.vae",
         "grid-png digits.vae --max 0",
+        "vae-plot latent z.vae",
         "mnist-dump --synthetic=1000000 | vae-encode -m model.bin | vae-decode | vae-cat",
     ] {
         let ran = place.pipe(&format!("{line} | head -c 100")).succeeds();

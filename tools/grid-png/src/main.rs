@@ -4,6 +4,7 @@ mod album;
 mod colormap;
 mod figure;
 mod grid;
+mod kitty;
 mod page;
 mod pattern;
 mod places;
@@ -36,8 +37,8 @@ use crate::titles::Titles;
 /// It stops reading when it has enough.
 ///
 /// Writes a grey PNG with the pixels of torchvision's save_image, or one in colours with --colormap. At a terminal it
-/// draws with characters instead, as wide as the terminal (--nrow 4 --max 16 makes digits larger; NO_COLOR or TERM=dumb
-/// gives plain ASCII), and leaves --titles out.
+/// shows the picture if the terminal can (kitty, Ghostty, WezTerm), or else draws with half blocks, as wide as the terminal
+/// (--nrow 4 --max 16 makes digits larger), without --titles. NO_COLOR or TERM=dumb gives plain ASCII.
 ///
 /// Memory: one frame of the stream, 4 bytes for each pixel shown, and the picture.
 #[derive(Parser)]

@@ -4,29 +4,45 @@ use image::{GrayImage, imageops};
 use std::io;
 
 use crate::colormap::Colormap;
+use crate::kitty;
 
 /// From dark to bright, for terminals without colour.
 const SHADES: &[u8; 10] = b" .:-=+*#%@";
+
+/// Pixels of a character, at least.
+const LETTER: u32 = 8;
 
 /// What the terminal at standard output can show.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Terminal {
     /// Characters in a line.
     pub(crate) columns: u32,
+    /// Pixels in a line.
+    pixels: u32,
+    /// Whether it shows pictures.
+    pub(crate) pictures: bool,
     /// Whether 24-bit colours are wanted; else shades of ASCII.
     pub(crate) colour: bool,
 }
 
 impl Terminal {
-    /// Asks the terminal for its width, and the environment for the rest.
+    /// Asks the system for the terminal's width, and the environment for the rest.
     pub(crate) fn at_stdout() -> Terminal {
-        let columns = match rustix::termios::tcgetwinsize(io::stdout()) {
-            Ok(size) if size.ws_col > 0 => size.ws_col.into(),
-            _ => 80,
+        let (columns, pixels) = match rustix::termios::tcgetwinsize(io::stdout()) {
+            Ok(size) if size.ws_col > 0 => (size.ws_col.into(), size.ws_xpixel.into()),
+            _ => (80, 0),
         };
-        let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let colour = set("NO_COLOR").is_none() && set("TERM").is_some_and(|term| term != "dumb");
-        Terminal { columns, colour }
+        let pictures = colour && kitty::is_spoken(|name| set(name).map(|value| value.to_string_lossy().into_owned()));
+        // Not every terminal tells its pixels.
+        let pixels = if pixels > 0 { pixels } else { LETTER * columns };
+        Terminal { columns, pixels, pictures, colour }
+    }
+
+    /// What shows a PNG of this width, made smaller if it is wider than the terminal.
+    pub(crate) fn show(self, png: &[u8], width: u32) -> String {
+        kitty::show(png, (width > self.pixels).then_some(self.columns))
     }
 
     /// The picture as lines of text, two rows of levels in each, made smaller if it is wider than the terminal.
@@ -73,8 +89,8 @@ mod tests {
     use super::*;
     use image::Luma;
 
-    const COLOUR: Terminal = Terminal { columns: 80, colour: true };
-    const PLAIN: Terminal = Terminal { columns: 80, colour: false };
+    const COLOUR: Terminal = Terminal { columns: 80, pixels: 640, pictures: false, colour: true };
+    const PLAIN: Terminal = Terminal { colour: false, ..COLOUR };
 
     fn gray() -> Colormap {
         Colormap::named("gray")

@@ -50,7 +50,7 @@ pub fn find(args: &Args, output: &Path, report: &mut Report) -> Result<()> {
         test.expect_size(spec.network.image).and_then(|()| test.expect_unit_range()).map_err(within)?;
     }
     let preview = Preview::new(&train, test.as_ref(), args.preview);
-    let progress = Progress::new(args.verbose, &spec, train.items());
+    let mut progress = Progress::new(args.verbose, &spec, train.items());
     let record = report::run(&spec, test.as_ref(), device);
     let begun = Instant::now();
     let model = pca::fit(spec, &train)?;

@@ -9,6 +9,7 @@ mod preview;
 mod progress;
 mod report;
 mod signals;
+mod spark;
 
 use checkpoint::Checkpoints;
 use common::train::Trainer;

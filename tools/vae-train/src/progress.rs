@@ -1,5 +1,7 @@
-//! Standard error: a bar where it is a terminal, plain lines with -v where it is not.
+//! Standard error: a line for each epoch with a spark of the losses so far, and a bar, where it is a terminal; plain lines
+//! with -v where it is not.
 
+use crate::spark::Spark;
 use common::model::Spec;
 use common::train::{Losses, Trainer};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -12,6 +14,8 @@ const BEAT: Duration = Duration::from_millis(200);
 pub struct Progress {
     bar: ProgressBar,
     lines: bool,
+    /// Losses of the epochs, of test images if there are any, where the terminal can show their course.
+    spark: Option<Spark>,
     epochs: usize,
     /// Steps between two beats, from the time that the last ones took.
     pace: usize,
@@ -24,10 +28,11 @@ impl Progress {
         let epochs = spec.training.epochs;
         let steps = epochs * images.div_ceil(spec.training.batch);
         let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let style =
-            ProgressStyle::with_template("{wide_bar} {pos}/{len} steps, {eta} left{msg}").expect("a valid template");
+        let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} steps, {eta} left").expect("a valid template");
         let bar = ProgressBar::with_draw_target(Some(steps as u64), target).with_style(style);
-        Progress { bar, lines: terminal || verbose, epochs, pace: 1, since: Instant::now() }
+        let draws = terminal && std::env::var_os("TERM").is_some_and(|term| term != "dumb");
+        let spark = draws.then(Spark::default);
+        Progress { bar, lines: terminal || verbose, spark, epochs, pace: 1, since: Instant::now() }
     }
     /// Tells of a run that goes on.
     pub fn begin(&self, trainer: &Trainer) {
@@ -46,17 +51,21 @@ impl Progress {
         self.pace = (pace as usize).clamp(1, 2 * self.pace);
         self.bar.set_position(trainer.taken());
     }
-    pub fn epoch(&self, number: usize, [train, test]: [Option<&Losses>; 2], seconds: f64) {
+    pub fn epoch(&mut self, number: usize, [train, test]: [Option<&Losses>; 2], seconds: f64) {
         let show = |name: &str, losses: Option<&Losses>| {
             let part = |l: &Losses| format!("  {name} {:.2} = {:.2} + {:.2}", l.loss(), l.recon, l.beta * l.kl);
             losses.map(part).unwrap_or_default()
         };
-        self.say(&format!(
-            "epoch {number}/{}{}{}  {seconds:.2} s",
-            self.epochs,
-            show("train", train),
-            show("test", test)
-        ));
+        let course = match (&mut self.spark, test.or(train)) {
+            (Some(spark), Some(losses)) => {
+                spark.push(losses.loss());
+                format!("  {}", spark.text())
+            }
+            _ => String::new(),
+        };
+        let (epochs, train, test) = (self.epochs, show("train", train), show("test", test));
+        let line = format!("epoch {number}/{epochs}{train}{test}  {seconds:.2} s{course}");
+        self.say(line.trim_end());
     }
     fn say(&self, line: &str) {
         if self.lines {

@@ -16,6 +16,7 @@ pub fn measure(place: &Place) -> Result<Value> {
         "vae-eval",
         "vae-cat",
         "vae-watch",
+        "vae-plot",
         "grid-png",
     ] {
         let path = place.tools.join(tool);

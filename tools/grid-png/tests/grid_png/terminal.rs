@@ -3,6 +3,8 @@
 use std::fs::{self, File};
 use std::io::Read;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
@@ -20,7 +22,7 @@ fn show(arguments: &[&str], environment: &[(&str, &str)]) -> String {
     let status = program()
         .args(["--padding", "0", "in.npy"])
         .args(arguments)
-        .env_remove("NO_COLOR")
+        .envs(["NO_COLOR", "KITTY_WINDOW_ID", "TERM_PROGRAM", "TMUX", "STY", "ZELLIJ"].map(|name| (name, "")))
         .envs(environment.iter().copied())
         .current_dir(folder.path())
         .stdout(File::options().write(true).open(name.to_str().unwrap()).unwrap())
@@ -43,9 +45,29 @@ fn half_blocks_are_drawn_in_24_bit_colour() {
 }
 
 #[test]
+fn a_terminal_that_shows_pictures_gets_the_png() {
+    let kitty = [("TERM", "xterm-kitty")];
+    let shown = show(&["--colormap", "viridis"], &kitty);
+    let png =
+        shown.strip_prefix("\x1b_Ga=T,f=100,q=2,m=0;").expect("a picture").strip_suffix("\x1b\\\n").expect("an end");
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("in.npy"), dots(&[0, 255, 128]).bytes()).unwrap();
+    let arguments = "--padding 0 in.npy --colormap viridis";
+    assert_eq!(STANDARD.decode(png).unwrap(), super::run_in(folder.path(), arguments, Vec::new()).stdout);
+}
+
+#[test]
+fn a_picture_that_is_too_wide_is_made_to_fit() {
+    // A terminal of 10 columns, of at least 8 pixels each.
+    let shown = show(&["--scale", "27"], &[("TERM", "xterm-kitty")]);
+    assert!(shown.starts_with("\x1b_Ga=T,f=100,q=2,c=10,m=0;"), "{shown}");
+}
+
+#[test]
 fn no_color_and_a_dumb_terminal_get_ascii() {
     for environment in [("NO_COLOR", "1"), ("TERM", "dumb")] {
         assert_eq!(show(&["--scale", "2"], &[("TERM", "xterm"), environment]), "  @@++\n");
+        assert_eq!(show(&["--scale", "2"], &[("TERM", "xterm-kitty"), environment]), "  @@++\n");
     }
 }
 

@@ -1,0 +1,55 @@
+//! Latents as points of a plane.
+
+use common::Result;
+use common::cli::InputArgs;
+use common::stream::Reader;
+
+use crate::picture::{self, Picture};
+use crate::points::{self, Choice};
+use crate::scatter;
+
+/// Plot latents as points of a plane, coloured by their labels
+///
+/// Reads a stream with latents z, and labels y if there are any; or a .npy of latents, or newline JSON. Labels are told by
+/// colours and, if they are ten or fewer, by their names among the points. Latents of more than two dimensions are projected
+/// on their first two principal components, unless --dims chooses two. A stream that is damaged or
+/// cut short leaves no picture. Memory: 4 bytes for each number of the latents shown, about 200 for each point, and the picture.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    input: InputArgs,
+    #[command(flatten)]
+    picture: picture::Args,
+    /// The two dimensions to show, counted from 0 [default: 0,1 of two; of more, principal components]
+    #[arg(long, value_name = "A,B", value_parser = two)]
+    dims: Option<[usize; 2]>,
+    /// What colours the points, a tensor of whole numbers [default: y, if it is there]
+    #[arg(long, value_name = "TENSOR")]
+    by: Option<String>,
+    /// The latents
+    #[arg(long, value_name = "NAME", default_value = "z")]
+    tensor: String,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  mnist-dump --split test | vae-encode -m model.bin | vae-plot latent -o latent.png
+  vae-cat z=z.npy y=labels.npy | vae-plot latent --dims 3,7 -o latent.svg";
+
+pub(crate) fn run(args: Args) -> Result<()> {
+    let picture = Picture::open(&args.picture)?;
+    let reader = Reader::open(&args.input, &args.tensor)?;
+    let by = match args.by {
+        Some(by) => reader.head().need(&by).map(|_| Some(by))?,
+        None => reader.head().tensor("y").map(|_| "y".to_owned()),
+    };
+    let points = points::read(reader, &Choice { tensor: args.tensor, by, dims: args.dims })?;
+    let sheet = picture.sheet(scatter::NEEDS);
+    picture.write(scatter::draw(&points, sheet))
+}
+
+fn two(text: &str) -> Result<[usize; 2], String> {
+    let parsed = text.split_once(',').and_then(|(a, b)| Some([a.trim().parse().ok()?, b.trim().parse().ok()?]));
+    parsed.ok_or_else(|| "expected two numbers with a comma between, as 0,1".to_owned())
+}

@@ -1,0 +1,88 @@
+//! The picture that is written: its file, its kind and its size.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use common::output::{Kind, Output};
+use common::{Error, Result};
+use kuva::backend::svg::SvgBackend;
+use kuva::render::render::Scene;
+
+use crate::png;
+
+/// Pixels of a side, at least and at most.
+const SIDES: std::ops::RangeInclusive<u32> = 100..=4096;
+/// Pixels of the default sizes for one of the drawing's units, of which a letter has 12.
+const DENSITY: f64 = 2.0;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Write to FILE, a PNG, or an SVG where its name ends in .svg; it appears only when all went well. Standard output,
+    /// a PNG, if absent or -
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Pixels of the picture; text and lines grow with it [default: what the plot needs]
+    #[arg(long, value_name = "WxH", value_parser = size)]
+    size: Option<[u32; 2]>,
+}
+
+/// Where a picture will be written.
+pub(crate) struct Picture {
+    output: Output,
+    is_svg: bool,
+    size: Option<[u32; 2]>,
+}
+
+/// The measures of a drawing.
+#[derive(Clone, Copy)]
+pub(crate) struct Sheet {
+    pub(crate) width: f64,
+    pub(crate) height: f64,
+    /// How large one unit is: letters have 12, lines 2.
+    pub(crate) unit: f64,
+}
+
+impl Picture {
+    /// Opens the output, before any work is done.
+    pub(crate) fn open(args: &Args) -> Result<Picture> {
+        let path = args.output.as_deref();
+        Ok(Picture { is_svg: is_svg(path)?, output: Output::open(path, Kind::Binary)?, size: args.size })
+    }
+
+    /// A sheet for a drawing that needs this many units.
+    pub(crate) fn sheet(&self, needed: [f64; 2]) -> Sheet {
+        let [width, height] = match self.size {
+            Some(size) => size.map(f64::from),
+            None => needed.map(|units| units * DENSITY),
+        };
+        Sheet { width, height, unit: (width / needed[0]).min(height / needed[1]) }
+    }
+
+    /// Writes what was drawn.
+    pub(crate) fn write(mut self, scene: Scene) -> Result<()> {
+        let bytes = match self.is_svg {
+            true => SvgBackend::new().with_pretty(true).render_scene(&scene).into_bytes(),
+            false => png::of(scene).map_err(|e| Error::Failed(format!("cannot make a PNG: {e}")))?,
+        };
+        self.output.write_all(&bytes).map_err(|e| self.output.error(e))?;
+        self.output.commit()
+    }
+}
+
+/// Told by the end of the name; what has none, such as a pipe, gets a PNG.
+fn is_svg(path: Option<&Path>) -> Result<bool> {
+    let Some(path) = path else { return Ok(false) };
+    match path.extension().map(|end| end.to_ascii_lowercase()) {
+        Some(end) if end == "svg" => Ok(true),
+        Some(end) if end != "png" => {
+            Err(Error::Usage(format!("--output: expected a name that ends in .png or .svg, got {}", path.display())))
+        }
+        _ => Ok(false),
+    }
+}
+
+fn size(text: &str) -> Result<[u32; 2], String> {
+    let side = |text: &str| text.parse().ok().filter(|side| SIDES.contains(side));
+    let parsed = text.split_once('x').and_then(|(width, height)| Some([side(width)?, side(height)?]));
+    parsed.ok_or_else(|| format!("expected a width and a height of {} to {}, as 1200x800", SIDES.start(), SIDES.end()))
+}

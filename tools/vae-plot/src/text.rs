@@ -1,0 +1,33 @@
+//! Text that comes from outside, such as the names of files.
+
+/// Characters of a name at most; of a longer one the end is shown, which tells files apart.
+const LONGEST: usize = 40;
+
+/// The text as it can stand on a picture: no control characters, which no SVG may have, and no formulas, which kuva sees
+/// between dollars.
+pub(crate) fn plain(text: &str) -> String {
+    let length = text.chars().count();
+    let cut = length.saturating_sub(LONGEST);
+    let shown = text.chars().skip(if cut > 0 { cut + 1 } else { 0 });
+    let start = if cut > 0 { "…" } else { "" };
+    let shown = shown.map(|c| if c.is_control() { '?' } else { c });
+    start.chars().chain(shown).collect::<String>().replace('$', "\\$")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_have_no_control_characters_and_no_formulas() {
+        assert_eq!(plain("a\u{1b}[1m\n$x^2$.jsonl"), "a?[1m?\\$x^2\\$.jsonl");
+    }
+
+    #[test]
+    fn the_end_of_a_long_name_is_shown() {
+        let long = format!("{}/run.jsonl", "d".repeat(80));
+        let shown = plain(&long);
+        assert_eq!(shown.chars().count(), LONGEST);
+        assert!(shown.starts_with("…d") && shown.ends_with("/run.jsonl"), "{shown}");
+    }
+}
