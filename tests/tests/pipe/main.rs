@@ -11,6 +11,7 @@ mod explorer;
 mod exported;
 mod given;
 mod golden;
+mod gpu_check;
 mod imported;
 mod instructions;
 mod judged;
