@@ -9,15 +9,17 @@ most=60 # MiB: what is easily sent somewhere
 tools="mnist-dump vae-train vae-encode vae-decode vae-cat"
 fail() { echo "make gpu-check: $*" >&2; exit 1; }
 
-set --
 rm -rf "$folder"
+whole=
+trap '[ -n "$whole" ] || rm -rf "$folder"' EXIT
 mkdir -p "$folder/bin" "$folder/peers" "$folder/kernels"
+set --
 for tool in $tools; do set -- "$@" -p "$tool"; done
 $cargo build --release --bins "$@"
 $cargo test --release -p common --test cuda --no-run --message-format json-render-diagnostics > "$folder/built" ||
     fail "the parity tests were not built: expected the test target cuda of the package common; see above"
 parity=$(sed -n '/"name":"cuda"/s/.*"executable":"\([^"]*\)".*/\1/p' "$folder/built")
-[ -x "$parity" ] || fail "cargo names no program of the parity tests: expected one, got '$parity'; see $folder/built"
+[ -x "$parity" ] || fail "cargo names no program of the parity tests: expected one, got '$parity'"
 rm "$folder/built"
 
 for tool in $tools; do cp "target/release/$tool" "$folder/bin"; done
@@ -39,4 +41,5 @@ done
 size=$(du -sm "$folder" | cut -f 1)
 [ -d "$folder/mnist" ] || echo "make gpu-check: no MNIST here: the known losses will not be checked"
 [ "$size" -le "$most" ] || fail "$folder is too large: expected at most $most MiB, got $size; leave MNIST out, or unpack less"
+whole=yes
 echo "$folder: $size MiB. Copy it to a machine with an NVIDIA GPU, and type ./run.sh there (20 minutes at most)."
