@@ -42,6 +42,9 @@ else
 	@PYTHON="$$(PEERS=$(PEERS) ONLY=$(ONLY) tests/peers/venv.sh '$(CURDIR)/target/bench-venv')" $(BIN)/bench $(ONLY:%=--only %)
 endif
 
+gpu-check: ## Make target/gpu-check, a folder whose run.sh checks and measures everything on a machine with an NVIDIA GPU
+	+@CARGO='$(CARGO)' tests/gpu/pack.sh
+
 pictures: build ## Make the pictures of the README anew, by its own pipelines and by the examples
 	@rm -rf target/readme && mkdir -p target/readme && cp examples/mlp-400-20.bin target/readme/model.bin
 	cd target/readme && PATH="$(CURDIR)/$(BIN):$$PATH" ../../examples/run_readme.sh ../../README.md
@@ -55,4 +58,4 @@ clean: ## Remove what was built and made
 	$(CARGO) clean
 	rm -rf demo out
 
-.PHONY: help build demo examples test test-page lint kernels bench pictures clean
+.PHONY: help build demo examples test test-page lint kernels bench gpu-check pictures clean

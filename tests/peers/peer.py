@@ -33,5 +33,5 @@ def labels(path):
 
 def report(peer, epoch, seconds, train, test):
     """Writes a line of JSON: seconds of training, and losses, means over images."""
-    record = {"kind": "epoch", "peer": peer, "epoch": epoch, "seconds": round(seconds, 4), "train": train, "test": test}
+    record = {"kind": "epoch", "peer": peer, "epoch": epoch, "seconds": round(seconds, 6), "train": train, "test": test}
     print(json.dumps(record), flush=True)

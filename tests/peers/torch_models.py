@@ -72,7 +72,7 @@ class Autoencoder(nn.Module):
         self.encoder, self.decoder = encoder, decoder
 
     def losses(self, x):
-        return self.reconstruction(self.decoder(self.encoder(x)), x), torch.zeros(())
+        return self.reconstruction(self.decoder(self.encoder(x)), x), x.new_zeros(())
 
 
 def mlp(hidden, latent, reconstruction=bernoulli):

@@ -12,6 +12,7 @@ mod exported;
 mod given;
 mod golden;
 mod gpu;
+mod gpu_check;
 mod imported;
 mod instructions;
 mod judged;
