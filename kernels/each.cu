@@ -4,17 +4,17 @@
 
 // The numbers are those of backend/cuda/call.rs.
 enum Op {
-    GATHER, ONE_HOT, CONCAT, FIRST, CENTRE, KEEP, ACT_BACK, WEIGH, IM2COL, COL2IM, SAMPLE, SAMPLE_BACK, KL, KL_BACK,
-    KL_PRIOR_BACK, SAMPLED_KL, SIGMOID, BERNOULLI, GAUSSIAN, GAUSSIAN_LEARNED, SQUARED_ERROR, ELBO
+    GATHER, ONE_HOT, CONCAT, FIRST, CENTRE, KEEP, LINEAR, LINEAR_BACK, ACT_BACK, WEIGH, IM2COL, COL2IM, SAMPLE, SAMPLE_BACK,
+    KL, KL_BACK, KL_PRIOR_BACK, SAMPLED_KL, SIGMOID, BERNOULLI, GAUSSIAN, GAUSSIAN_LEARNED, SQUARED_ERROR, ELBO
 };
 
-// All calls on image n = blockIdx.x; launched with N blocks of 256 threads, or with several for each image if there is one call
-// and its values are many
-extern "C" __global__ void __launch_bounds__(256) each(const Run* run, const __grid_constant__ Calls all) {
+// All calls on image n = blockIdx.x, so many steps ahead of where the run is; launched with N blocks of 256 threads, or with
+// several for each image if there is one call and its values are many
+extern "C" __global__ void __launch_bounds__(256) each(const Run* run, int ahead, const __grid_constant__ Calls all) {
     Image at;
     at.n = blockIdx.x;
     at.run = run;
-    at.now = run->steps[run->step];
+    at.now = run->steps[run->step + ahead];
     at.live = at.n < at.now.live;
     Visit none = {0, 0};
     at.visit = at.live ? run->order[at.now.at + at.n] : none;
@@ -27,6 +27,8 @@ extern "C" __global__ void __launch_bounds__(256) each(const Run* run, const __g
             case FIRST: first(c, at); break;
             case CENTRE: centre(c, at); break;
             case KEEP: keep(c, at); break;
+            case LINEAR: linear(c, at); break;
+            case LINEAR_BACK: linear_back(c, at); break;
             case ACT_BACK: act_back(c, at); break;
             case WEIGH: weigh(c, at); break;
             case IM2COL: im2col(c, at); break;
@@ -48,5 +50,5 @@ extern "C" __global__ void __launch_bounds__(256) each(const Run* run, const __g
     }
 }
 
-// To the next step of the run; launched with one thread
-extern "C" __global__ void advance(Run* run) { run->step++; }
+// So many steps ahead in the run; launched with one thread, behind all the others
+extern "C" __global__ void advance(Run* run, int by) { run->step += by; }

@@ -1,4 +1,4 @@
-// The operations on the rows of each image by itself, but for products: one block of threads for an image.
+// The operations on the rows of each image by itself, but for large products: one block of threads for an image.
 //
 // An operation's formula is that of its variant in common/src/plan/op.rs.
 #pragma once
@@ -91,6 +91,53 @@ DEVICE void centre(const Call& c, const Image& at) {
 DEVICE void keep(const Call& c, const Image& at) {
     int all = c.per * c.width;
     if (at.live) EACH(i, all) c.out[0][(size_t)(at.now.at + at.n) * all + i] = c.in[0][(size_t)at.n * all + i];
+}
+
+// ---- products of few rows with small weights, for which a launch would cost more than they do: each block reads all of W
+
+// out: y [per, width]; in: x [per, other], W [other, width], a bias or null
+DEVICE void linear(const Call& c, const Image& at) {
+    __shared__ float parts[256];
+    // So many columns at a time, and the threads beside them share k.
+    int columns = c.width > 128 ? 256 : c.width > 64 ? 128 : c.width > 32 ? 64 : 32, shares = 256 / columns;
+    int lane = threadIdx.x % columns, share = threadIdx.x / columns;
+    for (int r = 0; r < c.per; r++) {
+        const float* x = c.in[0] + ((size_t)at.n * c.per + r) * c.other;
+        for (int column = lane; column - lane < c.width; column += columns) {
+            float sum = 0.f;
+            if (column < c.width)
+#pragma unroll 8
+                for (int k = share; k < c.other; k += shares) sum = fmaf(x[k], c.in[1][k * c.width + column], sum);
+            __syncthreads();  // the parts of the last columns have been read
+            parts[threadIdx.x] = sum;
+            __syncthreads();
+            if (share == 0 && column < c.width) {
+                for (int other = 1; other < shares; other++) sum += parts[other * columns + lane];
+                if (c.in[2]) sum += c.in[2][column];
+                c.out[0][((size_t)at.n * c.per + r) * c.width + column] = activate(sum, c.act, c.slope);
+            }
+        }
+    }
+}
+// out: dx [per, width]; in: dy [per, other], W [width, other], the output of the activation to go back through, or null
+DEVICE void linear_back(const Call& c, const Image& at) {
+    // A row of W is read by a warp, or by one thread if it is short.
+    int together = c.other > 64 ? 32 : 1, lane = threadIdx.x % together;
+    for (int r = 0; r < c.per; r++) {
+        const float* dy = c.in[0] + ((size_t)at.n * c.per + r) * c.other;
+        size_t row = ((size_t)at.n * c.per + r) * c.width;
+        for (int first = 0; first < c.width; first += 256 / together) {
+            int j = first + threadIdx.x / together;
+            float sum = 0.f;
+            if (j < c.width)
+#pragma unroll 8
+                for (int k = lane; k < c.other; k += together) sum = fmaf(dy[k], c.in[1][j * c.other + k], sum);
+            for (int other = together / 2; other; other /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, other);
+            if (lane != 0 || j >= c.width) continue;
+            if (c.add) sum += c.out[0][row + j];
+            c.out[0][row + j] = c.in[2] ? back_through(sum, c.in[2][row + j], c.act, c.slope) : sum;
+        }
+    }
 }
 
 // ---- between products

@@ -42,9 +42,9 @@ struct Learnt {
     int n;
     float rate, root, beta1, beta2, eps;
     // part: where this part goes, or null
-    DEVICE Learnt(const Job& job, const Run* run, float* part)
+    DEVICE Learnt(const Job& job, const Run* run, int ahead, float* part)
         : w(job.w), moment1(job.moment1), moment2(job.moment2), part(part), n(job.n) {
-        const Step* now = run->steps + run->step;
+        const Step* now = run->steps + run->step + ahead;
         rate = now->rate;
         root = now->root;
         beta1 = run->betas[0];
@@ -111,11 +111,11 @@ DEVICE const Job& job_of(const Jobs& all) {
 // One tile of the gradient of a weight, or 32 columns of that of a bias, and the optimizer if that is all of it; launched with
 // a block for each tile of each split of each job
 template <class S, class Math>
-DEVICE void learn(const Run* run, const Jobs& all) {
+DEVICE void learn(const Run* run, int ahead, const Jobs& all) {
     const Job& job = job_of(all);
     int index = blockIdx.x - job.first, split = index % job.splits, piece = index / job.splits;
     int k0 = split * job.chunk, end = min(job.k, k0 + job.chunk), across = (job.n + S::BN - 1) / S::BN;
-    Learnt learnt(job, run, job.splits == 1 ? nullptr : job.parts + (size_t)split * job.m * job.n);
+    Learnt learnt(job, run, ahead, job.splits == 1 ? nullptr : job.parts + (size_t)split * job.m * job.n);
     if (!job.x) return columns(job, piece * 32, k0, end, learnt);
     Product p = {job.x, job.dy, nullptr, job.m, job.n, job.k, job.m, job.n, nullptr, nullptr, 0, 0, 0.f};
     tile<S, Math, false, false>(p, piece / across * S::BM, piece % across * S::BN, k0, end, learnt);

@@ -19,7 +19,7 @@ struct Step {
 struct Run {
     const Step* steps;
     const Visit* order;
-    unsigned step;  // which of the steps this is
+    unsigned step;  // which of the steps comes first of those recorded together
     unsigned seed, epoch, first_sample;
     float betas[2], eps;
 };

@@ -65,6 +65,8 @@ pub struct Trainer {
     test: Option<Part>,
     spec: Spec,
     progress: Progress,
+    /// Whether the order of the epoch under way is on the device.
+    ordered: bool,
 }
 
 impl Trainer {
@@ -120,9 +122,7 @@ impl Trainer {
         (state.beta, state.adam) = (spec.objective.beta as f32, Adam::new(spec.training.lr as f32));
         let steps_per_epoch = train.ids.len().div_ceil(spec.training.batch) as f64;
         state.warmup = (spec.objective.kl_warmup * steps_per_epoch).ceil() as u64;
-        let mut trainer = Trainer { plan, backend, train, test, spec, progress };
-        trainer.order()?;
-        Ok(trainer)
+        Ok(Trainer { plan, backend, train, test, spec, progress, ordered: false })
     }
 
     /// The epoch under way.
@@ -146,8 +146,11 @@ impl Trainer {
         self.train.ids.len()
     }
 
-    /// Puts the order of the epoch under way on the device.
+    /// Puts the order of the epoch under way on the device. It is a part of the epoch, and of its time.
     fn order(&mut self) -> Result<()> {
+        if std::mem::replace(&mut self.ordered, true) {
+            return Ok(());
+        }
         let (n, epoch) = (self.train.ids.len(), self.progress.epoch as u32);
         let order = permutation(n, self.spec.training.seed, Purpose::Order, epoch);
         self.backend.upload_order(&self.train.visits(order.into_iter()))?;
@@ -161,6 +164,7 @@ impl Trainer {
     /// # Errors
     /// [`Error::Failed`] where a loss is not finite; the run is then lost, but for an earlier checkpoint.
     pub fn steps(&mut self, most: usize) -> Result<bool> {
+        self.order()?;
         let (before, first) = (self.progress.at, self.spec.training.steps);
         let steps = most.min(self.backend.state().steps_left());
         self.backend.run(&self.train.program, steps)?;
@@ -201,7 +205,7 @@ impl Trainer {
             return Err(self.diverged("the test loss", self.spec.training.steps));
         }
         self.progress = Progress { epoch: self.progress.epoch + 1, at: 0 };
-        self.order()?;
+        self.ordered = false;
         Ok(losses)
     }
 

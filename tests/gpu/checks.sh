@@ -41,7 +41,7 @@ describe() {
 
 parity() {
     begin 240 || return 0
-    if ! try env VAE_CUDA_TEST=device "$bin/cuda-parity"; then
+    if ! try env VAE_CUDA_TEST=device RUST_TEST_THREADS=1 "$bin/cuda-parity"; then
         failing=$(sed -n 's/^test \(.*\) \.\.\. FAILED$/\1/p' "$work/said")
         row parity "NOT ok" "${failing:-$why}"
         return 0

@@ -270,7 +270,10 @@ fn windows_are_seen_and_laid() {
 
 #[test]
 fn products_forwards_and_back() {
-    for (per, inp, out) in [(1, 1, 1), (3, 31, 257), (7, 257, 31), (1, 784, 40), (2, 3, 130)] {
+    // Small ones, which share a launch with others, and three that do not.
+    for (per, inp, out) in
+        [(1, 1, 1), (3, 31, 257), (7, 257, 31), (2, 3, 130), (1, 70, 66), (1, 784, 40), (9, 521, 67), (110, 2, 3)]
+    {
         let mut plan = Plan::new(BATCH);
         let (w, b) = layer(&mut plan, inp, out);
         let (x, y) = (plan.rows(per, inp), plan.rows(per, out));
@@ -292,10 +295,10 @@ fn products_forwards_and_back() {
 /// A layer's products, forwards, back and to its gradients, in tiles of every shape.
 fn products_at(precision: Precision, per_factor: f64) {
     let Some(ordinal) = gpu() else { return };
-    // Thin tiles; wide ones forwards, back, and for a gradient; large ones likewise. The second has a gradient in parts.
+    // No tiles; thin ones; wide ones forwards, back, and for a gradient; large ones likewise. The second has a gradient in parts.
     let wide = [(127, 33, 641), (126, 643, 35), (1, 770, 530)];
     let large = [(251, 18, 1191), (252, 1193, 17), (1, 1270, 1190)];
-    for (per, inp, out) in [(3, 31, 45)].into_iter().chain(wide).chain(large) {
+    for (per, inp, out) in [(3, 31, 45), (5, 301, 77)].into_iter().chain(wide).chain(large) {
         let mut plan = Plan::new(BATCH);
         let (w, b) = layer(&mut plan, inp, out);
         let [x, dx] = [(); 2].map(|()| plan.rows(per, inp));

@@ -113,7 +113,7 @@ fn a_run_has_the_same_bytes_each_time_and_however_its_steps_are_recorded() {
     let Some(ordinal) = gpu() else { return };
     for precision in [Precision::Fp32, Precision::Bf16] {
         let mut spec = mlp();
-        // Forty steps: one recording of many, and some single ones.
+        // Forty steps: recordings of 32, of four and of one.
         spec.training = Training { precision, batch: 4, epochs: 1, ..spec.training };
         let bytes = |most: usize| trained(&spec, Device::Cuda { ordinal }, most).1.to_bytes();
         let expected = bytes(100);

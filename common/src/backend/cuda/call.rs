@@ -18,6 +18,8 @@ pub(super) enum Code {
     First,
     Centre,
     Keep,
+    Linear,
+    LinearBack,
     ActBack,
     Weigh,
     Im2col,

@@ -7,8 +7,8 @@
 //! settle     the optimizer, where a gradient was made in parts              kernels/products.cu
 //! ```
 //!
-//! Operations between two products share a launch, but for those on windows, which have many values. A product takes the
-//! derivative of an activation with it that comes right after it.
+//! Operations between two products share a launch, small products among them, but for those on windows, which have many
+//! values. A product takes the derivative of an activation with it that comes right after it.
 
 use super::call::{Address, Call, Calls, Code, Job, Jobs, Product, act};
 use super::memory::{Memory, zeros};
@@ -118,6 +118,10 @@ impl Lowering<'_> {
     fn count(&self, r: Rows) -> usize {
         self.memory.images * r.per
     }
+    /// Whether a product of these rows is so small that a launch would cost more than it.
+    fn is_small(&self, rows: Rows, w: Param) -> bool {
+        self.count(rows) <= 512 && w.values() <= 1 << 14
+    }
     fn values_laid(&self, op: &Op) -> Option<usize> {
         match op {
             Op::Lay { x, window, .. } => Some(self.count(*x) * window.values()),
@@ -165,22 +169,26 @@ impl Lowering<'_> {
         match op {
             Op::Linear { y, x, w, b, act: a } => {
                 assert!(x.width == w.inp && y.width == w.out && x.per == y.per, "{op:?}");
-                let (act, slope) = act(a);
-                let bias = b.map_or(0, |b| m.param(b));
-                self.product(
-                    [rows(y), rows(x)],
-                    self.count(y),
-                    w,
-                    false,
-                    Product { bias, act, slope, ..Product::default() },
-                );
+                let ((act, slope), bias) = (act(a), b.map_or(0, |b| m.param(b)));
+                if self.is_small(y, w) {
+                    let call = call(y, &[rows(y)], &[rows(x), m.param(w), bias]);
+                    self.each(Code::Linear, Call { other: int(w.inp), act, slope, ..call });
+                } else {
+                    let after = Product { bias, act, slope, ..Product::default() };
+                    self.product([rows(y), rows(x)], self.count(y), w, false, after);
+                }
             }
             Op::LinearBack { dx, dy, w, add } => {
                 assert!(dx.width == w.inp && dy.width == w.out && dx.per == dy.per, "{op:?}");
                 let (act, slope) = act(back.map_or(Act::Id, |(_, a)| a));
-                let after =
-                    Product { y: maybe(back.map(|(y, _)| y)), act, slope, add: add as i32, ..Product::default() };
-                self.product([rows(dx), rows(dy)], self.count(dx), w, true, after);
+                let (y, add) = (maybe(back.map(|(y, _)| y)), add as i32);
+                if self.is_small(dx, w) {
+                    let call = call(dx, &[rows(dx)], &[rows(dy), m.param(w), y]);
+                    self.each(Code::LinearBack, Call { other: int(w.out), add, act, slope, ..call });
+                } else {
+                    let after = Product { y, act, slope, add, ..Product::default() };
+                    self.product([rows(dx), rows(dy)], self.count(dx), w, true, after);
+                }
             }
             Op::Lay { y, x, w, turned, b, act: a, window, add } => {
                 let (inp, values) = if turned { (w.out, w.inp) } else { (w.inp, w.out) };

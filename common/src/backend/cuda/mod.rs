@@ -43,15 +43,14 @@ pub struct Cuda {
 
 /// A program, recorded. (Dropped in this order too.)
 struct Recorded {
-    one: Graph,
-    /// [`MANY`] steps, once so many were asked for.
-    many: Option<Graph>,
+    /// Of these numbers of steps, each once it was asked for.
+    graphs: [Option<Graph>; LENGTHS.len()],
     launches: Launches,
     program: Program,
 }
 
-/// Steps of a graph that has many: between two graphs the GPU may wait for the host.
-const MANY: usize = 32;
+/// Steps of a graph: between two of them the GPU may wait for the host.
+const LENGTHS: [usize; 3] = [32, 4, 1];
 
 /// Whether there is a GPU of this number that the kernels run on.
 ///
@@ -77,27 +76,32 @@ impl Cuda {
         Ok(Cuda { recorded: vec![], memory, order, steps, run, state, precision, stream, gpu })
     }
 
-    /// Where the recording of a program is, with many steps if so many are asked for.
-    fn record(&mut self, program: &Program, steps: usize) -> Result<usize> {
-        let at = match self.recorded.iter().position(|recorded| recorded.program == *program) {
-            Some(at) => at,
-            None => {
-                // Only learning is faster at the cost of precision, as on the CPU.
-                let precision = if program.weights().is_empty() { Precision::Fp32 } else { self.precision };
-                let launches = Launches::new(program, &self.memory, self.gpu, precision)?;
-                let one = self.graph(&launches, 1)?;
-                self.recorded.push(Recorded { one, many: None, launches, program: program.clone() });
-                self.recorded.len() - 1
-            }
-        };
-        if steps >= MANY && self.recorded[at].many.is_none() {
-            self.recorded[at].many = Some(self.graph(&self.recorded[at].launches, MANY)?);
+    /// Where the recording of a program is.
+    fn recorded(&mut self, program: &Program) -> Result<usize> {
+        if let Some(at) = self.recorded.iter().position(|recorded| recorded.program == *program) {
+            return Ok(at);
         }
-        Ok(at)
+        // Only learning is faster at the cost of precision, as on the CPU.
+        let precision = if program.weights().is_empty() { Precision::Fp32 } else { self.precision };
+        let launches = Launches::new(program, &self.memory, self.gpu, precision)?;
+        self.recorded.push(Recorded { graphs: [const { None }; LENGTHS.len()], launches, program: program.clone() });
+        Ok(self.recorded.len() - 1)
     }
-    fn graph(&self, launches: &Launches, steps: usize) -> Result<Graph> {
-        let run = self.run.as_device_ptr();
-        Graph::record(&self.stream, || (0..steps).try_for_each(|_| launches.step(&self.stream, run)))
+    /// Runs so many steps of a program, without waiting for them.
+    fn launch(&mut self, program: &Program, mut steps: usize) -> Result<()> {
+        let (at, run) = (self.recorded(program)?, self.run.as_device_ptr());
+        let Recorded { graphs, launches, .. } = &mut self.recorded[at];
+        for (graph, length) in graphs.iter_mut().zip(LENGTHS) {
+            while steps >= length {
+                if graph.is_none() {
+                    let record = || launches.steps(length as i32, &self.stream, run);
+                    *graph = Some(Graph::record(&self.stream, record)?);
+                }
+                graph.as_mut().expect("it is there now").launch(&self.stream)?;
+                steps -= length;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -133,7 +137,6 @@ impl Backend for Cuda {
         assert!(steps <= self.state.steps_left(), "a run ends with the epoch");
         assert!(self.state.items <= self.order.len(), "every image of the epoch has a place in its order");
         self.gpu.enter()?;
-        let at = self.record(program, steps)?;
         let mut state = self.state;
         let schedule: Vec<Step> = (0..steps)
             .map(|_| {
@@ -145,12 +148,7 @@ impl Backend for Cuda {
         write(&mut self.steps, &schedule)?;
         let places = [self.steps.as_device_ptr().as_raw(), self.order.as_device_ptr().as_raw()];
         write(&mut self.run, &[Run::of(&self.state, places)])?;
-        let Recorded { one, many, .. } = &mut self.recorded[at];
-        if let Some(many) = many {
-            (0..steps / MANY).try_for_each(|_| many.launch(&self.stream))?;
-        }
-        let single = if many.is_some() { steps % MANY } else { steps };
-        (0..single).try_for_each(|_| one.launch(&self.stream))?;
+        self.launch(program, steps)?;
         self.stream.synchronize().map_err(|e| failed("run a step", e))?;
         self.state = state;
         Ok(())

@@ -59,8 +59,15 @@ impl Launches {
         let kernels = stages.into_iter().map(kernel).collect::<Result<_>>()?;
         Ok(Launches { kernels, advance: gpu.kernel("advance")?, _scratch: scratch })
     }
-    /// Launches them.
-    pub(super) fn step(&self, stream: &Stream, run: DevicePointer<Run>) -> Result<()> {
+    /// Launches them for so many steps.
+    pub(super) fn steps(&self, steps: i32, stream: &Stream, run: DevicePointer<Run>) -> Result<()> {
+        (0..steps).try_for_each(|ahead| self.step(ahead, stream, run))?;
+        let advance = &self.advance;
+        // SAFETY: `run` is a Run, and one thread moves it.
+        unsafe { launch!(advance<<<1u32, 1u32, 0, stream>>>(run, steps)) }.map_err(|e| failed("launch a kernel", e))
+    }
+    /// For the step that is so many ahead of where the run is.
+    fn step(&self, ahead: i32, stream: &Stream, run: DevicePointer<Run>) -> Result<()> {
         const ALL: u32 = THREADS as u32;
         let failed = |e| failed("launch a kernel", e);
         for Kernel { function, blocks, told } in &self.kernels {
@@ -69,15 +76,13 @@ impl Launches {
             // that they are told.
             let launched = unsafe {
                 match told {
-                    Told::Calls(calls) => launch!(function<<<blocks, ALL, 0, stream>>>(run, **calls)),
+                    Told::Calls(calls) => launch!(function<<<blocks, ALL, 0, stream>>>(run, ahead, **calls)),
                     Told::Product(product) => launch!(function<<<blocks, ALL, 0, stream>>>(**product)),
-                    Told::Jobs(jobs) => launch!(function<<<blocks, ALL, 0, stream>>>(run, **jobs)),
+                    Told::Jobs(jobs) => launch!(function<<<blocks, ALL, 0, stream>>>(run, ahead, **jobs)),
                 }
             };
             launched.map_err(failed)?;
         }
-        let advance = &self.advance;
-        // SAFETY: `run` is a Run, and one thread moves it.
-        unsafe { launch!(advance<<<1u32, 1u32, 0, stream>>>(run)) }.map_err(failed)
+        Ok(())
     }
 }
