@@ -17,8 +17,15 @@ use crate::network;
 use crate::parameters;
 use crate::plan::{Cell, Plan, Program, Table};
 
-/// Images that the device takes at a time: few, so that their draws stay in the cache.
-const BATCH: usize = 16;
+/// Images that a device takes at a time, of so many.
+fn batch(device: Device, items: usize) -> usize {
+    match device {
+        // Few, so that their draws stay in the cache.
+        Device::Cpu { .. } => items.min(16),
+        // As many always: which kernels a GPU takes, and so how it rounds, depends on their number.
+        Device::Cuda { .. } => 128,
+    }
+}
 /// Draws for each of them.
 const DRAWS: usize = 64;
 /// The variance of a unit's posterior mean, over images, from which it counts as active (Burda et al. 2016).
@@ -98,7 +105,7 @@ impl Evaluator {
         let network = &spec.network;
         images.expect_size(network.image)?;
         images.expect_unit_range()?;
-        let (mut plan, items) = (Plan::new(BATCH.min(images.items())), images.items());
+        let (mut plan, items) = (Plan::new(batch(device, images.items())), images.items());
         let p = &mut plan;
         let pixels = p.table(items, network.pixels(), images.cell());
         let labels = network.classes().map(|_| p.table(items, 1, Cell::Byte));

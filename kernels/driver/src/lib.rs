@@ -10,6 +10,7 @@
 
 use cust_raw::*;
 use libloading::Library;
+use std::error::Error;
 use std::ffi::{c_char, c_int, c_uchar, c_uint, c_ulonglong, c_ushort, c_void};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -19,7 +20,7 @@ const DRIVER: &str = if cfg!(windows) { "nvcuda.dll" } else { "libcuda.so.1" };
 fn driver() -> Result<&'static Library, &'static str> {
     static DRIVER_LIBRARY: OnceLock<Result<Library, String>> = OnceLock::new();
     // SAFETY: the driver's library asks nothing of who loads it.
-    let open = || unsafe { Library::new(DRIVER) }.map_err(|e| e.to_string());
+    let open = || unsafe { Library::new(DRIVER) }.map_err(|e| e.source().map_or(e.to_string(), |why| why.to_string()));
     DRIVER_LIBRARY.get_or_init(open).as_ref().map_err(String::as_str)
 }
 

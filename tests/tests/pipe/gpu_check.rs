@@ -112,7 +112,7 @@ fn the_check_of_a_gpu_tells_of_all_its_parts_in_a_table() {
 #[test]
 fn what_the_check_of_a_gpu_finds_is_in_its_table_and_its_status() {
     let Some(mut place) = with_folder("gpu-check, with errors", BAD, FOUND) else { return };
-    place.set("EMULATOR_FAIL", "launch:30"); // after the one step that shows whether there is a GPU
+    place.set("EMULATOR_FAIL", "launch:12"); // after the one step that shows whether there is a GPU
     let ran = place.run("folder/run.sh parity memcheck small");
     assert_eq!(ran.codes, [1], "{ran}");
     let rows = rows(&ran);

@@ -10,7 +10,7 @@ use cust::module::Module;
 use cust::sys::{self, CUjit_option};
 use cust::{CudaApiVersion, CudaFlags};
 use std::ffi::{CString, c_void};
-use std::fmt::Display;
+use std::fmt::{Debug, Display, Write};
 use std::sync::{Mutex, OnceLock};
 
 /// A GPU with this process's context on it.
@@ -98,7 +98,8 @@ pub(super) fn find(ordinal: u32) -> Result<Device, Missing> {
     if let Some(why) = cuda_driver::load_error() {
         return Err(unavailable(format!("no CUDA driver was found: expected NVIDIA's libcuda.so.1, got: {why}")));
     }
-    let none = |e: CudaError| unavailable(format!("no CUDA device was found: expected an NVIDIA GPU, got: {e}"));
+    let none =
+        |e: CudaError| unavailable(format!("no CUDA device was found: expected an NVIDIA GPU, got: {}", text(e)));
     cust::init(CudaFlags::empty()).map_err(none)?;
     let version = CudaApiVersion::get().map_err(none)?;
     let got = (version.major(), version.minor());
@@ -156,8 +157,18 @@ fn compiler_log(ptx: &CString) -> Option<String> {
 }
 
 /// What went wrong on the GPU while something was done.
-pub(super) fn failed(doing: &str, error: impl Display) -> Error {
-    Error::Unavailable(format!("the GPU failed to {doing}: {error}; try again, or --device cpu"))
+pub(super) fn failed(doing: &str, error: impl Display + Debug) -> Error {
+    Error::Unavailable(format!("the GPU failed to {doing}: {}; try again, or --device cpu", text(error)))
+}
+
+/// What the driver says of an error, without the quotation marks that `cust` puts around it. (Of a code that the driver does
+/// not know `cust` cannot tell even that.)
+pub(super) fn text(error: impl Display + Debug) -> String {
+    let mut said = String::new();
+    match write!(said, "{error}") {
+        Ok(()) => said.trim_matches('"').to_owned(),
+        Err(_) => format!("{error:?}"),
+    }
 }
 
 /// How much memory is free on the GPU of this thread.

@@ -1,7 +1,7 @@
 //! The buffers of a plan on the device. An address is handed out only to who names the kind and the geometry of its buffer.
 
 use super::call::Address;
-use super::gpu::{failed, free_memory};
+use super::gpu::{failed, free_memory, text};
 use crate::plan::{Buf, Cell, Kind, Param, Plan, Rows, Table};
 use crate::{Error, Result};
 use cust::memory::bytemuck::Zeroable;
@@ -118,7 +118,7 @@ const SMALLER: &str = "try a smaller --batch, --samples or --hidden, or --device
 pub(super) fn zeros<T: DeviceCopy + Zeroable>(values: usize) -> Result<DeviceBuffer<T>> {
     DeviceBuffer::zeroed(values).map_err(|e| {
         let megabytes = (values * size_of::<T>()) >> 20;
-        Error::Unavailable(format!("the GPU gives no {megabytes} MB of memory: {e}; {SMALLER}"))
+        Error::Unavailable(format!("the GPU gives no {megabytes} MB of memory: {}; {SMALLER}", text(e)))
     })
 }
 
