@@ -15,6 +15,7 @@ mod gpu;
 mod gpu_check;
 mod help;
 mod imported;
+mod installed;
 mod instructions;
 mod judged;
 mod kinds;
