@@ -141,7 +141,7 @@ fn make_install_takes_a_prefix_and_a_destination_and_every_program() {
     // Without cargo nothing is built: the folder of programs is one that is given.
     let make = |target: &str| {
         format!(
-            "make -s -C {root} {target} CARGO=no-such-cargo BIN=\"$(dirname \"$(command -v vae-cat)\")\" DESTDIR=$PWD/stage PREFIX=/usr"
+            "env -u MAKEFLAGS make -s -C {root} {target} CARGO=no-such-cargo BIN=\"$(dirname \"$(command -v vae-cat)\")\" DESTDIR=$PWD/stage PREFIX=/usr"
         )
     };
     place.run(&make("install")).succeeds();
