@@ -3,6 +3,10 @@
 SHELL := /bin/sh
 CARGO ?= cargo
 BIN := target/release
+PREFIX ?= /usr/local
+# dash and zsh leave the ~ of PREFIX=~/.local to us.
+ROOT = $(DESTDIR)$(patsubst ~/%,$(HOME)/%,$(PREFIX))
+TOOLS := $(sort $(notdir $(wildcard tools/*)))
 
 help: ## Print the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -45,6 +49,16 @@ endif
 gpu-check: ## Make target/gpu-check, a folder whose run.sh checks and measures everything on a machine with an NVIDIA GPU
 	+@CARGO='$(CARGO)' tests/gpu/pack.sh
 
+# Under sudo there may be no cargo: then what was built is installed.
+install: $(if $(shell command -v $(firstword $(CARGO))),build) ## Install programs, man pages, completions and the pretrained model (PREFIX=/usr/local, DESTDIR=)
+	@packaging/install.sh $(BIN) '$(ROOT)' $(TOOLS)
+
+uninstall: ## Remove all of that again (the same PREFIX and DESTDIR)
+	@packaging/uninstall.sh '$(ROOT)'
+
+dist: build ## Make an archive of it, target/dist/vae-pipes-VERSION-x86_64-linux.tar.gz, which runs on Debian 12
+	@packaging/dist.sh $(BIN) target/dist $(TOOLS)
+
 pictures: build ## Make the pictures of the README anew, by its own pipelines and by the examples
 	@rm -rf target/readme && mkdir -p target/readme && cp examples/mlp-400-20.bin target/readme/model.bin
 	cd target/readme && PATH="$(CURDIR)/$(BIN):$$PATH" ../../examples/run_readme.sh ../../README.md
@@ -58,4 +72,4 @@ clean: ## Remove what was built and made
 	$(CARGO) clean
 	rm -rf demo out
 
-.PHONY: help build demo examples test test-page lint kernels bench gpu-check pictures clean
+.PHONY: help build demo examples test test-page lint kernels bench gpu-check install uninstall dist pictures clean

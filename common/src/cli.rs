@@ -22,7 +22,7 @@ static TOOL: OnceLock<String> = OnceLock::new();
 /// ours: one line and exit 70.
 pub fn main<A: clap::Parser>(run: impl FnOnce(A) -> Result<()>) -> ExitCode {
     let tool = TOOL.get_or_init(|| A::command().get_name().to_owned());
-    if let Some(folder) = std::env::var_os(manual::VARIABLE) {
+    if let Some(folder) = std::env::var_os(manual::VARIABLE).filter(|folder| !folder.is_empty()) {
         return match manual::write(A::command(), Path::new(&folder)) {
             Ok(()) => ExitCode::SUCCESS,
             Err(e) => {

@@ -22,6 +22,7 @@ pub mod pca;
 pub mod plan;
 pub mod rng;
 pub mod stream;
+mod suggestion;
 pub mod train;
 
 pub use error::{Error, Result};

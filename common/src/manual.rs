@@ -3,8 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use clap::Command;
+use clap::{Arg, Command};
 use clap_complete::{Generator, Shell};
+use clap_mangen::Man;
+use clap_mangen::roff::{Inline, Roff, bold, roman};
 
 use crate::{Error, Result};
 
@@ -18,28 +20,142 @@ const SHELLS: [(Shell, &str); 3] = [
     (Shell::Fish, "share/fish/vendor_completions.d"),
 ];
 
-pub(crate) fn write(mut command: Command, prefix: &Path) -> Result<()> {
+/// What the codes of [`Error::exit_code`] mean.
+const EXIT_STATUS: [(&str, &str); 8] = [
+    ("0", "All went well, or who reads the output has enough."),
+    ("1", "The run itself failed, say by a loss that is not finite."),
+    ("2", "The command line asks for what cannot be."),
+    ("65", "The input is not what it should be, or a program before this one in the pipe failed."),
+    ("66", "A file is not there."),
+    ("69", "A device, memory or the network is not there."),
+    ("74", "The system refused to read or write."),
+    ("128 + N", "Signal N ended it."),
+];
+
+/// Writes the completions of the program, its page, and one for each of its subcommands.
+pub(crate) fn write(command: Command, prefix: &Path) -> Result<()> {
     let name = command.get_name().to_owned();
     for (shell, folder) in SHELLS {
         let mut script = vec![];
-        clap_complete::generate(shell, &mut command, &name, &mut script);
+        clap_complete::generate(shell, &mut command.clone(), &name, &mut script);
         // bash looks for the name of the program alone.
         let file = if shell == Shell::Bash { name.clone() } else { shell.file_name(&name) };
         place(prefix, folder, &file, &script)?;
     }
-    pages(command, &name, prefix)
+    let source = format!("{name} {}", command.get_version().unwrap_or_default());
+    let mut command = told(command).disable_help_subcommand(true);
+    command.build(); // gives subcommands their full names
+    for subcommand in command.get_subcommands() {
+        page(subcommand.clone(), &[&name], &source, prefix)?;
+    }
+    let others: Vec<&str> = command.get_subcommands().filter_map(Command::get_display_name).collect();
+    page(command.clone(), &others, &source, prefix)
 }
 
-/// A page for the program, and one for each of its subcommands.
-fn pages(mut command: Command, name: &str, prefix: &Path) -> Result<()> {
-    command.build();
-    for subcommand in command.get_subcommands().filter(|c| c.get_name() != "help") {
-        let name = format!("{name}-{}", subcommand.get_name());
-        pages(subcommand.clone().name(clap::builder::Str::from(&*name.clone().leak())), &name, prefix)?;
+/// Defaults and plain values at the end of what each option is told to do, as `--help` has them: a line for each of 33
+/// colormaps hides the rest.
+fn told(command: Command) -> Command {
+    command.mut_args(told_of).mut_subcommands(told)
+}
+
+fn told_of(arg: Arg) -> Arg {
+    let mut text = arg.get_long_help().or(arg.get_help()).map(ToString::to_string).unwrap_or_default();
+    let defaults: Vec<_> = arg.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
+    if !defaults.is_empty() && !arg.is_hide_default_value_set() {
+        text += &format!(" [default: {}]", defaults.join(" "));
     }
+    let takes_values = arg.get_action().takes_values(); // true and false are no values of a flag
+    let values: Vec<_> = arg.get_possible_values().into_iter().filter(|v| takes_values && !v.is_hide_set()).collect();
+    let plain = values.iter().all(|value| value.get_help().is_none());
+    if plain && !values.is_empty() {
+        let names: Vec<&str> = values.iter().map(|value| value.get_name()).collect();
+        text += &format!(" [possible values: {}]", names.join(", "));
+    }
+    arg.long_help(text).hide_default_value(true).hide_possible_values(plain)
+}
+
+/// The page of one command, which is built.
+fn page(mut command: Command, others: &[&str], source: &str, prefix: &Path) -> Result<()> {
+    let name = command.get_display_name().unwrap_or(command.get_name()).to_owned();
+    let (usage, text) = (usage(&mut command), description(&command));
+    let (examples, has_subcommands) = (examples(&command), command.has_subcommands());
+    // An empty date would be left out, and what follows take its place.
+    let man = Man::new(command).date(" ").source(source).manual("Variational autoencoders as Unix pipes");
+
     let mut page = vec![];
-    clap_mangen::Man::new(command).render(&mut page).expect("a vector takes all that is written");
+    let written = (|| {
+        man.render_title(&mut page)?;
+        // Words are typed as they stand here: none is broken.
+        let mut head = Roff::new();
+        head.control("nh", []).control("ad", ["l"]).to_writer(&mut page)?;
+        man.render_name_section(&mut page)?;
+        usage.to_writer(&mut page)?;
+        text.to_writer(&mut page)?;
+        man.render_options_section(&mut page)?;
+        if has_subcommands {
+            man.render_subcommands_section(&mut page)?;
+        }
+        examples.to_writer(&mut page)?;
+        exit_status().to_writer(&mut page)?;
+        see_also(others).to_writer(&mut page)
+    })();
+    written.expect("a vector takes all that is written");
     place(prefix, "share/man/man1", &format!("{name}.1"), &page)
+}
+
+fn usage(command: &mut Command) -> Roff {
+    let usage = command.render_usage().to_string();
+    let line = usage.strip_prefix("Usage: ").unwrap_or(&usage);
+    let name = command.get_bin_name().unwrap_or(command.get_name());
+    let mut roff = Roff::new();
+    roff.control("SH", ["SYNOPSIS"]);
+    roff.text([bold(name), roman(line.strip_prefix(name).unwrap_or(line))]);
+    roff
+}
+
+/// What comes after the first paragraph, which is beside the name already.
+fn description(command: &Command) -> Roff {
+    let text = command.get_long_about().map(ToString::to_string).unwrap_or_default();
+    let mut roff = Roff::new();
+    roff.control("SH", ["DESCRIPTION"]);
+    for paragraph in text.split("\n\n").skip(1) {
+        roff.control("PP", []).text([roman(paragraph)]);
+    }
+    roff
+}
+
+/// Command lines, broken only where they are broken in `--help`.
+fn examples(command: &Command) -> Roff {
+    let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let lines = text.strip_prefix("Examples:\n").or(text.strip_prefix("Example: ")).unwrap_or(&text);
+    let mut roff = Roff::new();
+    roff.control("SH", ["EXAMPLES"]).control("nf", []);
+    for line in lines.lines() {
+        roff.text([roman(line.strip_prefix("  ").unwrap_or(line))]);
+    }
+    roff.control("fi", []);
+    roff
+}
+
+fn exit_status() -> Roff {
+    let mut roff = Roff::new();
+    roff.control("SH", ["EXIT STATUS"]);
+    for (code, meaning) in EXIT_STATUS {
+        roff.control("TP", []).text([bold(code)]).text([roman(meaning)]);
+    }
+    roff
+}
+
+fn see_also(others: &[&str]) -> Roff {
+    let mut names: Vec<Inline> = vec![];
+    for other in others {
+        names.extend([roman(if names.is_empty() { "" } else { ", " }), bold(*other), roman("(1)")]);
+    }
+    let mut roff = Roff::new();
+    if !names.is_empty() {
+        roff.control("SH", ["SEE ALSO"]).text(names);
+    }
+    roff
 }
 
 fn place(prefix: &Path, folder: &str, file: &str, text: &[u8]) -> Result<()> {

@@ -3,6 +3,7 @@
 use crate::backend::{Device, cuda};
 use crate::cli::{self, ThreadArgs};
 use crate::model::{Activation, Learned, Likelihood, Sigma};
+use crate::suggestion::meant;
 use crate::{Error, Result};
 use clap::ValueEnum;
 use std::str::FromStr;
@@ -37,7 +38,7 @@ impl FromStr for Choice {
             _ => text
                 .strip_prefix("cuda:")
                 .and_then(number)
-                .ok_or_else(|| "expected auto, cpu, cuda or cuda:N".to_owned()),
+                .ok_or_else(|| format!("expected auto, cpu, cuda or cuda:N{}", meant(text, &["auto", "cpu", "cuda"]))),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a network is made of. N images, D = H·W pixels, Z latent dimensions, K classes.
 
 use crate::plan::Window;
+use crate::suggestion::meant;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -86,7 +87,10 @@ impl FromStr for Activation {
             "leaky-relu" => Activation::LeakyRelu(Activation::SLOPE),
             "tanh" => Activation::Tanh,
             "softplus" => Activation::Softplus,
-            _ => return Err(format!("expected one of {}", Activation::NAMES.join(", "))),
+            _ => {
+                let names = Activation::NAMES;
+                return Err(format!("expected one of {}{}", names.join(", "), meant(name, &names)));
+            }
         };
         match (activation, slope.map(str::parse::<f32>)) {
             (activation, None) => Ok(activation),

@@ -21,7 +21,7 @@ pub(crate) struct Data {
     #[arg(long, value_name = "FILE", requires = "data")]
     pub labels: Option<PathBuf>,
     /// Which images: all is train, then test, and `i` counts on [default: train]
-    #[arg(long)]
+    #[arg(long, value_name = "NAME")]
     pub split: Option<Split>,
     /// Draw N handwritten-looking digits, which needs no data [default: 60000 to train and 10000 to test]
     #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true)]

@@ -24,10 +24,8 @@ use common::stream::{BATCH, Writer};
 /// or draws handwritten-looking digits itself. Writes the images `x` [N, H, W] as bytes, their labels `y` [N] if there
 /// are any, and their numbers `i` [N] in the source. Memory is one frame, however many the images; --shuffle and .amat
 /// hold them all (47 MB for MNIST).
-///
-/// Example: mnist-dump --split test --only 3,7 -n 64 | grid-png > out.png
 #[derive(Parser)]
-#[command(version, verbatim_doc_comment)]
+#[command(version, after_help = "Example: mnist-dump --split test --only 3,7 -n 64 | grid-png > out.png")]
 struct Args {
     #[command(flatten)]
     output: OutputArgs,
@@ -36,7 +34,7 @@ struct Args {
     #[command(flatten)]
     choice: choice::Choice,
     /// Key of --shuffle and of the built-in digits
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u32,
     /// Images per frame
     #[arg(long, value_name = "N", default_value_t = BATCH, value_parser = cli::batch)]

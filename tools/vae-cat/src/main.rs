@@ -14,7 +14,7 @@ use common::{Error, Result};
 use cut::Cut;
 use input::Input;
 
-/// Joins, cuts, checks and converts streams
+/// Join, cut, check and convert streams
 ///
 /// Reads streams, .npy and newline JSON, one after the other; or makes one stream of several .npy with equal numbers of
 /// items, say images with their labels: vae-cat x=images.npy y=labels.npy. Writes a stream, one .npy, or newline JSON.
@@ -23,7 +23,7 @@ use input::Input;
 #[command(version, after_help = EXAMPLES)]
 struct Args {
     /// What to read: streams, .npy or newline JSON to join, or NAME=FILE for each tensor; standard input if absent or -
-    #[arg(value_name = "FILE|NAME=FILE")]
+    #[arg(value_name = "FILE|NAME=FILE", value_hint = clap::ValueHint::AnyPath)]
     files: Vec<String>,
     /// What to call the tensor of a bare .npy, which has no name of its own
     #[arg(long, value_name = "NAME", default_value = "x")]

@@ -33,7 +33,7 @@ struct Args {
     #[arg(long)]
     bernoulli: bool,
     /// Key of the draws; item i draws the same in any batch and shard
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u32,
     /// Write bytes from 0 to 255 instead of f32
     #[arg(long)]

@@ -30,7 +30,7 @@ struct Args {
     #[arg(long)]
     sample: bool,
     /// Key of the draws; item i draws the same in any batch and shard
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u32,
     /// What to write of each image
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "z")]

@@ -16,7 +16,8 @@ use zip::write::{SimpleFileOptions, ZipWriter};
 /// Write the weights of a model for PyTorch: .safetensors, or .npz for NumPy
 ///
 /// Reads a model or checkpoint. Writes the tensors of its network as they are, f32 under the names of a PyTorch state dict,
-/// for load_state_dict; nothing of the optimizer, and no description: that is in `vae-model info`.
+/// for load_state_dict; nothing of the optimizer, and no description: that is in `vae-model info`. Memory is a few
+/// times the size of the model.
 #[derive(clap::Args)]
 #[command(after_help = "Example: vae-model export model.bin --names pytorch-examples -o vae.safetensors")]
 pub struct Args {

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 /// Describe a model: network, objective, data, training, tensors and hash, as one JSON object
 ///
 /// Reads a model or checkpoint, and checks its digest. Writes JSON, with `sha256` of the file as streams record it.
+/// Memory is the size of the model.
 #[derive(clap::Args)]
 #[command(after_help = "Example: vae-model info model.bin | jq .network.latent")]
 pub struct Args {

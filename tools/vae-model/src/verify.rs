@@ -8,7 +8,8 @@ use std::path::PathBuf;
 
 /// Check models: the digest, every tensor that the network needs, its shape, and that all numbers are finite
 ///
-/// Reads each file whole. Writes a line for each good one, and fails with 65 if one is not.
+/// Reads each file whole. Writes a line for each good one, and fails with 65 if one is not. Memory is the size of the
+/// largest, whatever their number.
 #[derive(clap::Args)]
 #[command(after_help = "Example: vae-model verify *.bin")]
 pub struct Args {

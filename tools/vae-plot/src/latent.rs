@@ -10,8 +10,8 @@ use crate::scatter;
 
 /// Plot latents as points of a plane, coloured by their labels
 ///
-/// Reads a stream with latents z, and labels y if there are any; or a .npy of latents, or newline JSON. Labels are told by
-/// colours and, if they are ten or fewer, by their names among the points. Latents of more than two dimensions are projected
+/// Reads a stream with latents z, and labels y if there are any; or a .npy of latents, or newline JSON. Writes a picture:
+/// labels are told by colours and, if they are ten or fewer, by their names among the points. Latents of more than two dimensions are projected
 /// on their first two principal components, unless --dims chooses two. A stream that is damaged or
 /// cut short leaves no picture. Memory: 4 bytes for each number of the latents shown, about 200 for each point, and the picture.
 #[derive(clap::Args)]

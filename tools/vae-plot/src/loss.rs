@@ -11,9 +11,9 @@ use crate::run::{Images, Quantity, Run};
 /// Plot the losses of one or several runs by epoch
 ///
 /// Reads what vae-train writes, newline JSON or, with --preview, a stream: of a run that goes on, was stopped or was killed as
-/// far as it goes, and of a repeated epoch the last. Draws test losses in full colour and training losses paler, in nats per
-/// image: the loss, reconstruction and KL; or, of models without KL, the squared error per pixel. Memory: the epochs, and the
-/// picture.
+/// far as it goes, and of a repeated epoch the last. Writes a picture of test losses in full colour and training losses paler,
+/// in nats per image: the loss, reconstruction and KL; or, of models without KL, the squared error per pixel. Memory: the
+/// epochs, and the picture.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -22,7 +22,7 @@ use common::{Result, cli};
 
 /// Plot losses by epoch, or latents as points coloured by their labels
 ///
-/// Each command reads what other programs write and makes one picture, a PNG or an SVG: on standard output, or in the file of
+/// Each command reads what other programs print and writes one picture, a PNG or an SVG, to standard output or to the file of
 /// --output, which appears only when all went well. Memory: what is drawn, and the picture.
 #[derive(Parser)]
 #[command(version, after_help = EXAMPLES)]

@@ -25,7 +25,7 @@ use pass::{Pass, Passed};
 use server::Server;
 use shown::Shown;
 
-/// Passes a stream on unchanged, and shows it live on a page in the browser
+/// Pass a stream on unchanged, and show it live on a page in the browser
 ///
 /// Reads the stream of vae-train --preview, or its losses as newline JSON, and writes the same bytes; at a terminal,
 /// nothing. The page has the losses, originals above their reconstructions, and draws from the prior, of the newest epoch

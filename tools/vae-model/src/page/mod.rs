@@ -23,6 +23,7 @@ const EXPLORER: &str = include_str!("explorer.js");
 ///
 /// Reads a model or checkpoint. Writes HTML with the decoder's weights in it, f32, so that what it shows is what vae-decode
 /// makes; it is about one and a third times as large as these. Open it in a browser.
+/// Memory is a few times the size of the model.
 #[derive(clap::Args)]
 #[command(after_help = "Example: vae-model page -m model.bin > explore.html")]
 pub struct Args {
