@@ -166,7 +166,7 @@ pub enum Op {
     /// `loss[r] = -log N(target[n]; mean, variance)`, where v has for each pixel the logit of the mean and s, and variance =
     /// exp(s) + least², summed over pixels. Then `v[r]` becomes its derivative
     GaussianLearned { loss: Rows, v: Rows, target: Rows, least: f32 },
-    /// `loss[r]` = the sum of (mean[r] - target[n])²
+    /// `loss[r] = (mean[r] - target[n])²`, summed over pixels
     SquaredError { loss: Rows, mean: Rows, target: Rows },
     /// `d[r] *= weight[r]`, one weight for each row
     Weigh { d: Rows, weight: Rows },
