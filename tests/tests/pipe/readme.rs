@@ -116,3 +116,41 @@ fn without_numpy_the_recipes_that_need_it_are_left_out() {
     let ran = place.run("$ROOT/examples/run_page.sh page.md 2> log").succeeds();
     assert_eq!(ran.text(), "SKIPPED a block: no numpy\n");
 }
+
+#[test]
+fn every_file_that_a_page_names_is_there() {
+    let mut named = 0;
+    for path in ["README.md", "docs/EXTENDING.md", "docs/RECIPES.md"] {
+        let text = page(path);
+        let folder = repository().join(path).parent().expect("a folder").to_owned();
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next());
+        let links = links.filter(|link| !link.is_empty() && !link.contains("://")).map(|link| folder.join(link));
+        // In EXTENDING.md what is code and has a slash is a path from the root.
+        let code = text.split('`').skip(1).step_by(2).filter(|_| path == "docs/EXTENDING.md");
+        let paths = code.filter(|word| word.contains('/') && !word.contains(' ')).map(|word| repository().join(word));
+        for file in links.chain(paths) {
+            assert!(file.exists(), "{path} names {}", file.display());
+            named += 1;
+        }
+    }
+    assert!(named >= 80, "only {named}");
+}
+
+#[test]
+fn every_heading_that_a_page_links_to_is_there() {
+    // As GitHub makes an anchor of a heading.
+    let anchor = |heading: &str| -> String {
+        let kept = heading.to_lowercase().replace(' ', "-");
+        kept.chars().filter(|c| c.is_alphanumeric() || "-_".contains(*c)).collect()
+    };
+    for path in ["README.md", "docs/EXTENDING.md", "docs/RECIPES.md"] {
+        let text = page(path);
+        for (file, wanted) in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()?.split_once('#')) {
+            let to = Path::new(path).parent().expect("a folder").join(if file.is_empty() { "" } else { file });
+            let there = if file.is_empty() { text.clone() } else { page(to.to_str().expect("text")) };
+            let headings =
+                there.lines().filter_map(|line| line.starts_with('#').then(|| line.trim_start_matches(['#', ' '])));
+            assert!(headings.map(anchor).any(|anchor| anchor == wanted), "{path} links to #{wanted} of {file}");
+        }
+    }
+}
