@@ -46,9 +46,10 @@ endif
 gpu-check: ## Make target/gpu-check, a folder whose run.sh checks and measures everything on a machine with an NVIDIA GPU
 	+@CARGO='$(CARGO)' tests/gpu/pack.sh
 
-pictures: build ## Make the pictures of the README anew, by its own pipelines and by the examples
+pictures: build ## Make the pictures of the README anew, by its own pipelines, by the examples, and in Chromium
 	@rm -rf target/readme && mkdir -p target/readme && cp examples/mlp-400-20.bin target/readme/model.bin
 	cd target/readme && PATH="$(CURDIR)/$(BIN):$$PATH" ../../examples/run_page.sh ../../README.md
+	cd target/readme && PATH="$(CURDIR)/$(BIN):$$PATH" ../../pictures/watch.sh
 	for name in conv plane cvae compare; do examples/$$name.sh target/readme/$$name || exit; done
 	cd target/readme && cp *.png epochs/recon-001.png epochs/recon-003.png ../../pictures/
 	cd target/readme && cp conv/recon.png ../../pictures/conv.png && cp plane/manifold.png ../../pictures/plane.png
