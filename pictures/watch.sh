@@ -14,5 +14,6 @@ until grep -q 'the stream has ended' watch.log; do
     sleep 0.1
 done
 url=$(sed -n 's/.*\(http:[^ ]*\).*/\1/p' watch.log | head -n 1)
+# Virtual time ends only when the page has all that it was sent.
 chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --force-color-profile=srgb --user-data-dir=watch-profile \
-    --window-size=1160,860 --screenshot=watch.png "$url" 2> chromium.log || { cat chromium.log >&2; exit 1; }
+    --window-size=1160,860 --virtual-time-budget=5000 --screenshot=watch.png "$url" 2> chromium.log || { cat chromium.log >&2; exit 1; }
