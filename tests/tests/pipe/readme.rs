@@ -149,7 +149,7 @@ fn every_heading_that_a_page_links_to_is_there() {
             let to = Path::new(path).parent().expect("a folder").join(if file.is_empty() { "" } else { file });
             let there = if file.is_empty() { text.clone() } else { page(to.to_str().expect("text")) };
             let headings =
-                there.lines().filter_map(|line| line.starts_with('#').then(|| line.trim_start_matches(['#', ' '])));
+                there.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches(['#', ' ']));
             assert!(headings.map(anchor).any(|anchor| anchor == wanted), "{path} links to #{wanted} of {file}");
         }
     }
