@@ -28,9 +28,10 @@ test-page: build ## Run the tests of the pages in Chromium (apt-get install chro
 	@command -v chromium > /dev/null || { echo 'there is no Chromium: apt-get install chromium' >&2; exit 1; }
 	$(CARGO) test --release -p pipe-tests --test pipe page:: -- --ignored
 
-lint: ## Check formatting, and clippy with warnings denied
+lint: ## Check formatting, and clippy and the documentation with warnings denied
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps
 
 kernels: target/nvrtc/bin/python ## Compile the CUDA kernels anew, with NVRTC from PyPI (CHECK=--check: only compare)
 	target/nvrtc/bin/python kernels/ptx.py $(CHECK)
@@ -59,9 +60,10 @@ uninstall: ## Remove all of that again (the same PREFIX and DESTDIR)
 dist: build ## Make an archive of it, target/dist/vae-pipes-VERSION-x86_64-linux.tar.gz, which runs on Debian 12
 	@packaging/dist.sh $(BIN) target/dist $(TOOLS)
 
-pictures: build ## Make the pictures of the README anew, by its own pipelines and by the examples
+pictures: build ## Make the pictures of the README anew, by its own pipelines, by the examples, and in Chromium
 	@rm -rf target/readme && mkdir -p target/readme && cp examples/mlp-400-20.bin target/readme/model.bin
-	cd target/readme && PATH="$(CURDIR)/$(BIN):$$PATH" ../../examples/run_readme.sh ../../README.md
+	cd target/readme && PATH="$(CURDIR)/$(BIN):$$PATH" ../../examples/run_page.sh ../../README.md
+	cd target/readme && PATH="$(CURDIR)/$(BIN):$$PATH" ../../pictures/watch.sh
 	for name in conv plane cvae compare; do examples/$$name.sh target/readme/$$name || exit; done
 	cd target/readme && cp *.png epochs/recon-001.png epochs/recon-003.png ../../pictures/
 	cd target/readme && cp conv/recon.png ../../pictures/conv.png && cp plane/manifold.png ../../pictures/plane.png

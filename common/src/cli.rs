@@ -98,6 +98,9 @@ pub struct InputArgs {
 
 impl InputArgs {
     /// Opens it as bytes; [`Reader::open`](crate::stream::Reader::open) makes frames of them.
+    ///
+    /// # Errors
+    /// As [`input::open`].
     pub fn open(&self) -> Result<(File, String)> {
         input::open(self.file.as_deref())
     }
@@ -126,6 +129,9 @@ impl ThreadArgs {
 }
 
 /// Parses a number of items in a frame, from 1 to 65536.
+///
+/// # Errors
+/// What was expected, for anything else.
 pub fn batch(text: &str) -> std::result::Result<usize, String> {
     text.parse().ok().filter(|n| (1..=1 << 16).contains(n)).ok_or_else(|| "expected 1 to 65536".to_owned())
 }

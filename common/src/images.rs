@@ -19,6 +19,9 @@ impl Pixels {
     ///
     /// Whole numbers become u8, which they must fit; f2, f4 and f8 become f32; bool is 0 or 1. `size` is the expected
     /// (H, W), if there is one; without it `[N,D]` images are taken to be square.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for another shape or size, whole numbers beyond u8, and NaN.
     pub fn from_tensor(tensor: &Tensor, size: Option<[usize; 2]>) -> Result<Pixels> {
         let [h, w] = self::size(&tensor.shape()[1..], size)?;
         let shape = (tensor.items(), h, w);

@@ -8,7 +8,9 @@ use crate::{Error, Result, fd};
 
 /// Opens the file at `path`, or standard input for none or `-`, and gives what messages call it.
 ///
-/// A terminal is [`Error::Usage`], a file that is not there [`Error::NoInput`].
+/// # Errors
+/// [`Error::Usage`] for a terminal, [`Error::NoInput`] for a file that is not there, [`Error::Io`] where the system
+/// refuses.
 pub fn open(path: Option<&Path>) -> Result<(File, String)> {
     let (file, name) = match path.filter(|path| path.as_os_str() != "-") {
         None => (fd::stdin().map_err(|e| Error::io("standard input", e))?, "standard input".to_owned()),

@@ -1,4 +1,5 @@
 //! What the programs of this workspace share.
+#![warn(clippy::missing_errors_doc)]
 
 pub mod backend;
 pub mod cli;

@@ -41,8 +41,9 @@ impl<W: Write + Send> Sink for W {}
 impl Output {
     /// Opens the file at `path`, or standard output for none or `-`.
     ///
-    /// Standard output that was closed before the program began is [`Error::Io`], and binary for a terminal is
-    /// [`Error::Usage`], both before any work is done.
+    /// # Errors
+    /// Before any work is done: [`Error::Io`] for a file that cannot be made and for standard output that was closed before
+    /// the program began, [`Error::Usage`] for binary on a terminal.
     pub fn open(path: Option<&Path>, kind: Kind) -> Result<Output> {
         let (file, name, replaces) = match path.filter(|p| p.as_os_str() != "-") {
             None => (fd::stdout().map_err(|e| Error::io("standard output", e))?, "standard output".to_owned(), None),
@@ -78,6 +79,9 @@ impl Output {
     }
 
     /// Writes all slices, in one system call where the target can.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] where the reader has closed the output, else [`Error::Io`].
     pub fn write_slices(&mut self, mut slices: &mut [IoSlice<'_>]) -> Result<()> {
         while slices.iter().any(|s| !s.is_empty()) {
             match self.to.write_vectored(slices) {
@@ -91,11 +95,17 @@ impl Output {
     }
 
     /// Hands what is buffered to the system, so that a live reader sees it.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] where the reader has closed the output, else [`Error::Io`].
     pub fn push(&mut self) -> Result<()> {
         self.to.flush().map_err(|e| self.error(e))
     }
 
     /// Writes what is buffered and lets the file appear under its name. Without it, a file is left as it was.
+    ///
+    /// # Errors
+    /// As [`push`](Output::push), and [`Error::Io`] where the file cannot take its name.
     pub fn commit(mut self) -> Result<()> {
         self.push()?;
         match self.replaces.take() {
@@ -111,6 +121,9 @@ impl Output {
 }
 
 /// Ends standard output for whoever reads it, in a program that goes on. All that was to be written there has been.
+///
+/// # Errors
+/// [`Error::Io`] where the system refuses.
 pub fn close_stdout() -> Result<()> {
     fd::close_stdout().map_err(|e| Error::io("cannot close standard output", e))
 }

@@ -111,6 +111,9 @@ fn turn(from: &[f32], to: &mut [f32], inp: usize, out: usize) {
 }
 
 /// The state dict of a backend's parameters, and with `moments` of the optimizer's too.
+///
+/// # Errors
+/// Those of the device.
 pub fn download(backend: &dyn Backend, plan: &Plan, moments: bool) -> Result<StateDict> {
     let mut dict = StateDict::new();
     for (p, view) in plan.params().iter().flat_map(|p| views(moments).iter().map(move |v| (p, v))) {

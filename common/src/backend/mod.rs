@@ -26,7 +26,7 @@ pub struct Visit {
     pub id: u32,
 }
 
-/// Adam (Kingma and Ba 2015), the decay rates and epsilon.
+/// Adam (Kingma and Ba 2015, algorithm 1), the decay rates and epsilon.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Adam {
     /// Step size.
@@ -112,6 +112,7 @@ impl State {
 }
 
 /// A device with the buffers of a plan. Its errors are those of the device: memory that it has not, a device that is lost.
+#[allow(clippy::missing_errors_doc)] // told above, once for all
 pub trait Backend {
     /// Writes the first values of a buffer of floats.
     fn upload(&mut self, to: Buf, values: &[f32]) -> Result<()>;

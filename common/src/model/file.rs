@@ -37,6 +37,10 @@ impl Model {
     }
 
     /// Reads a file; `name` is for messages.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for what is no model, is damaged, or does not fit its own description; [`Error::Io`] where memory is
+    /// missing.
     pub fn from_bytes(bytes: &[u8], name: &str) -> Result<Model> {
         let bytes = Pages::read(bytes, bytes.len()).map_err(|e| Error::io(format!("cannot hold {name}"), e))?;
         Ok(ModelFile::new(Arc::new(bytes), name)?.model())

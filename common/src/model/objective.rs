@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct Objective {
     /// p(x given z).
     pub likelihood: Likelihood,
-    /// The weight of the KL (Higgins et al. 2017); 0 in a plain autoencoder, which has none.
+    /// The weight of the KL (Higgins et al. 2017, eq. 4); 0 in a plain autoencoder, which has none.
     pub beta: f64,
     /// L: draws of z for each image.
     pub samples: usize,

@@ -153,25 +153,26 @@ pub enum Op {
     /// dmu_p = dkl (mu_p - mu) / exp(logvar_p), dlogvar_p = dkl (1 - (exp(logvar) + (mu - mu_p)²) / exp(logvar_p)) / 2
     KlPriorBack { dp: Rows, dkl: Rows, q: Rows, p: Rows, add: bool },
     /// `kl[r] = log q(z[r]) - log p(z[r])`, of which the mean over samples tends to the KL: with `z = mu + exp(logvar / 2)
-    /// eps` the log of q is -1/2 sum of eps² + logvar, and constants, which cancel
+    /// eps` the log of q is -1/2 sum of eps² + logvar, and constants, which cancel (ibid., eq. 6)
     SampledKl { kl: Rows, z: Rows, eps: Rows, q: Rows, p: Option<Rows> },
     /// `mean[r] = 1 / (1 + exp(-v[r]))`; where `v[r]` has several values for each pixel, of the first
     Sigmoid { mean: Rows, v: Rows },
-    /// `loss[r] = -log Bernoulli(target[n]; v[r])` for logits v, summed over pixels. Then the derivative takes the place of
-    /// the logits: `v[r] = sigmoid(v[r]) - target[n]`
+    /// `loss[r] = -log Bernoulli(target[n]; v[r])` for logits v, summed over pixels (ibid., appendix C.1). Then the
+    /// derivative takes the place of the logits: `v[r] = sigmoid(v[r]) - target[n]`
     Bernoulli { loss: Rows, v: Rows, target: Rows },
-    /// `loss[r] = -log N(target[n]; mean, sigma²)`, mean = sigmoid of the logits v, summed over pixels. Then `v[r]` becomes
-    /// its derivative, (mean - target) mean (1 - mean) / sigma²
+    /// `loss[r] = -log N(target[n]; mean, sigma²)`, mean = sigmoid of the logits v, summed over pixels (ibid., appendix
+    /// C.2). Then `v[r]` becomes its derivative, (mean - target) mean (1 - mean) / sigma²
     Gaussian { loss: Rows, v: Rows, target: Rows, sigma: f32 },
     /// `loss[r] = -log N(target[n]; mean, variance)`, where v has for each pixel the logit of the mean and s, and variance =
     /// exp(s) + least², summed over pixels. Then `v[r]` becomes its derivative
     GaussianLearned { loss: Rows, v: Rows, target: Rows, least: f32 },
-    /// `loss[r]` = the sum of (mean[r] - target[n])²
+    /// `loss[r] = (mean[r] - target[n])²`, summed over pixels
     SquaredError { loss: Rows, mean: Rows, target: Rows },
     /// `d[r] *= weight[r]`, one weight for each row
     Weigh { d: Rows, weight: Rows },
-    /// `terms[position of n]` = mean over samples of recon, and of kl, or 0. The gradient of the batch mean of recon + beta kl
-    /// with respect to each row goes to wr and wk: 1 / (images · samples), and beta times that; 0 for an image that is absent
+    /// `terms[position of n]` = mean over samples of recon, and of kl, or 0 (ibid., eq. 7, negative). The gradient of the batch
+    /// mean of recon + beta kl with respect to each row goes to wr and wk: 1 / (images · samples), and beta times that; 0 for an
+    /// image that is absent
     Elbo { terms: Table, wr: Rows, recon: Rows, kl: Option<Latent> },
     /// `kept[position of n] = x[n]`, all its rows
     Keep { kept: Table, x: Rows },

@@ -9,7 +9,10 @@ use super::{Dtype, Tensor};
 use crate::{Error, Result};
 
 impl Tensor {
-    /// The elements as f32, rounded to the nearest. What f32 cannot hold (1e300) is [`Error::Data`]; NaN stays NaN.
+    /// The elements as f32, rounded to the nearest; NaN stays NaN.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for what f32 cannot hold (1e300).
     pub fn to_f32(&self) -> Result<ArrayD<f32>> {
         match self.dtype() {
             Dtype::F32 => self.to_array(),
@@ -17,7 +20,10 @@ impl Tensor {
         }
     }
 
-    /// The elements as u8. What is no whole number from 0 to 255 is [`Error::Data`].
+    /// The elements as u8.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for what is no whole number from 0 to 255.
     pub fn to_u8(&self) -> Result<ArrayD<u8>> {
         match self.dtype() {
             Dtype::U8 => self.to_array(),
@@ -25,7 +31,10 @@ impl Tensor {
         }
     }
 
-    /// The elements as i64. What is no whole number in its range is [`Error::Data`].
+    /// The elements as i64.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for what is no whole number in its range.
     pub fn to_i64(&self) -> Result<ArrayD<i64>> {
         match self.dtype() {
             Dtype::I64 => self.to_array(),

@@ -29,6 +29,10 @@ impl Writer {
     /// more than [`BATCH`] items comes to it in parts: what it makes of them may be many times larger.
     ///
     /// A thread may go on waiting for the input after this has returned an error.
+    ///
+    /// # Errors
+    /// Those of the input, of `each` and of the output, as [`run`](Writer::run) gives them; [`Error::Io`] where the system has
+    /// no thread.
     pub fn filter(self, input: Reader, mut each: impl FnMut(Data) -> Result<Data>) -> Result<()> {
         thread::scope(|scope| {
             // In here, so that a panic closes them, which the scope waits for.

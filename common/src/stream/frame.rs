@@ -85,6 +85,9 @@ impl Data {
     }
 
     /// The items of all `parts`, in order, with the other keys of the first; their tensors must agree in all but number.
+    ///
+    /// # Errors
+    /// [`Error::Data`] where a part lacks a tensor or has another kind of items, or all are beyond a frame's limit.
     pub fn concat(parts: Vec<Data>) -> Result<Data> {
         let Some(first) = parts.first() else { return Ok(Data::default()) };
         let tensors = first.tensors.iter().map(|(name, _)| {
@@ -114,7 +117,10 @@ impl Data {
         }
     }
 
-    /// The tensor of this name, or [`Error::Data`] with the names there are.
+    /// The tensor of this name, which must be there.
+    ///
+    /// # Errors
+    /// [`Error::Data`], with the names there are.
     pub fn need(&self, name: &str) -> Result<&Tensor> {
         self.get(name).ok_or_else(|| {
             let names: Vec<&str> = self.tensors.iter().map(|(n, _)| n.as_str()).collect();
@@ -123,16 +129,25 @@ impl Data {
     }
 
     /// [`Tensor::to_f32`] of the tensor of this name, which errors name.
+    ///
+    /// # Errors
+    /// [`Error::Data`] where there is none, or its values do not fit.
     pub fn f32(&self, name: &str) -> Result<ArrayD<f32>> {
         self.need(name)?.to_f32().map_err(|e| e.within(format!("tensor {name}")))
     }
 
     /// [`Tensor::to_u8`] of the tensor of this name, which errors name.
+    ///
+    /// # Errors
+    /// [`Error::Data`] where there is none, or its values do not fit.
     pub fn u8(&self, name: &str) -> Result<ArrayD<u8>> {
         self.need(name)?.to_u8().map_err(|e| e.within(format!("tensor {name}")))
     }
 
     /// [`Tensor::to_i64`] of the tensor of this name, which errors name.
+    ///
+    /// # Errors
+    /// [`Error::Data`] where there is none, or its values do not fit.
     pub fn i64(&self, name: &str) -> Result<ArrayD<i64>> {
         self.need(name)?.to_i64().map_err(|e| e.within(format!("tensor {name}")))
     }

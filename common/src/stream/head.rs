@@ -100,7 +100,10 @@ impl Head {
         spec_of(self.0.get("tensors")?.get(name)?)
     }
 
-    /// [`tensor`](Head::tensor), or [`Error::Data`] with the names there are.
+    /// What the items of a tensor are that must be there.
+    ///
+    /// # Errors
+    /// [`Error::Data`], with the names there are.
     pub fn need(&self, name: &str) -> Result<Spec> {
         self.tensor(name).ok_or_else(|| {
             let names: Vec<String> = self.tensors().into_iter().map(|(name, _)| name).collect();
@@ -202,6 +205,9 @@ impl Head {
     }
 
     /// Checks that the stream of `next` may be joined to this one: same tensors, same model.
+    ///
+    /// # Errors
+    /// [`Error::Data`], with what differs.
     pub fn check_same(&self, next: &Head) -> Result<()> {
         let (a, b) = (self.tensors(), next.tensors());
         if a.len() != b.len() || a.iter().any(|t| !b.contains(t)) {

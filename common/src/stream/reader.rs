@@ -32,19 +32,27 @@ enum Frames {
 impl Reader {
     /// Opens the file of the command line, or standard input. A bare .npy, which names nothing, is called `bare_name`.
     ///
-    /// A terminal is [`Error::Usage`], a file that is not there [`Error::NoInput`], all that is no stream [`Error::Data`].
+    /// # Errors
+    /// [`Error::Usage`] for a terminal, [`Error::NoInput`] for a file that is not there, [`Error::Io`] where the system
+    /// refuses, [`Error::Data`] for all that is no stream, .npy or newline JSON.
     pub fn open(args: &InputArgs, bare_name: &str) -> Result<Reader> {
         let (file, name) = args.open()?;
         Reader::new(file, &name, bare_name)
     }
 
     /// Opens a file.
+    ///
+    /// # Errors
+    /// As [`open`](Reader::open).
     pub fn open_file(path: &Path, bare_name: &str) -> Result<Reader> {
         let (file, name) = input::open(Some(path))?;
         Reader::new(file, &name, bare_name)
     }
 
     /// Reads from anything; `name` is what messages call it.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for all that is no stream, .npy or newline JSON, [`Error::Io`] where the system refuses.
     pub fn new(input: impl Read + Send + 'static, name: &str, bare_name: &str) -> Result<Reader> {
         let frames = Frames::open(Source::new(input), bare_name).map_err(|e| locate(e, name))?;
         Ok(Reader { frames, name: name.to_owned(), ahead: None })
@@ -71,7 +79,9 @@ impl Reader {
     /// The next frame; none after a verified end and the end of the input. It waits for nothing after the line that
     /// verifies the frame.
     ///
-    /// An `error` frame is [`Error::Upstream`], anything else that is wrong [`Error::Data`]. No frame follows an error.
+    /// # Errors
+    /// [`Error::Upstream`] for an `error` frame, [`Error::Data`] for anything else that is wrong, [`Error::Io`] where the
+    /// system refuses. No frame follows an error.
     pub fn next_frame(&mut self) -> Result<Option<Frame>> {
         if let Some(frame) = self.ahead.take() {
             return Ok(Some(frame));
@@ -88,6 +98,9 @@ impl Reader {
     ///
     /// To be called before the first [`next_frame`](Reader::next_frame), which still gives the model's frame afterwards, so
     /// that it is passed on.
+    ///
+    /// # Errors
+    /// As [`next_frame`](Reader::next_frame), and [`Error::Data`] for a model that is not there or has another hash.
     pub fn embedded_model(&mut self) -> Result<Option<&[u8]>> {
         let Some(ModelRef::Embedded { sha256 }) = self.head().model() else { return Ok(None) };
         self.ahead = self.next_frame()?;

@@ -26,7 +26,10 @@ enum Form {
 }
 
 impl Records {
-    /// Opens a file, or standard input for none or `-`; the errors are those of [`Reader::open`](super::Reader::open).
+    /// Opens a file, or standard input for none or `-`.
+    ///
+    /// # Errors
+    /// As [`Reader::open`](super::Reader::open).
     pub fn open(path: Option<&Path>) -> Result<Records> {
         let (file, name) = input::open(path)?;
         let form = Form::open(Source::new(file)).map_err(|e| locate(e, &name))?;
@@ -39,6 +42,10 @@ impl Records {
     }
 
     /// The next record, or none at the end of what there is.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for a line that is no record and a stream that is damaged, but not for one that was cut short;
+    /// [`Error::Io`] where the system refuses.
     pub fn next_record(&mut self) -> Result<Option<Map<String, Value>>> {
         let next = match &mut self.form {
             Form::Lines { source, line } => next_line(source, line),

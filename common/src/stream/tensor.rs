@@ -23,6 +23,9 @@ pub struct Tensor {
 
 impl Tensor {
     /// Checks a complete .npy: its header, its size, and that it is C order and little endian.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for anything else.
     pub fn parse(bytes: Vec<u8>) -> Result<Tensor> {
         let header = whole(&bytes)?;
         if header.fortran || header.big_endian || header.shape.is_empty() {
@@ -36,6 +39,9 @@ impl Tensor {
     }
 
     /// The tensor of a complete .npy of any kind: big endian and Fortran order too, as NumPy saves them.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for what is no whole .npy, a lone number, or a kind of numbers that streams do not have.
     pub fn from_npy(bytes: &[u8]) -> Result<Tensor> {
         let header = whole(bytes)?;
         if header.shape.is_empty() {
@@ -130,6 +136,9 @@ impl Tensor {
     }
 
     /// The items of all `parts`, in order; they must agree in all but their number.
+    ///
+    /// # Errors
+    /// [`Error::Data`] where they do not, or are beyond a frame's limit together; [`Error::Failed`] for none.
     pub fn concat(parts: &[Tensor]) -> Result<Tensor> {
         let [first, ..] = parts else { return Err(Error::Failed("no tensors to join".to_owned())) };
         if let Some(odd) = parts.iter().find(|t| t.dtype != first.dtype || t.shape[1..] != first.shape[1..]) {
@@ -149,6 +158,9 @@ impl Tensor {
     }
 
     /// The elements as an array of their own kind; [`to_f32`](Tensor::to_f32) and its like take any kind.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for elements of another kind.
     pub fn to_array<A: Element + ReadableElement>(&self) -> Result<ArrayD<A>> {
         if A::DTYPE != self.dtype {
             return Err(Error::Data(format!("expected numbers of kind {}, got {}", A::DTYPE, self.dtype)));

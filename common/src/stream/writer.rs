@@ -37,6 +37,9 @@ enum Form {
 
 impl Writer {
     /// Opens the output of the command line for the frames that `head` describes, and signs the head's history.
+    ///
+    /// # Errors
+    /// Those of [`Output::open`], of [`npy`](Writer::npy) and of writing the head.
     pub fn create(args: &OutputArgs, mut head: Head) -> Result<Writer> {
         head.sign();
         let kind = if args.jsonl { Kind::Text } else { Kind::Binary };
@@ -49,6 +52,9 @@ impl Writer {
     }
 
     /// Writes a stream.
+    ///
+    /// # Errors
+    /// Those of [`Output::write_slices`].
     pub fn framed(output: Output, head: &Head) -> Result<Writer> {
         let form = Form::Framed { seal: Seal::default(), frames: 0, items: 0 };
         let mut writer = Writer::new(output, head, form);
@@ -57,6 +63,9 @@ impl Writer {
     }
 
     /// Collects the tensor `name` of the main group, and writes it as one .npy when everything has arrived.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where the head has no such tensor.
     pub fn npy(output: Output, head: &Head, name: &str) -> Result<Writer> {
         let schema = head.tensors();
         let Some((_, spec)) = schema.iter().find(|(n, _)| n == name).cloned() else {
@@ -81,6 +90,9 @@ impl Writer {
     ///
     /// A main frame must be what the head says. A model goes into the stream once, and only if the head announces it, so
     /// that a filter may pass on all that it reads. The forms that are no stream leave out other groups and records.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for a frame that the head does not describe, and those of [`Output::write_slices`].
     pub fn write(&mut self, frame: impl Into<Frame>) -> Result<()> {
         match frame.into() {
             Frame::Data(data) => self.write_data(&data),
@@ -123,6 +135,9 @@ impl Writer {
     }
 
     /// Writes the end, or the one .npy, and lets a file appear under its name.
+    ///
+    /// # Errors
+    /// Those of [`Output::commit`].
     pub fn finish(mut self) -> Result<()> {
         match &mut self.form {
             Form::Framed { frames, items, .. } => {
@@ -162,6 +177,9 @@ impl Writer {
     }
 
     /// Runs `body`, which writes the frames; then [`finish`](Writer::finish) or, if it failed, [`fail`](Writer::fail).
+    ///
+    /// # Errors
+    /// That of `body`, as `fail` gives it, or those of `finish`.
     pub fn run(mut self, body: impl FnOnce(&mut Writer) -> Result<()>) -> Result<()> {
         match body(&mut self) {
             Ok(()) => self.finish(),

@@ -21,8 +21,8 @@ use common::stream::{BATCH, Writer};
 /// Write images as a stream: MNIST, files like MNIST's, or built-in digits
 ///
 /// Reads IDX files of bytes, raw or gzip, of any height and width, with labels or without, or Larochelle's .amat text;
-/// or draws handwritten-looking digits itself. Writes the images `x` [N, H, W] as bytes, their labels `y` [N] if there
-/// are any, and their numbers `i` [N] in the source. Memory is one frame, however many the images; --shuffle and .amat
+/// or draws handwritten-looking digits itself. Writes the images `x [N, H, W]` as bytes, their labels `y [N]` if there
+/// are any, and their numbers `i [N]` in the source. Memory is one frame, however many the images; --shuffle and .amat
 /// hold them all (47 MB for MNIST).
 #[derive(Parser)]
 #[command(version, after_help = "Example: mnist-dump --split test --only 3,7 -n 64 | grid-png > out.png")]

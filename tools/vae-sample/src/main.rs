@@ -27,8 +27,8 @@ use crate::prior::Draws;
 
 /// Make latents: draws from the prior of a model, a plane, or paths between and through points
 ///
-/// Reads nothing, except for --interpolate, and for --traverse of a FILE: latents `z` [N, Z] as a stream, .npy or newline
-/// JSON such as {"z":[0.5,-1]}. Writes a stream of latents `z` [N, Z], their numbers `i` [N], and labels `y` [N]: those of
+/// Reads nothing, except for --interpolate, and for --traverse of a FILE: latents `z [N, Z]` as a stream, .npy or newline
+/// JSON such as {"z":[0.5,-1]}. Writes a stream of latents `z [N, Z]`, their numbers `i [N]`, and labels `y [N]`: those of
 /// the points that paths start from, where these have any, else the classes of a conditional model; vae-decode makes images
 /// of them. Memory is a frame of what is read and a frame of what is written, however many.
 #[derive(Parser)]

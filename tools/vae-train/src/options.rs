@@ -116,7 +116,7 @@ pub struct Args {
     pub device: DeviceArgs,
 }
 
-/// What [`Precision`] is called on the command line.
+/// What [`Precision`](common::backend::Precision) is called on the command line.
 #[derive(ValueEnum, Clone, Copy)]
 pub enum Products {
     /// a significand of 24 bits
