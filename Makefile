@@ -31,7 +31,7 @@ test-page: build ## Run the tests of the pages in Chromium (apt-get install chro
 lint: ## Check formatting, and clippy and the documentation with warnings denied
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --release --workspace --no-deps
 
 kernels: target/nvrtc/bin/python ## Compile the CUDA kernels anew, with NVRTC from PyPI (CHECK=--check: only compare)
 	target/nvrtc/bin/python kernels/ptx.py $(CHECK)
