@@ -17,16 +17,19 @@ prefix=$(cd "$prefix" && pwd)
 cd "$(dirname "$0")/.."
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
-mkdir -p "$stage/bin" "$stage/share/vae-pipes" "$stage/share/doc/vae-pipes/pictures"
+documents=$stage/share/doc/vae-pipes
+mkdir -p "$stage/bin" "$stage/share/vae-pipes" "$documents/pictures" "$documents/examples"
 for program; do
     cp "$programs/$program" "$stage/bin"
     VAE_WRITE_MANUAL=$stage "$stage/bin/$program" < /dev/null
 done
 cp examples/mlp-400-20.bin "$stage/share/vae-pipes"
-cp LICENSE common/FORMAT.md "$stage/share/doc/vae-pipes"
+cp LICENSE common/FORMAT.md "$documents"
+cp -R docs "$documents"
+cp examples/*.sh examples/*.py examples/Makefile "$documents/examples"
 # FORMAT.md lies beside it there.
-sed 's|common/FORMAT.md|FORMAT.md|g' README.md > "$stage/share/doc/vae-pipes/README.md"
-cp pictures/*.png "$stage/share/doc/vae-pipes/pictures"
+sed 's|common/FORMAT.md|FORMAT.md|g' README.md > "$documents/README.md"
+cp pictures/*.png "$documents/pictures"
 chmod -R u=rwX,go=rX "$stage"
 
 list=share/vae-pipes/files
