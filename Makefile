@@ -26,7 +26,7 @@ test: build ## Run every test
 
 test-page: build ## Run the tests of the pages in Chromium (apt-get install chromium); they leave pictures in target/page
 	@command -v chromium > /dev/null || { echo 'there is no Chromium: apt-get install chromium' >&2; exit 1; }
-	$(CARGO) test --release -p pipe-tests --test pipe page:: -- --ignored
+	$(CARGO) test --release --workspace --test pipe page:: -- --ignored
 
 lint: ## Check formatting, and clippy and the documentation with warnings denied
 	$(CARGO) fmt --all --check
