@@ -8,9 +8,9 @@ enum Op {
     KL, KL_BACK, KL_PRIOR_BACK, SAMPLED_KL, SIGMOID, BERNOULLI, GAUSSIAN, GAUSSIAN_LEARNED, SQUARED_ERROR, ELBO
 };
 
-// All calls on image n = blockIdx.x, so many steps ahead of where the run is; launched with N blocks of 256 threads, or with
+// All calls on image n = blockIdx.x, so many steps ahead of where the run is; launched with N blocks, or with
 // several for each image if there is one call and its values are many
-extern "C" __global__ void __launch_bounds__(256) each(const Run* run, int ahead, const __grid_constant__ Calls all) {
+extern "C" __global__ void __launch_bounds__(THREADS) each(const Run* run, int ahead, const __grid_constant__ Calls all) {
     Image at;
     at.n = blockIdx.x;
     at.run = run;

@@ -15,18 +15,18 @@ struct Image {
 };
 
 // The values that the threads of an image go through together.
-#define EACH(i, count) for (int i = blockIdx.y * blockDim.x + threadIdx.x; i < (count); i += gridDim.y * blockDim.x)
+#define EACH(i, count) for (int i = blockIdx.y * THREADS + threadIdx.x; i < (count); i += gridDim.y * THREADS)
 
 // The sum over the threads of a block, in an order of its own; all of them get it.
 DEVICE float block_sum(float v) {
-    __shared__ float parts[32];
+    __shared__ float parts[THREADS / 32];
 #pragma unroll
     for (int other = 16; other; other /= 2) v += __shfl_xor_sync(0xffffffffu, v, other);
     __syncthreads();  // of an earlier sum every thread has had its value
     if (threadIdx.x % 32 == 0) parts[threadIdx.x / 32] = v;
     __syncthreads();
     v = 0.f;
-    for (int warp = 0; warp < (int)blockDim.x / 32; warp++) v += parts[warp];
+    for (int warp = 0; warp < THREADS / 32; warp++) v += parts[warp];
     return v;
 }
 
@@ -97,9 +97,9 @@ DEVICE void keep(const Call& c, const Image& at) {
 
 // out: y [per, width]; in: x [per, other], W [other, width], a bias or null
 DEVICE void linear(const Call& c, const Image& at) {
-    __shared__ float parts[256];
+    __shared__ float parts[THREADS];
     // So many columns at a time, and the threads beside them share k.
-    int columns = c.width > 128 ? 256 : c.width > 64 ? 128 : c.width > 32 ? 64 : 32, shares = 256 / columns;
+    int columns = c.width > 128 ? THREADS : c.width > 64 ? 128 : c.width > 32 ? 64 : 32, shares = THREADS / columns;
     int lane = threadIdx.x % columns, share = threadIdx.x / columns;
     for (int r = 0; r < c.per; r++) {
         const float* x = c.in[0] + ((size_t)at.n * c.per + r) * c.other;
@@ -126,7 +126,7 @@ DEVICE void linear_back(const Call& c, const Image& at) {
     for (int r = 0; r < c.per; r++) {
         const float* dy = c.in[0] + ((size_t)at.n * c.per + r) * c.other;
         size_t row = ((size_t)at.n * c.per + r) * c.width;
-        for (int first = 0; first < c.width; first += 256 / together) {
+        for (int first = 0; first < c.width; first += THREADS / together) {
             int j = first + threadIdx.x / together;
             float sum = 0.f;
             if (j < c.width)

@@ -4,6 +4,9 @@
 // number that changes from step to step: those lie in Run, so that a captured step can be replayed.
 #pragma once
 
+// In every block, as in common/src/backend/cuda/lower.rs.
+#define THREADS 256
+
 // An image of the epoch: its row in the tables, and the index that keys its noise.
 struct Visit { unsigned row, id; };
 

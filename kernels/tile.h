@@ -13,8 +13,6 @@
 #include "math.h"
 #include "program.h"
 
-#define THREADS 256
-
 template <int BM_, int BN_, int WM_, int WN_, int SLICES_, int BK_, int BUFFERS_>
 struct Shape {
     static constexpr int BM = BM_, BN = BN_, WM = WM_, WN = WN_, SLICES = SLICES_, BK = BK_, BUFFERS = BUFFERS_;

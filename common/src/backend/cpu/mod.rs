@@ -69,7 +69,6 @@ impl Cpu {
     /// # Errors
     /// [`Error::Unavailable`](crate::Error::Unavailable) where the system gives no memory.
     pub fn new(plan: &Plan, threads: usize, precision: Precision, level: Level) -> Result<Cpu> {
-        let precision = if precision == Precision::Tf32 { Precision::Fp32 } else { precision };
         let memory = Memory::new(plan, level, precision)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Cpu { cores, memory, state: State::new(plan), threads: threads.max(1), precision, level, profile: None })

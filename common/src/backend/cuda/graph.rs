@@ -53,16 +53,16 @@ impl Drop for Graph {
 fn check(doing: &str, result: CUresult) -> Result<()> {
     match result {
         CUresult::CUDA_SUCCESS => Ok(()),
-        error => Err(failed(doing, text(error))),
+        error => Err(failed(doing, said(error))),
     }
 }
 
 /// What the driver says of an error.
-fn text(error: CUresult) -> String {
-    let mut said = null_mut::<c_char>().cast_const();
+fn said(error: CUresult) -> String {
+    let mut text = null_mut::<c_char>().cast_const();
     // SAFETY: the driver gives null, or a text that lives as long as it does.
     unsafe {
-        sys::cuGetErrorString(error, &mut said);
-        if said.is_null() { format!("{error:?}") } else { CStr::from_ptr(said).to_string_lossy().into_owned() }
+        sys::cuGetErrorString(error, &mut text);
+        if text.is_null() { format!("{error:?}") } else { CStr::from_ptr(text).to_string_lossy().into_owned() }
     }
 }

@@ -17,24 +17,18 @@ use crate::backend::Precision;
 use crate::plan::{Act, Cell, Ink, Latent, Learn, Op, Param, Program, Reading, Rows, Window};
 use cust::memory::DeviceBuffer;
 
-/// One launch.
-pub(super) enum Stage {
-    /// `parts`: blocks for each image.
-    Each {
-        calls: Vec<Call>,
-        parts: usize,
-    },
-    Product {
-        kernel: String,
-        blocks: usize,
-        product: Product,
-    },
+/// One launch: the kernel of this name, its blocks across and down, and what it is told.
+pub(super) struct Stage {
+    pub(super) kernel: String,
+    pub(super) blocks: [usize; 2],
+    pub(super) told: Told,
+}
+
+pub(super) enum Told {
+    Calls(Vec<Call>),
+    Product(Product),
     /// `learn` or `settle`.
-    Jobs {
-        kernel: String,
-        blocks: usize,
-        jobs: Vec<Job>,
-    },
+    Jobs(Vec<Job>),
 }
 
 /// The launches of a step, and the buffers that they need besides those of the plan.
@@ -128,18 +122,23 @@ impl Lowering<'_> {
             _ => None,
         }
     }
+    fn push(&mut self, kernel: String, blocks: [usize; 2], told: Told) {
+        self.stages.push(Stage { kernel, blocks, told });
+    }
     fn each(&mut self, code: Code, call: Call) {
         let call = Call { op: code as i32, ..call };
         match self.stages.last_mut() {
-            Some(Stage::Each { calls, parts: 1 }) if calls.len() < Calls::MOST => calls.push(call),
-            _ => self.stages.push(Stage::Each { calls: vec![call], parts: 1 }),
+            Some(Stage { blocks: [_, 1], told: Told::Calls(calls), .. }) if calls.len() < Calls::MOST => {
+                calls.push(call)
+            }
+            _ => self.push("each".into(), [self.memory.images, 1], Told::Calls(vec![call])),
         }
     }
     /// An operation whose values are many and need no other's: a launch of its own, with several blocks for each image.
     fn spread(&mut self, code: Code, call: Call) {
         let values = call.per as usize * call.width as usize;
         let call = Call { op: code as i32, ..call };
-        self.stages.push(Stage::Each { calls: vec![call], parts: values.div_ceil(4 * THREADS) });
+        self.push("each".into(), [self.memory.images, values.div_ceil(4 * THREADS)], Told::Calls(vec![call]));
     }
     /// y = x w, or x w^T; `product` has what follows.
     fn product(&mut self, [y, x]: [Address; 2], rows: usize, w: Param, turned: bool, product: Product) {
@@ -157,7 +156,7 @@ impl Lowering<'_> {
             ..product
         };
         let kernel = self.kernel(if turned { "linear_back" } else { "linear" }, shape);
-        self.stages.push(Stage::Product { kernel, blocks: shape.tiles(rows, n), product });
+        self.push(kernel, [shape.tiles(rows, n), 1], Told::Product(product));
     }
 
     fn op(&mut self, op: Op, back: Option<(Rows, Act)>) {
@@ -331,7 +330,7 @@ impl Lowering<'_> {
         }
         for (shape, blocks, jobs) in launches {
             let kernel = self.kernel("learn", shape);
-            self.stages.push(Stage::Jobs { kernel, blocks, jobs });
+            self.push(kernel, [blocks, 1], Told::Jobs(jobs));
         }
         for jobs in parts.chunks_mut(Jobs::MOST) {
             let mut blocks = 0;
@@ -339,7 +338,7 @@ impl Lowering<'_> {
                 job.first = int(blocks);
                 blocks += (job.m as usize * job.n as usize).div_ceil(THREADS);
             }
-            self.stages.push(Stage::Jobs { kernel: "settle".into(), blocks, jobs: jobs.to_vec() });
+            self.push("settle".into(), [blocks, 1], Told::Jobs(jobs.to_vec()));
         }
         Ok(())
     }

@@ -1,9 +1,9 @@
 //! The launches of a step, and what their kernels read.
 #![allow(unsafe_code)] // kernels are launched here
 
-use super::call::{Calls, Jobs, Product, Run};
+use super::call::{Calls, Jobs, Run};
 use super::gpu::{Gpu, failed};
-use super::lower::{Lowered, Stage, THREADS};
+use super::lower::{Lowered, Stage, THREADS, Told};
 use super::memory::Memory;
 use crate::Result;
 use crate::backend::Precision;
@@ -22,39 +22,21 @@ pub(super) struct Launches {
     _scratch: Vec<DeviceBuffer<f32>>,
 }
 
-/// A kernel, its blocks, and what it is told.
+/// A stage whose kernel is found.
 struct Kernel {
     function: Function<'static>,
     blocks: GridSize,
     told: Told,
 }
 
-enum Told {
-    Calls(Box<Calls>),
-    Product(Box<Product>),
-    Jobs(Box<Jobs>),
-}
-
 impl Launches {
     pub(super) fn new(program: &Program, memory: &Memory, gpu: &'static Gpu, precision: Precision) -> Result<Launches> {
         let Lowered { stages, scratch } = Lowered::new(program, memory, precision)?;
-        let kernel = |stage: Stage| {
-            let (name, blocks, told) = match stage {
-                Stage::Each { calls, parts } => {
-                    let blocks = GridSize::xy(memory.images as u32, parts as u32);
-                    ("each".to_owned(), blocks, Told::Calls(Box::new(Calls::of(&calls))))
-                }
-                Stage::Product { kernel, blocks, product } => {
-                    (kernel, GridSize::x(blocks as u32), Told::Product(Box::new(product)))
-                }
-                Stage::Jobs { kernel, blocks, jobs } => {
-                    (kernel, GridSize::x(blocks as u32), Told::Jobs(Box::new(Jobs::of(&jobs))))
-                }
-            };
-            let function = gpu.kernel(&name)?;
+        let kernel = |Stage { kernel, blocks: [across, down], told }: Stage| {
+            let function = gpu.kernel(&kernel)?;
             // Asked for something, the driver has it loaded, if it has put that off.
             function.get_attribute(FunctionAttribute::NumRegisters).map_err(|e| failed("load a kernel", e))?;
-            Ok(Kernel { function, blocks, told })
+            Ok(Kernel { function, blocks: GridSize::xy(across as u32, down as u32), told })
         };
         let kernels = stages.into_iter().map(kernel).collect::<Result<_>>()?;
         Ok(Launches { kernels, advance: gpu.kernel("advance")?, _scratch: scratch })
@@ -76,9 +58,9 @@ impl Launches {
             // that they are told.
             let launched = unsafe {
                 match told {
-                    Told::Calls(calls) => launch!(function<<<blocks, ALL, 0, stream>>>(run, ahead, **calls)),
-                    Told::Product(product) => launch!(function<<<blocks, ALL, 0, stream>>>(**product)),
-                    Told::Jobs(jobs) => launch!(function<<<blocks, ALL, 0, stream>>>(run, ahead, **jobs)),
+                    Told::Calls(calls) => launch!(function<<<blocks, ALL, 0, stream>>>(run, ahead, Calls::of(calls))),
+                    Told::Product(product) => launch!(function<<<blocks, ALL, 0, stream>>>(*product)),
+                    Told::Jobs(jobs) => launch!(function<<<blocks, ALL, 0, stream>>>(run, ahead, Jobs::of(jobs))),
                 }
             };
             launched.map_err(failed)?;
