@@ -35,6 +35,7 @@ impl FromStr for Choice {
             "auto" => Ok(Choice::Auto),
             "cpu" => Ok(Choice::Cpu),
             "cuda" => Ok(Choice::Cuda(0)),
+            "gpu" => Err("expected auto, cpu, cuda or cuda:N; did you mean cuda?".to_owned()),
             _ => text
                 .strip_prefix("cuda:")
                 .and_then(number)

@@ -28,15 +28,11 @@ pub enum Kind {
 /// A regular file is written under a temporary name and renamed by [`commit`](Output::commit), so that a failure leaves
 /// what was there before. What is no regular file (`/dev/full`, a FIFO, `/dev/stdout`) is written directly.
 pub struct Output {
-    to: Box<dyn Sink>,
+    to: Box<dyn Write + Send>,
     name: String,
     replaces: Option<AtomicWriteFile>,
     is_pipe: bool,
 }
-
-/// Something to write to, buffered, that can be given several slices at once.
-trait Sink: Write + Send {}
-impl<W: Write + Send> Sink for W {}
 
 impl Output {
     /// Opens the file at `path`, or standard output for none or `-`.

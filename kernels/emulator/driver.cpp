@@ -3,6 +3,7 @@
 // It does not execute PTX, nor does anything run at the same time as the host. Device memory ends at a page that nobody may
 // touch, so that a kernel that runs over its buffer stops the program. What EMULATOR_... changes:
 //   DRIVER=11040, CAPABILITY=75, MEMORY=bytes   what the device says of itself
+//   SEED=N                                      another order in which threads take turns (emulator.h)
 //   FAIL=alloc:N | launch:N                     the N-th allocation, or the N-th launch and all after it, fails
 #include "../each.cu"
 #include "../products.cu"

@@ -70,7 +70,7 @@ pub const MAX_LINE: usize = 1 << 20;
 pub const MAX_FRAME: usize = 1 << 30;
 
 /// How every stream begins.
-const START: &[u8] = b"{\"vae\":";
+pub const START: &[u8] = b"{\"vae\":";
 /// Length of a tensor's or group's name at most.
 const MAX_NAME: usize = 64;
 

@@ -1,6 +1,7 @@
 //! The records of a log: newline JSON of any shape, or the `json` frames of a stream.
 
 use std::fmt;
+use std::io::Read;
 use std::path::Path;
 
 use serde_json::{Map, Value};
@@ -32,8 +33,16 @@ impl Records {
     /// As [`Reader::open`](super::Reader::open).
     pub fn open(path: Option<&Path>) -> Result<Records> {
         let (file, name) = input::open(path)?;
-        let form = Form::open(Source::new(file)).map_err(|e| locate(e, &name))?;
-        Ok(Records { form, name })
+        Records::new(file, &name)
+    }
+
+    /// Reads from anything; `name` is what messages call it.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for what is neither newline JSON nor a stream, [`Error::Io`] where the system refuses.
+    pub fn new(input: impl Read + Send + 'static, name: &str) -> Result<Records> {
+        let form = Form::open(Source::new(input)).map_err(|e| locate(e, name))?;
+        Ok(Records { form, name: name.to_owned() })
     }
 
     /// What messages call the log: its file as it was given, or standard input.

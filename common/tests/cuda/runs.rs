@@ -54,6 +54,11 @@ fn mlp() -> Spec {
     spec(Network::mlp(IMAGE, &[33, 20], 5), Objective::new(Likelihood::Bernoulli))
 }
 
+/// With layers too large for the products of `each` (`is_small` in lower.rs), so that they go to tiles.
+fn tiled() -> Spec {
+    spec(Network::mlp(IMAGE, &[150, 20], 5), Objective::new(Likelihood::Bernoulli))
+}
+
 fn every_kind() -> Vec<(&'static str, Spec)> {
     let conv = |spec: Spec| {
         let network = Network { kind: Layers::Conv, hidden: vec![3, 6], ..spec.network };
@@ -71,6 +76,7 @@ fn every_kind() -> Vec<(&'static str, Spec)> {
     let learned = spec(Network::mlp(IMAGE, &[33], 5), with(Likelihood::gaussian_learned(), 3));
     vec![
         ("mlp", mlp()),
+        ("mlp in tiles", tiled()),
         ("conv", conv(mlp())),
         ("conditional", conditional),
         ("autoencoder", autoencoder),
@@ -112,7 +118,7 @@ fn twenty_steps_have_the_losses_of_the_cpu() {
 fn a_run_has_the_same_bytes_each_time_and_however_its_steps_are_recorded() {
     let Some(ordinal) = gpu() else { return };
     for precision in [Precision::Fp32, Precision::Bf16] {
-        let mut spec = mlp();
+        let mut spec = tiled();
         // Forty steps: recordings of 32, of four and of one.
         spec.training = Training { precision, batch: 4, epochs: 1, ..spec.training };
         let bytes = |most: usize| trained(&spec, Device::Cuda { ordinal }, most).1.to_bytes();
@@ -143,7 +149,7 @@ fn a_checkpoint_goes_on_to_the_bit() {
 fn products_of_bf16_and_tf32_train_as_well() {
     let Some(ordinal) = gpu() else { return };
     let loss = |precision| {
-        let mut spec = mlp();
+        let mut spec = tiled();
         spec.training.precision = precision;
         trained(&spec, Device::Cuda { ordinal }, 100).0.last().unwrap()[1].loss()
     };

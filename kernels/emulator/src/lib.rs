@@ -6,6 +6,7 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 const OPTIONS: [&str; 9] = [
     "-std=c++17",
@@ -29,11 +30,13 @@ pub fn folder(below: &Path) -> Option<PathBuf> {
     let compiler = std::env::var_os("CXX").unwrap_or_else(|| OsString::from("c++"));
     let folder = below.join(format!("cuda-emulator-{:016x}", state_of(&kernels, &compiler)));
     let library = folder.join("libcuda.so.1");
+    // One thread at a time; another process makes its own, and the last stays.
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     if library.exists() {
         return Some(folder);
     }
     fs::create_dir_all(&folder).expect("a folder for the stand-in");
-    // Several tests may come here at once: each makes its own, and the last stays.
     let part = folder.join(format!("{}.part", std::process::id()));
     let source = kernels.join("emulator/driver.cpp");
     match Command::new(&compiler).args(OPTIONS).arg("-o").arg(&part).arg(source).output() {

@@ -2,13 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::OnceLock;
+use std::path::Path;
 
 use crate::Place;
 use crate::given::skipped;
-use crate::place::{Ran, TOOLS, repository};
+use crate::place::{Ran, TOOLS, repository, tools};
 
 /// As the tests of Rust end.
 const GOOD: &str =
@@ -18,39 +16,16 @@ const BAD: &str = "#!/bin/sh\necho 'test each ... ok'; echo 'test wide_products 
 const CLEAN: &str = "#!/bin/sh\nshift 4\n\"$@\" && echo '========= ERROR SUMMARY: 0 errors'\n";
 const FOUND: &str = "#!/bin/sh\necho '========= COMPUTE-SANITIZER'; echo '========= Invalid read of size 4'; exit 9\n";
 
-/// The folder of a libcuda.so.1 that needs no GPU, or none where there is no compiler.
-fn emulator() -> Option<&'static Path> {
-    static MADE: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let make = || {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("emulator-of-pipes");
-        fs::create_dir_all(&folder).expect("a folder");
-        let (made, whole) = (folder.join(format!("made-{}", std::process::id())), folder.join("libcuda.so.1"));
-        let options = "-std=c++17 -O2 -march=native -ffp-contract=off -w -shared -fPIC -pthread -Wl,-soname,libcuda.so.1 \
-                       -Wl,-Bsymbolic -o";
-        let mut compiler = Command::new("g++");
-        compiler.args(options.split_whitespace()).arg(&made).arg(repository().join("kernels/emulator/driver.cpp"));
-        if !compiler.status().ok()?.success() {
-            return None;
-        }
-        fs::rename(made, whole).expect("the library in its place");
-        Some(folder)
-    };
-    MADE.get_or_init(make).as_deref()
-}
-
 /// What `make gpu-check` makes, of links, with these programs for parity and for compute-sanitizer; or none, told.
 fn with_folder(test: &str, parity: &str, sanitizer: &str) -> Option<Place> {
-    let Some(emulator) = emulator() else {
-        skipped(test, "no g++ here");
+    let Some(emulator) = cuda_emulator::folder(Path::new(env!("CARGO_TARGET_TMPDIR"))) else {
+        skipped(test, "no C++ compiler here");
         return None;
     };
     let mut place = Place::new();
-    let tools = TOOLS[0];
-    let found = place.run(&format!("command -v {tools}")).succeeds();
-    let built = Path::new(found.text().trim()).parent().expect("a folder").to_owned();
     fs::create_dir_all(place.path("folder/bin")).expect("a folder");
     for tool in TOOLS {
-        symlink(built.join(tool), place.path("folder/bin").join(tool)).expect("a link");
+        symlink(tools().join(tool), place.path("folder/bin").join(tool)).expect("a link");
     }
     symlink(repository().join("tests/peers"), place.path("folder/peers")).expect("a link");
     for script in ["run", "steps", "checks", "bench"] {

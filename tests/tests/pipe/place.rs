@@ -31,7 +31,7 @@ pub const TOOLS: [&str; 11] = [
 const PATIENCE: &str = "300";
 
 /// The folder of the built programs: the one above that of this test program.
-fn tools() -> &'static Path {
+pub fn tools() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         let exe = std::env::current_exe().expect("the path of this program");

@@ -26,10 +26,11 @@ pub(crate) fn draw(points: &Points, sheet: Sheet) -> Scene {
     if let Some(labels) = &points.labels {
         scatter = scatter.with_colors(labels.iter().map(|label| colours::hex(classes.colour(*label))));
     }
-    let computed = ComputedLayout::from_layout(&layout(points, &classes, sheet));
+    let layout = layout(points, &classes, sheet);
+    let computed = ComputedLayout::from_layout(&layout);
     let placed = |badge: Badge| Badge { at: (computed.map_x(badge.at.0), computed.map_y(badge.at.1)), ..badge };
     let badges = classes.badges(points).into_iter().map(placed).collect();
-    let mut scene = render_multiple(vec![scatter.into()], layout(points, &classes, sheet));
+    let mut scene = render_multiple(vec![scatter.into()], layout);
     badges::add(badges, &mut scene, sheet.unit);
     scene
 }

@@ -40,15 +40,15 @@ pub fn now(shown: &Shown, since: u64) -> String {
     let mut answer = facts(&state);
     drop(state);
 
-    answer.insert("session".into(), shown.session.as_str().into());
-    answer.insert("serial".into(), serial.into());
-    answer.insert("more".into(), more.into());
-    answer.insert("kept".into(), kept.into());
-    answer.insert("pictures".into(), news.iter().map(|(epoch, entry)| pictures(*epoch, entry)).collect());
+    answer["session"] = shown.session.as_str().into();
+    answer["serial"] = serial.into();
+    answer["more"] = more.into();
+    answer["kept"] = kept.into();
+    answer["pictures"] = news.iter().map(|(epoch, entry)| pictures(*epoch, entry)).collect();
     if let Some(points) = points {
-        answer.insert("curves".into(), curves(&points));
+        answer["curves"] = curves(&points);
     }
-    Value::Object(answer).to_string()
+    answer.to_string()
 }
 
 /// As many as fit into an answer, and at least one.
@@ -62,25 +62,21 @@ fn portion<'a>(news: impl Iterator<Item = &'a (u64, Entry)>) -> Vec<(u64, Entry)
     news.take_while(fits).cloned().collect()
 }
 
-fn facts(state: &State) -> Map<String, Value> {
+fn facts(state: &State) -> Value {
     let (stage, message) = match &state.stage {
         Stage::Waiting => ("waiting", None),
         Stage::Live => ("live", None),
         Stage::Finished => ("finished", None),
         Stage::Failed(message) => ("failed", Some(message)),
     };
-    let facts = json!({
+    json!({
         "stage": stage,
         "message": message,
         "note": state.note,
         "run": state.run,
         "epoch": state.epoch,
         "epochs": state.epochs,
-    });
-    match facts {
-        Value::Object(facts) => facts,
-        other => unreachable!("{other} is no object"),
-    }
+    })
 }
 
 fn pictures(epoch: u64, entry: &Entry) -> Value {

@@ -1,7 +1,7 @@
 //! The page and its news over HTTP, on a thread of its own.
 
 use std::convert::Infallible;
-use std::io::{self, Write, stderr};
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use common::{Error, Result, html};
+use common::{Error, Result, cli, html};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, HOST};
@@ -115,8 +115,7 @@ impl Server {
 impl Serving {
     /// Says on standard error where the page is.
     pub fn say(&self, words: &str) {
-        // Where it cannot be written, the stream matters more.
-        let _ = writeln!(stderr(), "{}: {words}http://{}/", common::cli::tool_name(), self.at);
+        cli::tell(&format!("{words}http://{}/", self.at));
     }
 
     /// Lets pages that are open fetch the end, for a moment.

@@ -19,7 +19,7 @@ const POINTS: usize = 1000;
 /// Epochs with pictures at most, and bytes that they may take.
 const ALBUM: usize = 300;
 const ALBUM_BYTES: usize = 48 << 20;
-/// Characters of a record of kind `run` at most.
+/// Bytes of a record of kind `run` at most.
 const LONGEST_RUN: usize = 16 << 10;
 
 /// How far the stream is.
@@ -110,10 +110,10 @@ impl Shown {
     /// Takes in a record of a run.
     pub fn record(&self, record: &Map<String, Value>) {
         match record.get("kind").and_then(Value::as_str) {
-            Some("run") => self.change(|state| {
-                state.run =
-                    Some(record.clone()).filter(|run| Value::Object(run.clone()).to_string().len() < LONGEST_RUN);
-            }),
+            Some("run") => {
+                let fits = serde_json::to_string(record).is_ok_and(|text| text.len() < LONGEST_RUN);
+                self.change(|state| state.run = fits.then(|| record.clone()));
+            }
             Some("epoch") => {
                 let Some(epoch) = record.get("epoch").and_then(Value::as_u64) else { return };
                 self.change(|state| {
