@@ -85,7 +85,12 @@ pub fn tell(message: &str) {
 }
 
 fn say(tool: &str, message: &str) {
-    let _ = writeln!(stderr(), "{tool}: {message}"); // where it fails, nobody can be told
+    tell_line(&format!("{tool}: {message}"));
+}
+
+/// Writes one line on standard error in one piece: the stages of a pipe share it, and pieces would mix.
+pub fn tell_line(line: &str) {
+    let _ = stderr().write_all(format!("{line}\n").as_bytes()); // where it fails, nobody can be told
 }
 
 /// The input of a filter.

@@ -10,7 +10,7 @@ mod idx;
 mod source;
 mod synthetic;
 
-use std::io::{IsTerminal, Write, stderr, stdout};
+use std::io::{IsTerminal, stdout};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -51,7 +51,7 @@ fn run(args: Args) -> Result<()> {
         let fetched = download::fetch(&folder, &download::MNIST, &args.data.mirrors, &download::PATIENT)?;
         let only_download = args.output.output.is_none() && !args.output.jsonl && stdout().is_terminal();
         if fetched > 0 || only_download {
-            let _ = writeln!(stderr(), "{}: MNIST is in {}", cli::tool_name(), folder.display());
+            cli::tell(&format!("MNIST is in {}", folder.display()));
         }
         if only_download {
             return Ok(());

@@ -2,10 +2,9 @@
 
 use common::model::{Model, Stored, writable};
 use common::train::Trainer;
-use common::{Error, Result};
+use common::{Error, Result, cli};
 use std::cell::RefCell;
 use std::fs;
-use std::io::{Write, stderr};
 use std::path::{Path, PathBuf};
 
 const EPOCH: &str = "{epoch}";
@@ -83,11 +82,12 @@ impl Checkpoints {
                     "{path} is of an earlier run: expected none; --resume goes on, or remove it"
                 )));
             }
-            Some(path) => {
-                tell(&format!("{} is of an earlier run and will be replaced; --resume goes on from it", path.display()))
-            }
+            Some(path) => cli::tell(&format!(
+                "{} is of an earlier run and will be replaced; --resume goes on from it",
+                path.display()
+            )),
             None if resume && Path::new(&output.to_string()).exists() => {
-                tell(&format!("no checkpoint, so training starts anew, and {output} will be replaced"));
+                cli::tell(&format!("no checkpoint, so training starts anew, and {output} will be replaced"));
             }
             None => {}
         }
@@ -132,10 +132,6 @@ impl Checkpoints {
 
 fn folder(path: &Path) -> &Path {
     path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-fn tell(message: &str) {
-    let _ = writeln!(stderr(), "vae-train: {message}"); // where it fails, nobody can be told
 }
 
 /// A command line that a shell reads as these words.

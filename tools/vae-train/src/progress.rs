@@ -2,10 +2,11 @@
 //! with -v where it is not.
 
 use crate::spark::Spark;
+use common::cli;
 use common::model::Spec;
 use common::train::{Losses, Trainer};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::{IsTerminal, Write, stderr};
+use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
 /// How often the run comes back from the device, to show itself and to hear signals.
@@ -70,7 +71,7 @@ impl Progress {
     fn say(&self, line: &str) {
         if self.lines {
             // Where it cannot be written, the run matters more.
-            self.bar.suspend(|| drop(writeln!(stderr(), "{line}")));
+            self.bar.suspend(|| cli::tell_line(line));
         }
     }
     pub fn finish(&self) {
