@@ -91,6 +91,15 @@ pub(super) struct Right<'a> {
     pub(super) columns: usize,
 }
 
+/// Which k are added.
+#[derive(Clone, Copy)]
+pub(super) enum Where<'a> {
+    /// Those below this.
+    Below(usize),
+    /// These alone.
+    At(List<'a>),
+}
+
 /// Some k, ascending: made by those who looked for them.
 #[derive(Clone, Copy)]
 pub(super) struct List<'a>(&'a [u16]);
@@ -107,52 +116,62 @@ impl<'a> List<'a> {
     }
 }
 
-/// Which k are added.
-#[derive(Clone, Copy)]
-pub(super) enum Where<'a> {
-    /// Those below this.
-    Below(usize),
-    /// These alone.
-    At(List<'a>),
+/// [`Where`], one type for each: a function has the loop of one only, or the compiler finds no registers for either.
+pub(super) trait Steps {
+    /// Beyond the last k.
+    fn end(&self) -> usize;
+    fn each(self) -> impl Iterator<Item = usize>;
 }
 
-/// acc[i][v] + sum over k of a(i, k) b(k)[v]
+/// All k below this.
+pub(super) struct Below(pub(super) usize);
+
+impl Steps for Below {
+    #[inline(always)]
+    fn end(&self) -> usize {
+        self.0
+    }
+    #[inline(always)]
+    fn each(self) -> impl Iterator<Item = usize> {
+        0..self.0
+    }
+}
+
+impl Steps for List<'_> {
+    #[inline(always)]
+    fn end(&self) -> usize {
+        self.0.last().map_or(0, |last| *last as usize + 1)
+    }
+    #[inline(always)]
+    fn each(self) -> impl Iterator<Item = usize> {
+        self.0.iter().map(|k| *k as usize)
+    }
+}
+
+/// acc[i][v] + sum over k of a(i, k) b(k)[v]; with `PART` the last vector ends within `b.columns`.
 ///
 /// Meanwhile it fetches what is needed `next`, a cache line of each with each k, so that nobody waits for it then.
 #[inline(always)]
-pub(super) fn multiply<S: Simd, C: Cells, const MR: usize, const NV: usize, const P: usize>(
+pub(super) fn multiply<S: Simd, C: Cells, const MR: usize, const NV: usize, const P: usize, const PART: bool>(
     simd: S,
     acc: [[S::V; NV]; MR],
-    k: Where,
+    k: impl Steps,
     a: Left,
     b: Right,
     next: [&[u32]; P],
 ) -> [[S::V; NV]; MR] {
-    let end = match k {
-        Where::Below(end) => end,
-        Where::At(list) => list.0.last().map_or(0, |last| *last as usize + 1),
-    };
+    let end = k.end();
     if end == 0 {
         return acc;
     }
     assert!((MR - 1) * a.rs + (end - 1) * a.cs < a.cells.len(), "the left side is too short");
     assert!((end - 1) * b.ld + b.columns <= b.cells.len(), "the right side is too short");
-    assert!(((NV - 1) * S::LANES + 1..=NV * S::LANES).contains(&b.columns), "the right side is not NV vectors wide");
-    let whole = b.columns == NV * S::LANES;
+    let columns = if PART { (NV - 1) * S::LANES + 1..=NV * S::LANES } else { NV * S::LANES..=NV * S::LANES };
+    assert!(columns.contains(&b.columns), "the right side is not NV vectors wide");
     // SAFETY: the assertions bound every cell that is read, since no k reaches `end`.
     #[allow(unsafe_code)]
     unsafe {
-        match k {
-            Where::Below(end) if whole => each::<S, C, MR, NV, P, false>(simd, acc, 0..end, a, b, next),
-            Where::Below(end) => each::<S, C, MR, NV, P, true>(simd, acc, 0..end, a, b, next),
-            Where::At(list) => {
-                let list = list.0.iter().map(|k| *k as usize);
-                match whole {
-                    true => each::<S, C, MR, NV, P, false>(simd, acc, list, a, b, next),
-                    false => each::<S, C, MR, NV, P, true>(simd, acc, list, a, b, next),
-                }
-            }
-        }
+        each::<S, C, MR, NV, P, PART>(simd, acc, k.each(), a, b, next)
     }
 }
 

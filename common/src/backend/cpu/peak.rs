@@ -31,8 +31,8 @@ impl Work for Peak {
     }
 }
 
-/// Sums that do not wait for each other: enough to fill two units of a latency of four or five.
-const SUMS: usize = 10;
+/// Sums that do not wait for each other: enough to fill two units of a latency of up to six.
+const SUMS: usize = 12;
 
 #[inline(always)]
 fn measure<S: Simd, C: Cells>(simd: S) -> f64 {

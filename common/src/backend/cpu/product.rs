@@ -13,12 +13,13 @@
 //! forward    panels of [in / PER][W]        backward    panels of [in][W / PER]
 //! ```
 
-use super::multiply::{Cells, LINE, Left, Right, Where, multiply};
+use super::multiply::{Below, Cells, LINE, Left, Right, Steps, Where, multiply};
 use super::panels::Panels;
-use super::simd::Simd;
+use super::simd::{Simd, Work};
 use super::turn::transpose;
 use super::zeros::{self, Columns, Lit};
 use crate::plan::Act;
+use std::marker::PhantomData;
 use std::ops::Range;
 
 /// A weight as the products read it.
@@ -36,13 +37,13 @@ impl<'a> Weight<'a> {
     }
 }
 
-/// Calls `$go::<S, C, MR, NV>` with NV vectors.
-macro_rules! vectors {
-    ($nv:expr, $go:ident::<$mr:literal>($($arg:expr),*)) => {
+/// Does the work on a tile of `$mr` rows and `$nv` vectors, in a function of its own, whose registers hold its sums.
+macro_rules! tile {
+    ($simd:expr, $nv:expr, $tile:ident::<$mr:literal> $fields:tt) => {
         match $nv {
-            1 => $go::<S, C, $mr, 1>($($arg),*),
-            2 => $go::<S, C, $mr, 2>($($arg),*),
-            _ => $go::<S, C, $mr, 3>($($arg),*),
+            1 => $simd.apart($tile::<C, $mr, 1> $fields),
+            2 => $simd.apart($tile::<C, $mr, 2> $fields),
+            _ => $simd.apart($tile::<C, $mr, 3> $fields),
         }
     };
 }
@@ -71,13 +72,19 @@ pub(super) fn forward<S: Simd, C: Cells>(
             let (y, x) = (&mut y[r * panels.out..], &x[r * inner..]);
             // While the first rows are multiplied the panel comes from a far cache; their share of the next is fetched.
             let next = &next[next.len() * r / rows..next.len() * (r + 8).min(rows) / rows];
-            let at = Forward { panels, panel, inner, w: &w.forward[along.panel(panel)], next, b, act };
-            let columns = |rows: usize| lit.and_then(|lit| lit.tile(r, rows)).map_or(Where::Below(inner), Where::At);
-            r += match rows - r {
-                left if left >= 8 && S::MANY => vectors!(nv, forward_tile::<8>(simd, y, x, columns(8), &at)),
-                left if left >= 4 => vectors!(nv, forward_tile::<4>(simd, y, x, columns(4), &at)),
-                _ => vectors!(nv, forward_tile::<1>(simd, y, x, columns(1), &at)),
+            let at = &Forward { panels, panel, inner, w: &w.forward[along.panel(panel)], next, b, act };
+            let many = match rows - r {
+                left if left >= 8 && S::MANY => 8,
+                left if left >= 4 => 4,
+                _ => 1,
             };
+            let k = lit.and_then(|lit| lit.tile(r, many)).map_or(Where::Below(inner), Where::At);
+            match many {
+                8 => tile!(simd, nv, ForwardTile::<8> { y, x, k, at, cells: PhantomData }),
+                4 => tile!(simd, nv, ForwardTile::<4> { y, x, k, at, cells: PhantomData }),
+                _ => tile!(simd, nv, ForwardTile::<1> { y, x, k, at, cells: PhantomData }),
+            }
+            r += many;
         }
     }
 }
@@ -93,30 +100,60 @@ struct Forward<'a> {
     act: Act,
 }
 
-/// MR rows of one panel; gives MR.
-#[inline(always)]
-fn forward_tile<S: Simd, C: Cells, const MR: usize, const NV: usize>(
-    simd: S,
-    y: &mut [f32],
-    x: &[u32],
-    k: Where,
-    at: &Forward,
-) -> usize {
-    let Forward { panels, panel, inner, w, next, b, act } = *at;
-    let (width, columns) = (NV * S::LANES, panels.columns(panel));
-    let bias: [S::V; NV] = vectors_of(simd, &b[columns.start..]);
-    let w = Right { cells: w, ld: width, columns: width };
-    let acc = multiply::<S, C, MR, NV, 1>(simd, [bias; MR], k, Left { cells: x, rs: inner, cs: 1 }, w, [next]);
-    // Loops over i unroll, so that the sums stay in registers.
-    for i in 0..MR {
-        let sums = acc[i].map(|v| match act {
-            Act::Relu => simd.max(v, simd.splat(0.0)),
-            Act::LeakyRelu(slope) => simd.max(v, simd.mul(v, simd.splat(slope))),
-            _ => v,
-        });
-        store(simd, &mut y[i * panels.out..][columns.clone()], sums);
+/// MR rows of one panel.
+struct ForwardTile<'a, C, const MR: usize, const NV: usize> {
+    y: &'a mut [f32],
+    x: &'a [u32],
+    k: Where<'a>,
+    at: &'a Forward<'a>,
+    cells: PhantomData<C>,
+}
+
+impl<C: Cells, const MR: usize, const NV: usize> Work for ForwardTile<'_, C, MR, NV> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with<S: Simd>(self, simd: S) {
+        match self.k {
+            Where::Below(end) => self.sum(simd, Below(end)),
+            Where::At(list) => self.sum(simd, list),
+        }
     }
-    MR
+}
+
+impl<C: Cells, const MR: usize, const NV: usize> ForwardTile<'_, C, MR, NV> {
+    #[inline(always)]
+    fn sum<S: Simd>(self, simd: S, k: impl Steps) {
+        let Forward { panels, panel, inner, w, next, b, act } = *self.at;
+        let (width, columns) = (NV * S::LANES, panels.columns(panel));
+        let bias: [S::V; NV] = vectors_of(simd, &b[columns.start..]);
+        let w = Right { cells: w, ld: width, columns: width };
+        let x = Left { cells: self.x, rs: inner, cs: 1 };
+        let mut acc = multiply::<S, C, MR, NV, 1, false>(simd, [bias; MR], k, x, w, [next]);
+        // Loops unroll, so that the sums stay in registers; what is given to `map` may become a call for each.
+        match act {
+            Act::Relu => {
+                let zero = simd.splat(0.0);
+                for i in 0..MR {
+                    for v in 0..NV {
+                        acc[i][v] = simd.max(acc[i][v], zero);
+                    }
+                }
+            }
+            Act::LeakyRelu(slope) => {
+                let slope = simd.splat(slope);
+                for i in 0..MR {
+                    for v in 0..NV {
+                        acc[i][v] = simd.max(acc[i][v], simd.mul(acc[i][v], slope));
+                    }
+                }
+            }
+            _ => {}
+        }
+        for i in 0..MR {
+            store(simd, &mut self.y[i * panels.out..][columns.clone()], acc[i]);
+        }
+    }
 }
 
 /// g[rows, panel] = sum over r of x[r, rows] dy[r, panel], added to what is there if `begun`; with `learn` it is then
@@ -148,14 +185,14 @@ pub(super) fn weight_gradient<S: Simd, C: Cells>(
         // What the next rows need, since a few rows with short lists are done before theirs has come.
         let after = (i + many).min(rows.end)..(i + 2 * many).min(rows.end);
         let next = learn.as_ref().map_or([&[][..]; 3], |learn| learn.needs(after));
-        let tile = &mut g[(i - rows.start) * width..][..many * width];
+        let g = &mut g[(i - rows.start) * width..][..many * width];
         match many {
-            8 => vectors!(nv, gradient_tile::<8>(simd, tile, at, i, next, None)),
-            4 => vectors!(nv, gradient_tile::<4>(simd, tile, at, i, next, lit)),
-            _ => vectors!(nv, gradient_tile::<1>(simd, tile, at, i, next, None)),
+            8 => tile!(simd, nv, GradientTile::<8> { g, at, i, next, lit: None, cells: PhantomData }),
+            4 => tile!(simd, nv, GradientTile::<4> { g, at, i, next, lit, cells: PhantomData }),
+            _ => tile!(simd, nv, GradientTile::<1> { g, at, i, next, lit: None, cells: PhantomData }),
         }
         if let Some(learn) = &mut learn {
-            learn.done(i..i + many, tile);
+            learn.done(i..i + many, g);
         }
         i += many;
     }
@@ -210,44 +247,66 @@ impl<'a> Blocks<'a> {
 }
 
 /// The gradient of MR rows from i; added to what is there if `begun`.
-#[inline(always)]
-fn gradient_tile<S: Simd, C: Cells, const MR: usize, const NV: usize>(
-    simd: S,
-    g: &mut [f32],
-    at: &Gradient,
+struct GradientTile<'a, C, const MR: usize, const NV: usize> {
+    g: &'a mut [f32],
+    at: &'a Gradient<'a>,
     i: usize,
-    next: [&[u32]; 3],
-    lit: Option<Blocks>,
-) {
-    let (inp, out, columns) = (at.panels.inp, at.panels.out, at.panels.columns(at.panel));
-    let (x, dy) = (&at.x[i..], &at.dy[columns.start..]);
-    let left = |first: usize| Left { cells: &x[first * inp..], rs: 1, cs: inp };
-    let right = |first: usize| Right { cells: &dy[first * out..], ld: out, columns: columns.len() };
-    let mut acc = [[simd.splat(0.0); NV]; MR];
-    if at.begun {
-        for i in 0..MR {
-            acc[i] = vectors_of(simd, &g[i * NV * S::LANES..]);
+    next: [&'a [u32]; 3],
+    lit: Option<Blocks<'a>>,
+    cells: PhantomData<C>,
+}
+
+impl<C: Cells, const MR: usize, const NV: usize> Work for GradientTile<'_, C, MR, NV> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with<S: Simd>(self, simd: S) {
+        match self.at.panels.columns(self.at.panel).len() == NV * S::LANES {
+            true => self.sum::<S, false>(simd),
+            false => self.sum::<S, true>(simd),
         }
     }
-    let count = at.x.len() / inp;
-    match lit {
-        None => acc = multiply::<S, C, MR, NV, 3>(simd, acc, Where::Below(count), left(0), right(0), next),
-        Some(blocks) => {
-            let lists = blocks.lit.chunks_exact(Lit::room(inp));
-            let mut next = next;
-            for (first, lit) in (0..count).step_by(blocks.rows).zip(lists) {
-                // SAFETY: the promise of `Blocks::new`.
-                #[allow(unsafe_code)]
-                let list = unsafe { Lit::rows(lit, i / zeros::TILE) };
-                let share = next.map(|cells| cells.split_at(cells.len().min(list.len() * LINE)));
-                next = share.map(|(_, later)| later);
-                let share = share.map(|(now, _)| now);
-                acc = multiply::<S, C, MR, NV, 3>(simd, acc, Where::At(list), left(first), right(first), share);
+}
+
+impl<C: Cells, const MR: usize, const NV: usize> GradientTile<'_, C, MR, NV> {
+    #[inline(always)]
+    fn sum<S: Simd, const PART: bool>(self, simd: S) {
+        let GradientTile { g, at, i, mut next, lit, .. } = self;
+        let (inp, out, columns) = (at.panels.inp, at.panels.out, at.panels.columns(at.panel));
+        let (x, dy) = (&at.x[i..], &at.dy[columns.start..]);
+        let left = |first: usize| Left { cells: &x[first * inp..], rs: 1, cs: inp };
+        let right = |first: usize| Right { cells: &dy[first * out..], ld: out, columns: columns.len() };
+        let mut acc = [[simd.splat(0.0); NV]; MR];
+        if at.begun {
+            for i in 0..MR {
+                acc[i] = vectors_of(simd, &g[i * NV * S::LANES..]);
             }
         }
+        let count = at.x.len() / inp;
+        let Some(blocks) = lit else {
+            acc = multiply::<S, C, MR, NV, 3, PART>(simd, acc, Below(count), left(0), right(0), next);
+            return put(simd, g, acc);
+        };
+        let lists = blocks.lit.chunks_exact(Lit::room(inp));
+        for (first, lit) in (0..count).step_by(blocks.rows).zip(lists) {
+            // SAFETY: the promise of `Blocks::new`.
+            #[allow(unsafe_code)]
+            let list = unsafe { Lit::rows(lit, i / zeros::TILE) };
+            let share = next.map(|cells| cells.split_at(cells.len().min(list.len() * LINE)));
+            next = share.map(|(_, later)| later);
+            let share = share.map(|(now, _)| now);
+            acc = multiply::<S, C, MR, NV, 3, PART>(simd, acc, list, left(first), right(first), share);
+        }
+        put(simd, g, acc);
     }
+}
+
+/// Leaves whole vectors, row after row.
+#[inline(always)]
+fn put<S: Simd, const MR: usize, const NV: usize>(simd: S, to: &mut [f32], acc: [[S::V; NV]; MR]) {
+    let width = NV * S::LANES;
     for i in 0..MR {
-        store(simd, &mut g[i * NV * S::LANES..][..NV * S::LANES], acc[i]);
+        store(simd, &mut to[i * width..][..width], acc[i]);
     }
 }
 
@@ -282,18 +341,18 @@ pub(super) fn input_gradient<S: Simd, C: Cells>(
         let nv = (vectors - v).min(if S::MANY { 4 } else { 2 });
         let mut i = 0;
         while i < inp {
-            let at = (i, v * panels.lanes, ld);
+            let at = InputTile { dxt: &mut *dxt, dyt, w, i, first: v * panels.lanes, ld, cells: PhantomData };
             // As many sums as the registers hold: fewer vectors of images leave room for more rows of the weight.
             i += match (nv, inp - i) {
-                (4, left) if left >= 6 => input_tile::<S, C, 6, 4>(simd, dxt, dyt, w, at),
-                (3, left) if left >= 8 => input_tile::<S, C, 8, 3>(simd, dxt, dyt, w, at),
-                (2, left) if left >= 12 && S::MANY => input_tile::<S, C, 12, 2>(simd, dxt, dyt, w, at),
-                (2, left) if left >= 4 => input_tile::<S, C, 4, 2>(simd, dxt, dyt, w, at),
-                (1, left) if left >= 8 => input_tile::<S, C, 8, 1>(simd, dxt, dyt, w, at),
-                (4, _) => input_tile::<S, C, 1, 4>(simd, dxt, dyt, w, at),
-                (3, _) => input_tile::<S, C, 1, 3>(simd, dxt, dyt, w, at),
-                (2, _) => input_tile::<S, C, 1, 2>(simd, dxt, dyt, w, at),
-                _ => input_tile::<S, C, 1, 1>(simd, dxt, dyt, w, at),
+                (4, left) if left >= 6 => simd.apart(InputRows::<C, 6, 4>(at)),
+                (3, left) if left >= 8 => simd.apart(InputRows::<C, 8, 3>(at)),
+                (2, left) if left >= 12 && S::MANY => simd.apart(InputRows::<C, 12, 2>(at)),
+                (2, left) if left >= 4 => simd.apart(InputRows::<C, 4, 2>(at)),
+                (1, left) if left >= 8 => simd.apart(InputRows::<C, 8, 1>(at)),
+                (4, _) => simd.apart(InputRows::<C, 1, 4>(at)),
+                (3, _) => simd.apart(InputRows::<C, 1, 3>(at)),
+                (2, _) => simd.apart(InputRows::<C, 1, 2>(at)),
+                _ => simd.apart(InputRows::<C, 1, 1>(at)),
             };
         }
         v += nv;
@@ -307,30 +366,43 @@ pub(super) fn input_gradient<S: Simd, C: Cells>(
     }
 }
 
-/// MR rows of dx^T from i, NV vectors of images from `at`; gives MR.
-#[inline(always)]
-fn input_tile<S: Simd, C: Cells, const MR: usize, const NV: usize>(
-    simd: S,
-    dxt: &mut [f32],
-    dyt: &[u32],
-    w: Weight,
-    (i, at, ld): (usize, usize, usize),
-) -> usize {
-    let mut acc = [[simd.splat(0.0); NV]; MR];
-    for panel in 0..w.panels.count() {
-        let (columns, rows) = (w.panels.columns(panel), w.panels.rows(panel, i..i + MR));
-        let cells = &w.backward[rows.start / C::PER..rows.end / C::PER];
-        let next = (i + MR).min(w.panels.inp)..(i + 2 * MR).min(w.panels.inp);
-        let next = w.panels.rows(panel, next);
-        let next = &w.backward[next.start / C::PER..next.end / C::PER];
-        let w = Left { cells, rs: w.panels.width(panel) / C::PER, cs: 1 };
-        let dyt = Right { cells: &dyt[columns.start / C::PER * ld + at..], ld, columns: NV * S::LANES };
-        acc = multiply::<S, C, MR, NV, 1>(simd, acc, Where::Below(columns.len().div_ceil(C::PER)), w, dyt, [next]);
+/// Rows of dx^T from i, and vectors of images from `first`.
+struct InputTile<'a, C> {
+    dxt: &'a mut [f32],
+    dyt: &'a [u32],
+    w: Weight<'a>,
+    i: usize,
+    first: usize,
+    ld: usize,
+    cells: PhantomData<C>,
+}
+
+/// MR rows and NV vectors of it; gives MR.
+struct InputRows<'a, C, const MR: usize, const NV: usize>(InputTile<'a, C>);
+
+impl<C: Cells, const MR: usize, const NV: usize> Work for InputRows<'_, C, MR, NV> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn with<S: Simd>(self, simd: S) -> usize {
+        let InputTile { dxt, dyt, w, i, first, ld, .. } = self.0;
+        let mut acc = [[simd.splat(0.0); NV]; MR];
+        for panel in 0..w.panels.count() {
+            let (columns, rows) = (w.panels.columns(panel), w.panels.rows(panel, i..i + MR));
+            let cells = &w.backward[rows.start / C::PER..rows.end / C::PER];
+            let next = (i + MR).min(w.panels.inp)..(i + 2 * MR).min(w.panels.inp);
+            let next = w.panels.rows(panel, next);
+            let next = &w.backward[next.start / C::PER..next.end / C::PER];
+            let w = Left { cells, rs: w.panels.width(panel) / C::PER, cs: 1 };
+            let dyt = Right { cells: &dyt[columns.start / C::PER * ld + first..], ld, columns: NV * S::LANES };
+            let k = Below(columns.len().div_ceil(C::PER));
+            acc = multiply::<S, C, MR, NV, 1, false>(simd, acc, k, w, dyt, [next]);
+        }
+        for m in 0..MR {
+            store(simd, &mut dxt[(i + m) * ld + first..][..NV * S::LANES], acc[m]);
+        }
+        MR
     }
-    for m in 0..MR {
-        store(simd, &mut dxt[(i + m) * ld + at..][..NV * S::LANES], acc[m]);
-    }
-    MR
 }
 
 /// The first NV vectors.

@@ -78,6 +78,8 @@ pub(super) trait Simd: Copy {
     /// # Safety
     /// `LANES` rows of `LANES` cells can be read and written at these distances.
     unsafe fn turn(self, to: *mut u32, to_ld: usize, from: *const u32, from_ld: usize);
+    /// Does the work in a function of its own, which has all registers to itself.
+    fn apart<W: Work>(self, work: W) -> W::Output;
 }
 
 /// What is compiled for each level. `with` must be `#[inline(always)]`, and so must all that it calls with `simd`.
@@ -273,6 +275,10 @@ impl Simd for Portable {
             // SAFETY: the caller's promise.
             unsafe { *to.add(j * to_ld + i) = *from.add(i * from_ld + j) }
         }
+    }
+    #[inline(never)]
+    fn apart<W: Work>(self, work: W) -> W::Output {
+        work.with(self)
     }
 }
 

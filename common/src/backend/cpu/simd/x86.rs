@@ -7,18 +7,21 @@ use std::arch::x86_64::*;
 /// # Safety
 /// The CPU has AVX2 and FMA.
 #[target_feature(enable = "avx2,fma")]
+#[inline(never)] // in a function with more of its kind the compiler finds no registers
 pub(super) unsafe fn avx2<W: Work>(work: W) -> W::Output {
     work.with(Avx2)
 }
 /// # Safety
 /// The CPU has these.
 #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+#[inline(never)]
 pub(super) unsafe fn avx512<W: Work>(work: W) -> W::Output {
     work.with(Avx512::<false>)
 }
 /// # Safety
 /// The CPU has these.
 #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
+#[inline(never)]
 pub(super) unsafe fn avx512_bf16<W: Work>(work: W) -> W::Output {
     work.with(Avx512::<true>)
 }
@@ -165,6 +168,10 @@ impl Simd for Avx2 {
                 _mm256_storeu_ps(to.add((j + 4) * to_ld).cast(), _mm256_permute2f128_ps::<0x31>(low, high));
             }
         }
+    }
+    #[inline(always)]
+    fn apart<W: Work>(self, work: W) -> W::Output {
+        unsafe { avx2(work) }
     }
 }
 
@@ -327,5 +334,9 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
                 }
             }
         }
+    }
+    #[inline(always)]
+    fn apart<W: Work>(self, work: W) -> W::Output {
+        unsafe { if BF16 { avx512_bf16(work) } else { avx512(work) } }
     }
 }
