@@ -8,7 +8,8 @@
 // The order of every sum depends on the shapes alone. Slices give small products enough warps: their tiles are few.
 //
 // An operand lies in memory either with k side by side, [rows, k], or with rows side by side, [k, rows], and in shared memory
-// as it lies in memory; what is behind each line there (4 or 8 values) puts the lanes of a warp on different banks.
+// as it lies in memory, in cells: a value each, or two of bf16 that follow each other in k. What is behind each line there
+// (4 or 8 cells) puts the lanes of a warp on different banks.
 #pragma once
 #include "math.h"
 #include "program.h"
@@ -40,20 +41,27 @@ DEVICE void store4(float* to, float4 v, int count, bool whole) {
     if (count > 3) to[3] = v.w;
 }
 
-// A chunk of an operand: ROWS of it (of m, or of n) by CHUNK values of k; K: whether those lie side by side.
-template <bool K_, int ROWS, int CHUNK>
+// A chunk of an operand: ROWS of it (of m, or of n) by CHUNK values of k; K: whether those lie side by side; PER: values of k
+// in a cell.
+template <bool K_, int ROWS, int CHUNK, int PER>
 struct Operand {
     static constexpr bool K = K_;
-    static constexpr int LINE = K ? CHUNK + 4 : ROWS + 8, VALUES = K ? ROWS * LINE : CHUNK * LINE;
+    static constexpr int LINE = K ? CHUNK / PER + 4 : ROWS + 8, CELLS = (K ? ROWS : CHUNK / PER) * LINE;
     static constexpr int QUADS = ROWS * CHUNK / 4 / THREADS, BESIDE = (K ? CHUNK : ROWS) / 4;
+    static_assert(QUADS % 2 == 0, "a thread brings pairs of k");
     float4 held[QUADS];
+
+    // Which line quad i of this thread is in, and where in it. Where rows lie side by side, every second quad lies under the
+    // one before, so that a thread has both values of a pair.
+    static DEVICE int place(int i) { return threadIdx.x + (K ? i : i / 2) * THREADS; }
+    static DEVICE int line(int i) { return K ? place(i) / BESIDE : place(i) / BESIDE * 2 + i % 2; }
+    static DEVICE int inside(int i) { return place(i) % BESIDE * 4; }
 
     // To registers, with zeros beyond `rows` and `end`.
     DEVICE void fetch(const float* from, int ld, int row0, int rows, int k0, int end) {
 #pragma unroll
         for (int i = 0; i < QUADS; i++) {
-            int quad = threadIdx.x + i * THREADS;
-            int outer = (K ? row0 : k0) + quad / BESIDE, inner = (K ? k0 : row0) + quad % BESIDE * 4;
+            int outer = (K ? row0 : k0) + line(i), inner = (K ? k0 : row0) + inside(i);
             int outer_end = K ? rows : end, inner_end = K ? end : rows;
             const float* at = from + (size_t)outer * ld + inner;
             float4 v = {0.f, 0.f, 0.f, 0.f};
@@ -64,19 +72,33 @@ struct Operand {
     // And from there to shared memory.
     template <class Math>
     DEVICE void store(float* tile) const {
+        static_assert(PER == 1 || PER == 2, "a value or a pair");
 #pragma unroll
         for (int i = 0; i < QUADS; i++) {
-            int quad = threadIdx.x + i * THREADS;
-            float4 v = held[i], kept = {Math::kept(v.x), Math::kept(v.y), Math::kept(v.z), Math::kept(v.w)};
-            *(float4*)(tile + quad / BESIDE * LINE + quad % BESIDE * 4) = kept;
+            float4 v = held[i];
+            if constexpr (PER == 1) {
+                float4 cells = {Math::cell(v.x), Math::cell(v.y), Math::cell(v.z), Math::cell(v.w)};
+                *(float4*)(tile + line(i) * LINE + inside(i)) = cells;
+            } else if constexpr (K) {
+                float2 cells = {Math::cell(v.x, v.y), Math::cell(v.z, v.w)};
+                *(float2*)(tile + line(i) * LINE + inside(i) / 2) = cells;
+            } else if (i % 2 == 0) {
+                float4 w = held[i + 1];
+                float4 cells = {Math::cell(v.x, w.x), Math::cell(v.y, w.y), Math::cell(v.z, w.z), Math::cell(v.w, w.w)};
+                *(float4*)(tile + line(i) / 2 * LINE + inside(i)) = cells;
+            }
         }
     }
-    static DEVICE float at(const float* tile, int row, int k) { return tile[K ? row * LINE + k : k * LINE + row]; }
+    // The bits of the cell of this k.
+    static DEVICE unsigned at(const float* tile, int row, int k) {
+        return __float_as_int(tile[K ? row * LINE + k / PER : k / PER * LINE + row]);
+    }
 };
 
 // Products and sums of f32. The lanes of a warp are 4 x 8, each with TM rows and TN columns of its part.
 struct Fp32 {
-    static DEVICE float kept(float v) { return v; }
+    static constexpr int PER = 1;
+    static DEVICE float cell(float v) { return v; }
 
     // Which row, or column, value i of this of so many lanes is.
     template <class O, int LANES>
@@ -129,7 +151,8 @@ struct Fragments {
 
 // Products of tf32, sums of f32.
 struct Tf32 : Fragments {
-    static DEVICE float kept(float v) { return __int_as_float((int)to_tf32(v)); }
+    static constexpr int PER = 1;
+    static DEVICE float cell(float v) { return __int_as_float((int)to_tf32(v)); }
 
     template <class S, class A, class B>
     static DEVICE void multiply(float (&c)[S::VALUES], const float* a, const float* b, int m0, int n0, int k0, int lane) {
@@ -140,9 +163,9 @@ struct Tf32 : Fragments {
             unsigned va[MT][4], vb[NT][2];
 #pragma unroll
             for (int i = 0; i < MT * 4; i++)
-                va[i / 4][i % 4] = __float_as_int(A::at(a, m0 + i / 4 * 16 + g + i % 2 * 8, k + t + i % 4 / 2 * 4));
+                va[i / 4][i % 4] = A::at(a, m0 + i / 4 * 16 + g + i % 2 * 8, k + t + i % 4 / 2 * 4);
 #pragma unroll
-            for (int j = 0; j < NT * 2; j++) vb[j / 2][j % 2] = __float_as_int(B::at(b, n0 + j / 2 * 8 + g, k + t + j % 2 * 4));
+            for (int j = 0; j < NT * 2; j++) vb[j / 2][j % 2] = B::at(b, n0 + j / 2 * 8 + g, k + t + j % 2 * 4);
 #pragma unroll
             for (int i = 0; i < MT * NT; i++) mma_tf32(c + 4 * i, va[i / NT], vb[i % NT]);
         }
@@ -151,12 +174,9 @@ struct Tf32 : Fragments {
 
 // Products of bf16, sums of f32.
 struct Bf16 : Fragments {
-    static DEVICE float kept(float v) { return v; }
+    static constexpr int PER = 2;
+    static DEVICE float cell(float first, float second) { return __int_as_float((int)to_bf16(first, second)); }
 
-    template <class O>
-    static DEVICE unsigned pair(const float* tile, int row, int k) {
-        return to_bf16(O::at(tile, row, k), O::at(tile, row, k + 1));
-    }
     template <class S, class A, class B>
     static DEVICE void multiply(float (&c)[S::VALUES], const float* a, const float* b, int m0, int n0, int k0, int lane) {
         constexpr int MT = S::WM / 16, NT = S::WN / 8;
@@ -166,9 +186,9 @@ struct Bf16 : Fragments {
             unsigned va[MT][4], vb[NT][2];
 #pragma unroll
             for (int i = 0; i < MT * 4; i++)
-                va[i / 4][i % 4] = pair<A>(a, m0 + i / 4 * 16 + g + i % 2 * 8, k + 2 * t + i % 4 / 2 * 8);
+                va[i / 4][i % 4] = A::at(a, m0 + i / 4 * 16 + g + i % 2 * 8, k + 2 * t + i % 4 / 2 * 8);
 #pragma unroll
-            for (int j = 0; j < NT * 2; j++) vb[j / 2][j % 2] = pair<B>(b, n0 + j / 2 * 8 + g, k + 2 * t + j % 2 * 8);
+            for (int j = 0; j < NT * 2; j++) vb[j / 2][j % 2] = B::at(b, n0 + j / 2 * 8 + g, k + 2 * t + j % 2 * 8);
 #pragma unroll
             for (int i = 0; i < MT * NT; i++) mma_bf16(c + 4 * i, va[i / NT], vb[i % NT]);
         }
@@ -179,9 +199,9 @@ struct Bf16 : Fragments {
 // to `end`. KA and KB: how a and b lie.
 template <class S, class Math, bool KA, bool KB, class Finish>
 DEVICE void tile(const Product& p, int m0, int n0, int k0, int end, const Finish& finish) {
-    using A = Operand<KA, S::BM, S::CHUNK>;
-    using B = Operand<KB, S::BN, S::CHUNK>;
-    constexpr int BUFFER = A::VALUES + B::VALUES, SUMS = S::SLICES * S::WM * S::BN;
+    using A = Operand<KA, S::BM, S::CHUNK, Math::PER>;
+    using B = Operand<KB, S::BN, S::CHUNK, Math::PER>;
+    constexpr int BUFFER = A::CELLS + B::CELLS, SUMS = S::SLICES * S::WM * S::BN;
     constexpr int ALL = S::BUFFERS * BUFFER > SUMS ? S::BUFFERS * BUFFER : SUMS;
     __shared__ float4 shared[(ALL + 3) / 4];
     float* memory = (float*)shared;
@@ -195,7 +215,7 @@ DEVICE void tile(const Product& p, int m0, int n0, int k0, int end, const Finish
     a.fetch(p.a, p.lda, m0, p.m, k0, end);
     b.fetch(p.b, p.ldb, n0, p.n, k0, end);
     for (int k = k0, buffer = 0; k < end; k += S::CHUNK, buffer = (buffer + 1) % S::BUFFERS) {
-        float *ta = memory + buffer * BUFFER, *tb = ta + A::VALUES;
+        float *ta = memory + buffer * BUFFER, *tb = ta + A::CELLS;
         if (S::BUFFERS == 1) __syncthreads();  // everyone has read the last chunk
         a.template store<Math>(ta);
         b.template store<Math>(tb);
