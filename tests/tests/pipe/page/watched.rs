@@ -197,9 +197,21 @@ fn a_server_that_is_lost_leaves_its_page_as_it_was_and_a_new_one_is_followed() {
     let only_the_server = |complaint: &String| complaint.contains("ERR_");
     assert!(browser.complaints().iter().all(only_the_server), "{:?}", browser.complaints());
 
-    let _again = Watching::start_at(&place, port, "--stay -o /dev/null run.vae");
+    let again = Watching::start_at(&place, port, "--stay -o /dev/null run.vae");
     stage(&mut browser, "finished");
     assert_eq!(browser.text(AT), "8 of 8");
+
+    // A run that has ended stays in sight until somebody comes back to a page whose server has another.
+    drop(again);
+    browser.value("dispatchEvent(new Event('focus'))");
+    let record =
+        |epoch: u64| json!({"kind": "epoch", "epoch": epoch, "epochs": 5, "test": {"loss": 9.0 / epoch as f64}});
+    place.write("losses.jsonl", (1..=5).map(|epoch| record(epoch).to_string() + "\n").collect::<String>());
+    let _other = Watching::start_at(&place, port, "--stay -o /dev/null losses.jsonl");
+    assert_eq!(text(&mut browser), "Finished: epoch 8 of 8");
+    browser.value("dispatchEvent(new Event('focus'))");
+    browser.until(&format!("{AT} === '5 of 5'"));
+    browser.until("document.getElementById('recon').hidden");
 }
 
 #[test]

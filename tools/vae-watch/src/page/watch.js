@@ -26,16 +26,29 @@
     return answer.json();
   }
 
-  /** For as long as there is something to come; timers play no part, since a page out of sight has slow ones. */
+  const ended = () => ["finished", "failed"].includes(news.stage);
+  let listening = false;
+  let later = 0;
+
+  /**
+   * For as long as there is something to come; timers play no part, since a page out of sight has slow ones. A run that has
+   * ended is asked about once: another may be in its place.
+   */
   async function listen() {
+    if (listening) return;
+    clearTimeout(later);
+    listening = true;
     try {
       do take(await ask());
-      while (news.more || !["finished", "failed"].includes(news.stage));
+      while (news.more || !ended());
     } catch {
-      news.stage = "lost";
-      show();
-      setTimeout(listen, AGAIN);
+      if (!ended()) {
+        news.stage = "lost";
+        show();
+        later = setTimeout(listen, AGAIN);
+      }
     }
+    listening = false;
   }
 
   function take(next) {
@@ -244,5 +257,6 @@
   $("epoch").addEventListener("input", () => go(stops[Number($("epoch").value)]));
   $("newest").addEventListener("click", () => go(stops.at(-1)));
   addEventListener("resize", show);
+  addEventListener("focus", listen); // somebody is back, perhaps from the terminal where the next run was started
   listen();
 })();
