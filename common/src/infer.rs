@@ -27,6 +27,18 @@ pub struct Latents {
     pub z: Option<Array2<f32>>,
 }
 
+/// Encoders, decoders or the like that keep a device busy: one for each of [`Device::workers`], or as many as it has room
+/// for. They give the same bytes.
+///
+/// # Errors
+/// Those of the first.
+pub fn workers<W>(device: Device, make: impl Fn(Device) -> Result<W>) -> Result<Vec<W>> {
+    let mut workers = vec![make(device)?];
+    // The others make the same of the same: what they meet that the first did not is a lack of room.
+    workers.extend((1..device.workers()).map_while(|_| make(device).ok()));
+    Ok(workers)
+}
+
 /// A device with one plan, for batches of up to [`BATCH`].
 struct Engine {
     backend: Box<dyn Backend>,

@@ -1,16 +1,17 @@
 // A libcuda.so.1 whose one device runs the kernels on the host: what a program does with a GPU can be tested without one.
 //
-// It does not execute PTX, nor does anything run at the same time as the host. Device memory ends at a page that nobody may
-// touch, so that a kernel that runs over its buffer stops the program. What EMULATOR_... changes:
+// It does not execute PTX. Copies and launches happen when somebody waits for them (streams.h). Device memory ends at a page
+// that nobody may touch, so that a kernel or a copy that runs over its buffer stops the program; so does page-locked memory.
+// What EMULATOR_... changes:
 //   DRIVER=11040, CAPABILITY=75, MEMORY=bytes   what the device says of itself
 //   SEED=N                                      another order in which threads take turns (emulator.h)
-//   FAIL=alloc:N | launch:N                     the N-th allocation, or the N-th launch and all after it, fails
+//   FAIL=alloc:N                                the N-th allocation fails
+//   FAIL=launch:N | pinned:N                    the N-th launch, or page-locked allocation, and all after it fail
+//   FAIL=pageable:N                             the N-th asynchronous copy from or to memory that is not page-locked fails
 #include "../each.cu"
 #include "../products.cu"
 #include "../tensor.cu"
-#include <chrono>
-#include <memory>
-#include <mutex>
+#include "streams.h"
 #include <sys/mman.h>
 
 KERNEL(each) KERNEL(advance) KERNEL(settle)
@@ -26,17 +27,7 @@ KERNEL(learn_wide_bf16) KERNEL(learn_large_bf16)
 
 #define API extern "C" int
 using Address = unsigned long long;
-enum { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, INVALID_DEVICE = 101, NOT_FOUND = 500, LAUNCH_FAILED = 719 };
-
-static long setting(const char* name, long usual) {
-    const char* text = getenv((std::string("EMULATOR_") + name).c_str());
-    return text ? atol(text) : usual;
-}
-// Whether this is the call that FAIL names.
-static bool fails(const std::string& what, long call) {
-    const char* text = getenv("EMULATOR_FAIL");
-    return text && text == what + ":" + std::to_string(call);
-}
+using Guard = std::lock_guard<std::mutex>;
 
 // ---- the device
 
@@ -54,7 +45,7 @@ API cuDeviceGetAttribute(int* value, int attribute, int) {
 API cuDevicePrimaryCtxRetain(void** context, int) { *context = (void*)1; return SUCCESS; }
 API cuDevicePrimaryCtxRelease_v2(int) { return SUCCESS; }
 API cuDevicePrimaryCtxSetFlags_v2(int, unsigned) { return SUCCESS; }
-API cuCtxSetCurrent(void*) { return SUCCESS; }
+API cuCtxSetCurrent(void* context) { entered = context; return SUCCESS; }
 API cuGetErrorString(int error, const char** text) {
     *text = error == OUT_OF_MEMORY ? "out of memory" : error == LAUNCH_FAILED ? "unspecified launch failure" : "an error";
     return SUCCESS;
@@ -62,51 +53,122 @@ API cuGetErrorString(int error, const char** text) {
 
 // ---- memory
 
-static std::mutex lock;  // of these two
-static std::map<Address, std::pair<void*, size_t>> allocations;
+struct Block { char* base; size_t whole; };
+using Blocks = std::map<Address, Block>;
+static Blocks on_device, pinned;
 static size_t allocated;
-static long failed_launch;  // after one, everything fails
 
-static size_t pages(size_t size) { return (size + 4095) & ~size_t(4095); }
+// Memory of 0xff that ends, but for 15 bytes, where nobody may touch it.
+static bool block(Blocks& blocks, Address* address, size_t size) {
+    size_t whole = (size + 4095) & ~size_t(4095);
+    char* base = (char*)mmap(nullptr, whole + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (base == MAP_FAILED) return false;
+    mprotect(base + whole, 4096, PROT_NONE);
+    memset(base, 0xff, whole);
+    *address = (Address)(base + whole - ((size + 15) & ~size_t(15)));
+    blocks[*address] = {base, whole};
+    return true;
+}
+static bool is_pinned(const void* from, size_t size) {
+    auto after = pinned.upper_bound((Address)from);
+    if (after == pinned.begin()) return false;
+    auto& block = std::prev(after)->second;
+    return (char*)from + size <= block.base + block.whole;
+}
+
 API cuMemGetInfo_v2(size_t* free, size_t* total) {
+    Guard held(lock);
     *total = setting("MEMORY", 4l << 30);
     *free = *total > allocated ? *total - allocated : 0;
     return SUCCESS;
 }
 API cuMemAlloc_v2(Address* address, size_t size) {
     static long calls;
-    std::lock_guard<std::mutex> held(lock);
-    if (failed_launch) return LAUNCH_FAILED;
+    Guard held(lock);
+    if (int no = unsafe_now()) return no;
     if (fails("alloc", ++calls)) return OUT_OF_MEMORY;
     if (!size) return INVALID_VALUE;
-    size_t whole = pages(size);
-    char* base = (char*)mmap(nullptr, whole + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (base == MAP_FAILED) return OUT_OF_MEMORY;
-    mprotect(base + whole, 4096, PROT_NONE);
-    memset(base, 0xff, whole);
-    *address = (Address)(base + whole - ((size + 15) & ~size_t(15)));
-    allocations[*address] = {base, whole + 4096};
-    allocated += whole;
+    if (!block(on_device, address, size)) return OUT_OF_MEMORY;
+    allocated += on_device[*address].whole;
     return SUCCESS;
 }
 API cuMemFree_v2(Address address) {
-    std::lock_guard<std::mutex> held(lock);
-    auto found = allocations.find(address);
-    if (found == allocations.end()) return INVALID_VALUE;
-    munmap(found->second.first, found->second.second);
-    allocated -= found->second.second - 4096;
-    allocations.erase(found);
+    Guard held(lock);
+    if (unsafe_now() == CAPTURE_UNSUPPORTED) return CAPTURE_UNSUPPORTED;
+    auto found = on_device.find(address);
+    if (found == on_device.end()) return INVALID_VALUE;
+    // The driver waits for all that may use it. Here it lives on instead, lest something be done early.
+    afterwards.push_back({asked, [block = found->second] { munmap(block.base, block.whole + 4096); }});
+    allocated -= found->second.whole;
+    on_device.erase(found);
+    do_afterwards();
     return SUCCESS;
 }
-static int copied(void* to, const void* from, size_t size) {
-    if (failed_launch) return LAUNCH_FAILED;
-    memcpy(to, from, size);
+API cuMemAllocHost_v2(void** memory, size_t size) {
+    static long calls;
+    static bool none;
+    Guard held(lock);
+    if (int no = unsafe_now()) return no;
+    if ((none |= fails("pinned", ++calls))) return OUT_OF_MEMORY;
+    if (!size) return INVALID_VALUE;
+    return block(pinned, (Address*)memory, size) ? SUCCESS : OUT_OF_MEMORY;
+}
+// Nothing says that it waits: a copy that is still to be made meets memory that is no more.
+API cuMemFreeHost(void* memory) {
+    Guard held(lock);
+    if (unsafe_now() == CAPTURE_UNSUPPORTED) return CAPTURE_UNSUPPORTED;
+    auto found = pinned.find((Address)memory);
+    if (found == pinned.end()) return INVALID_VALUE;
+    munmap(found->second.base, found->second.whole + 4096);
+    pinned.erase(found);
     return SUCCESS;
 }
-API cuMemcpyHtoD_v2(Address to, const void* from, size_t size) { return copied((void*)to, from, size); }
-API cuMemcpyDtoH_v2(void* to, Address from, size_t size) { return copied(to, (void*)from, size); }
-API cuMemsetD8_v2(Address to, unsigned char value, size_t size) { memset((void*)to, value, size); return SUCCESS; }
-API cuMemsetD32_v2(Address to, unsigned value, size_t count) { std::fill_n((unsigned*)to, count, value); return SUCCESS; }
+
+// Copies and fills of the legacy default stream. What comes from pageable memory is on its way when the call returns, and may
+// not have arrived.
+API cuMemcpyHtoD_v2(Address to, const void* from, size_t size) {
+    Guard held(lock);
+    if (int no = legacy_now()) return no;
+    if (int failed = drain(streams.front())) return failed;
+    std::vector<char> staged((char*)from, (char*)from + size);
+    enqueue(nullptr, [=, staged = std::move(staged)] { memcpy((void*)to, staged.data(), size); });
+    return is_pinned(from, size) ? drain(streams.front()) : SUCCESS;
+}
+API cuMemcpyDtoH_v2(void* to, Address from, size_t size) {
+    Guard held(lock);
+    if (int no = legacy_now()) return no;
+    if (int failed = drain(streams.front())) return failed;
+    memcpy(to, (void*)from, size);
+    return SUCCESS;
+}
+API cuMemsetD8_v2(Address to, unsigned char value, size_t size) {
+    Guard held(lock);
+    if (int no = legacy_now()) return no;
+    return enqueue(nullptr, [=] { memset((void*)to, value, size); });
+}
+API cuMemsetD32_v2(Address to, unsigned value, size_t count) {
+    Guard held(lock);
+    if (int no = legacy_now()) return no;
+    return enqueue(nullptr, [=] { std::fill_n((unsigned*)to, count, value); });
+}
+
+// Of a stream. Pageable memory, too, may be read or written until the stream is waited for.
+static int copy(void* to, const void* from, size_t size, const void* host, void* stream) {
+    static long pageable;
+    Guard held(lock);
+    if (!is_pinned(host, size) && fails("pageable", ++pageable)) return INVALID_VALUE;
+    return enqueue(stream, [=] { memcpy(to, from, size); });
+}
+API cuMemcpyHtoDAsync_v2(Address to, const void* from, size_t size, void* stream) {
+    return copy((void*)to, from, size, from, stream);
+}
+API cuMemcpyDtoHAsync_v2(void* to, Address from, size_t size, void* stream) {
+    return copy(to, (void*)from, size, to, stream);
+}
+API cuMemsetD8Async(Address to, unsigned char value, size_t size, void* stream) {
+    Guard held(lock);
+    return enqueue(stream, [=] { memset((void*)to, value, size); });
+}
 
 // ---- modules: a kernel is there if the PTX has an entry of its name
 
@@ -127,56 +189,78 @@ API cuFuncGetAttribute(int* value, int, void*) { *value = 0; return SUCCESS; }
 
 // ---- launches, streams and graphs: a capture copies what each kernel is told, and a graph launches them in turn
 
-struct Launch {
-    emulator::Kernel* kernel;
-    dim3 grid, block;
-    std::vector<std::vector<char>> arguments;
-    int run() {
-        static long calls;
-        if (!failed_launch && fails("launch", ++calls)) failed_launch = calls;
-        if (failed_launch) return LAUNCH_FAILED;
-        std::vector<void*> pointers;
-        for (auto& argument : arguments) pointers.push_back(argument.data());
-        emulator::launch(kernel->entry, grid, block, pointers.data());
-        return SUCCESS;
-    }
-};
-using Graph = std::vector<Launch>;
-static thread_local std::unique_ptr<Graph> capture;
-
 API cuLaunchKernel(void* f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned dynamic,
-                   void*, void** arguments, void**) {
+                   void* handle, void** arguments, void**) {
     if (bx * by * bz > 1024 || bx * by * bz == 0 || gx * gy * gz == 0 || gy > 65535 || gz > 65535 || dynamic) return INVALID_VALUE;
     Launch launch{(emulator::Kernel*)f, {gx, gy, gz}, {bx, by, bz}, {}};
     for (size_t i = 0; i < launch.kernel->sizes.size(); i++) {
         const char* from = (const char*)arguments[i];
         launch.arguments.emplace_back(from, from + launch.kernel->sizes[i]);
     }
-    if (!capture) return launch.run();
-    capture->push_back(launch);
+    Guard held(lock);
+    Stream* stream = find(handle);
+    if (!stream) return INVALID_HANDLE;
+    if (!stream->capture) return enqueue(handle, [launch]() mutable { launch.run(); });
+    stream->capture->graph->push_back(launch);
     return SUCCESS;
 }
-API cuStreamCreateWithPriority(void** stream, unsigned, int) { *stream = (void*)1; return SUCCESS; }
-API cuStreamDestroy_v2(void*) { return SUCCESS; }
-API cuStreamSynchronize(void*) { return failed_launch ? LAUNCH_FAILED : SUCCESS; }
-API cuStreamBeginCapture_v2(void*, int) {
-    if (failed_launch) return LAUNCH_FAILED;
-    capture = std::make_unique<Graph>();
+API cuStreamCreateWithPriority(void** stream, unsigned flags, int) {
+    enum { NON_BLOCKING = 1 };
+    Guard held(lock);
+    if (lost) return LAUNCH_FAILED;
+    *stream = &streams.emplace_back(Stream{!(flags & NON_BLOCKING)});
     return SUCCESS;
 }
-API cuStreamEndCapture(void*, void** graph) {
-    if (!capture) return INVALID_VALUE;
-    *graph = capture.release();
+API cuStreamCreate(void** stream, unsigned flags) { return cuStreamCreateWithPriority(stream, flags, 0); }
+// What it has still to do will be done.
+API cuStreamDestroy_v2(void* handle) {
+    Guard held(lock);
+    Stream* stream = find(handle);
+    if (!stream || !handle) return INVALID_HANDLE;
+    stream->gone = true;
+    stream->capture.reset();
+    return SUCCESS;
+}
+API cuStreamSynchronize(void* handle) {
+    Guard held(lock);
+    Stream* stream = find(handle);
+    if (!stream) return INVALID_HANDLE;
+    return stream->capture ? CAPTURE_UNSUPPORTED : drain(*stream);
+}
+API cuCtxSynchronize() {
+    Guard held(lock);
+    for (auto& stream : streams)
+        if (stream.capture) return CAPTURE_UNSUPPORTED;
+    return drain([](Stream&) { return true; });
+}
+API cuStreamBeginCapture_v2(void* handle, int mode) {
+    Guard held(lock);
+    Stream* stream = find(handle);
+    if (!stream || !handle || stream->capture) return INVALID_HANDLE;
+    if (lost) return LAUNCH_FAILED;
+    stream->capture.reset(new Capture{mode, std::this_thread::get_id(), std::make_unique<Graph>()});
+    return SUCCESS;
+}
+API cuStreamEndCapture(void* handle, void** graph) {
+    Guard held(lock);
+    Stream* stream = find(handle);
+    if (!stream || !stream->capture) return INVALID_VALUE;
+    if (stream->capture->mode != Capture::RELAXED && stream->capture->thread != std::this_thread::get_id())
+        return CAPTURE_WRONG_THREAD;
+    *graph = stream->capture->graph.release();
+    stream->capture.reset();
     return SUCCESS;
 }
 API cuGraphInstantiateWithFlags(void** ready, void* graph, unsigned long long) {
-    *ready = new Graph(*(Graph*)graph);
+    *ready = new std::shared_ptr<Graph>(new Graph(*(Graph*)graph));
     return SUCCESS;
 }
-API cuGraphLaunch(void* ready, void*) {
-    for (Launch& launch : *(Graph*)ready)
-        if (int failed = launch.run()) return failed;
-    return SUCCESS;
+API cuGraphLaunch(void* ready, void* stream) {
+    Guard held(lock);
+    return enqueue(stream, [graph = *(std::shared_ptr<Graph>*)ready] {
+        for (Launch& launch : *graph)
+            if (!lost) launch.run();
+    });
 }
 API cuGraphDestroy(void* graph) { delete (Graph*)graph; return SUCCESS; }
-API cuGraphExecDestroy(void* ready) { delete (Graph*)ready; return SUCCESS; }
+API cuGraphExecDestroy(void* ready) { delete (std::shared_ptr<Graph>*)ready; return SUCCESS; }

@@ -62,6 +62,14 @@ impl Device {
     pub fn cpu(threads: usize) -> Result<Device> {
         Ok(Device::Cpu { threads, level: Level::chosen()? })
     }
+    /// How many plans keep it busy, each used by a thread of its own: on a GPU, one copies while the other computes; on the CPU,
+    /// one has all threads.
+    pub fn workers(self) -> usize {
+        match self {
+            Device::Cpu { .. } => 1,
+            Device::Cuda { .. } => 2,
+        }
+    }
     /// A backend with the buffers of a plan, which multiplies at this precision.
     ///
     /// # Errors

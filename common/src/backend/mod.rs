@@ -111,9 +111,13 @@ impl State {
     }
 }
 
-/// A device with the buffers of a plan. Its errors are those of the device: memory that it has not, a device that is lost.
+/// A device with the buffers of a plan, for one thread at a time. It does what it is asked in that order. Its errors are those
+/// of the device: memory that it has not, a device that is lost.
+///
+/// What is uploaded is taken at once. A device may do it, and what it is told to run, while the host goes on: then `download`
+/// waits for all of it, and tells what went wrong.
 #[allow(clippy::missing_errors_doc)] // told above, once for all
-pub trait Backend {
+pub trait Backend: Send {
     /// Writes the first values of a buffer of floats.
     fn upload(&mut self, to: Buf, values: &[f32]) -> Result<()>;
     /// Fills a table of bytes.

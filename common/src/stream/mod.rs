@@ -4,7 +4,7 @@
 //!
 //! ```no_run
 //! use common::cli::{self, InputArgs, OutputArgs};
-//! use common::stream::{Dtype, Reader, Spec, Tensor, Writer};
+//! use common::stream::{Data, Dtype, Reader, Spec, Tensor, Writer};
 //!
 //! /// Turn black into white
 //! #[derive(clap::Parser)]
@@ -20,11 +20,12 @@
 //!     let mut head = input.head().clone();
 //!     let images = head.need("x")?;
 //!     head.set_tensor("x", Spec::new(Dtype::F32, &images.shape));
-//!     Writer::create(&args.output, head)?.filter(input, |mut frame| {
+//!     let work = |mut frame: Data, _| {
 //!         let x = frame.f32("x")?;
 //!         frame.set("x", Tensor::from_array(&x.mapv(|v| 1.0 - v)));
 //!         Ok(frame)
-//!     })
+//!     };
+//!     Writer::create(&args.output, head)?.filter(input, [work])
 //! }
 //!
 //! fn main() -> std::process::ExitCode {

@@ -1,5 +1,6 @@
 //! What the GPU computes, on the stand-in of `kernels/emulator`; with `VAE_CUDA_TEST=device`, on the GPU that is there.
 
+mod copies;
 mod operations;
 mod reference;
 mod runs;

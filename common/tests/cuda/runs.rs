@@ -26,14 +26,14 @@ fn images(n: usize) -> Dataset {
 }
 
 /// The same, with labels of three classes where the network asks for some.
-fn data_of(spec: &Spec, n: usize) -> Dataset {
+pub fn data_of(spec: &Spec, n: usize) -> Dataset {
     match spec.network.labels {
         Some(_) => images(n).labelled((0..n).map(|i| (i % 3) as u8).collect()),
         None => images(n),
     }
 }
 
-fn cpu() -> Device {
+pub fn cpu() -> Device {
     Device::Cpu { threads: 2, level: *Level::available().last().unwrap() }
 }
 
@@ -50,7 +50,7 @@ fn spec(network: Network, objective: Objective) -> Spec {
     }
 }
 
-fn mlp() -> Spec {
+pub fn mlp() -> Spec {
     spec(Network::mlp(IMAGE, &[33, 20], 5), Objective::new(Likelihood::Bernoulli))
 }
 
@@ -87,7 +87,7 @@ fn every_kind() -> Vec<(&'static str, Spec)> {
 }
 
 /// The losses of training and test images by epoch, and the model.
-fn trained(spec: &Spec, device: Device, most: usize) -> (Vec<[Losses; 2]>, Model) {
+pub fn trained(spec: &Spec, device: Device, most: usize) -> (Vec<[Losses; 2]>, Model) {
     let (train, test) = (data_of(spec, ITEMS), data_of(spec, 50));
     let mut trainer = Trainer::new(spec.clone(), train, Some(test), None, device).unwrap();
     let mut losses = vec![];

@@ -216,7 +216,7 @@ fn an_error_frame_is_passed_on_silently() {
     let memory = Memory::default();
     let reader = Reader::new(Cursor::new(bytes), "test", "x").unwrap();
     let writer = Writer::framed(Output::to(memory.clone()), reader.head()).unwrap();
-    assert!(matches!(writer.filter(reader, Ok), Err(Error::Relayed)));
+    assert!(matches!(writer.filter(reader, [|data, _| Ok(data)]), Err(Error::Relayed)));
     assert_eq!(fault(&memory.bytes()), "mnist-dump failed: no data found");
 }
 
@@ -231,7 +231,7 @@ fn a_sink_says_what_the_error_frame_says() {
             true => Writer::jsonl(output, reader.head()),
             false => Writer::npy(output, reader.head(), "y").unwrap(),
         };
-        let error = writer.filter(reader, Ok).expect_err("the input ended in an error");
+        let error = writer.filter(reader, [|data, _| Ok(data)]).expect_err("the input ended in an error");
         assert_eq!(error.to_string(), "mnist-dump failed: no data found");
         assert!(memory.bytes().is_empty());
     }

@@ -3,11 +3,12 @@
 use std::io::{self, Cursor, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Barrier, Mutex};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use common::output::{Memory, Output};
-use common::stream::{Data, Dtype, Frame, Head, Reader, Tensor, Writer};
+use common::stream::{BATCH, Data, Dtype, Frame, Head, Reader, Tensor, Writer};
 use common::{Error, Result};
 
 use crate::{images, read_some, write};
@@ -27,12 +28,23 @@ fn reader(input: impl Read + Send + 'static) -> Reader {
     Reader::new(input, "test", "x").unwrap()
 }
 
-/// Runs a filter over an input; what comes out, and how it ended.
-fn filter(input: impl Read + Send + 'static, each: impl FnMut(Data) -> Result<Data>) -> (Vec<u8>, Result<()>) {
+/// Numbers of workers of which everything holds.
+const WORKERS: [usize; 3] = [1, 2, 3];
+
+/// Runs a filter over an input, with so many workers of a kind; what comes out, and how it ended.
+fn filter<W>(input: impl Read + Send + 'static, workers: usize, work: W) -> (Vec<u8>, Result<()>)
+where
+    W: FnMut(Data, usize) -> Result<Data> + Send + Clone,
+{
     let memory = Memory::default();
     let writer = Writer::framed(Output::to(memory.clone()), &Head::of(&images(0))).unwrap();
-    let result = writer.filter(reader(input), each);
+    let result = writer.filter(reader(input), vec![work; workers]);
     (memory.bytes(), result)
+}
+
+/// A worker that passes on what it is given.
+fn pass(data: Data, _: usize) -> Result<Data> {
+    Ok(data)
 }
 
 /// The first labels of the frames that came out, and the error after them.
@@ -47,12 +59,68 @@ fn labels(output: &[u8]) -> (Vec<u8>, Option<Error>) {
 
 #[test]
 fn frames_keep_their_order() {
-    let (output, result) = filter(Cursor::new(stream()), |data| {
-        sleep(Duration::from_micros(100 * (first_label(&data) % 3) as u64)); // now the one stage waits, now the other
+    for workers in WORKERS {
+        let (output, result) = filter(Cursor::new(stream()), workers, |data: Data, _| {
+            sleep(Duration::from_micros(100 * (first_label(&data) % 4) as u64)); // now the one stage waits, now the other
+            Ok(data)
+        });
+        result.unwrap();
+        assert!(output == stream(), "{workers} workers");
+    }
+}
+
+#[test]
+fn frames_keep_their_order_though_one_worker_is_slow() {
+    for slow in WORKERS {
+        let memory = Memory::default();
+        let writer = Writer::framed(Output::to(memory.clone()), &Head::of(&images(0))).unwrap();
+        let worker = |number| {
+            move |data: Data, _| {
+                sleep(Duration::from_millis(if number == slow { 3 } else { 0 }));
+                Ok(data)
+            }
+        };
+        writer.filter(reader(Cursor::new(stream())), WORKERS.map(worker)).unwrap();
+        assert!(memory.bytes() == stream(), "worker {slow} is slow");
+    }
+}
+
+#[test]
+fn workers_work_at_the_same_time() {
+    let both = Barrier::new(2); // neither goes on without the other
+    let (output, result) = filter(Cursor::new(stream()), 2, |data: Data, _| {
+        both.wait();
         Ok(data)
     });
     result.unwrap();
-    assert_eq!(output, stream());
+    assert!(output == stream());
+}
+
+#[test]
+fn a_worker_is_told_how_many_items_come_before_a_frame() {
+    for workers in WORKERS {
+        let mut aside = Data::new([("more", Tensor::from_bytes(Dtype::U8, &[5], &[0; 5]))]);
+        aside.group = Some("aside".to_owned());
+        let large = Data::concat((0..200).map(images).collect()).unwrap();
+        let head = Head::of(&large);
+        let input = write(&head, [images(0).into(), aside.into(), images(1).into(), large.into(), images(3).into()]);
+        let told = Mutex::new(vec![]);
+        let memory = Memory::default();
+        let writer = Writer::framed(Output::to(memory), &head).unwrap();
+        let work = |data: Data, first| {
+            told.lock().unwrap().push((first, data.items()));
+            Ok(data)
+        };
+        writer.filter(reader(Cursor::new(input)), vec![work; workers]).unwrap();
+        let mut told = told.into_inner().unwrap();
+        told.sort();
+        let each = images(0).items();
+        let (before, whole) = (2 * each, 200 * each);
+        let mut expected = vec![(0, each), (each, each)];
+        expected.extend((0..whole).step_by(BATCH).map(|first| (before + first, BATCH.min(whole - first))));
+        expected.push((before + whole, each));
+        assert_eq!(told, expected, "{workers} workers");
+    }
 }
 
 #[test]
@@ -65,11 +133,14 @@ fn a_large_frame_comes_in_parts_and_loses_nothing() {
         ("y", Tensor::from_bytes(Dtype::U8, &[items], &y)),
     ]);
     let mut sizes = vec![];
-    let (output, result) = filter(Cursor::new(write(&Head::of(&large), [large.clone().into()])), |data| {
+    let memory = Memory::default();
+    let writer = Writer::framed(Output::to(memory.clone()), &Head::of(&large)).unwrap();
+    let work = |data: Data, _| {
         sizes.push(data.items());
         Ok(data)
-    });
-    result.unwrap();
+    };
+    writer.filter(reader(Cursor::new(write(&Head::of(&large), [large.clone().into()]))), [work]).unwrap();
+    let output = memory.bytes();
     assert_eq!(sizes, [256, 256, 256, 232]);
     let (_, frames, error) = read_some(&output);
     assert!(error.is_none());
@@ -87,24 +158,32 @@ fn a_fault_of_the_input_comes_out_after_all_frames_before_it() {
     bytes.truncate(middle);
     let good = read_some(&bytes).1.len();
     assert!((5..FRAMES as usize - 5).contains(&good), "{good} frames before the fault");
-    let (output, result) = filter(Cursor::new(bytes), Ok);
-    let message = result.expect_err("the input was cut").to_string();
-    assert!(message.contains(&format!("stops at byte {middle}")), "{message}");
-    let (labels, error) = labels(&output);
-    assert_eq!(labels, (0..good as u8).collect::<Vec<_>>());
-    assert!(matches!(error, Some(Error::Upstream { message: said, .. }) if said == message));
+    for workers in WORKERS {
+        let (output, result) = filter(Cursor::new(bytes.clone()), workers, pass);
+        let message = result.expect_err("the input was cut").to_string();
+        assert!(message.contains(&format!("stops at byte {middle}")), "{message}");
+        let (labels, error) = labels(&output);
+        assert_eq!(labels, (0..good as u8).collect::<Vec<_>>(), "{workers} workers");
+        assert!(matches!(error, Some(Error::Upstream { message: said, .. }) if said == message));
+    }
 }
 
 #[test]
 fn a_fault_of_the_work_comes_out_after_all_frames_before_it() {
-    let (output, result) = filter(Cursor::new(stream()), |data| match first_label(&data) {
-        20 => Err(Error::Data("z of item 20 is odd".to_owned())),
-        _ => Ok(data),
-    });
-    assert_eq!(result.expect_err("the work failed").to_string(), "z of item 20 is odd");
-    let (labels, error) = labels(&output);
-    assert_eq!(labels, (0..20).collect::<Vec<_>>());
-    assert!(matches!(error, Some(Error::Upstream { message, .. }) if message == "z of item 20 is odd"));
+    for workers in WORKERS {
+        let (output, result) = filter(Cursor::new(stream()), workers, |data: Data, _| match first_label(&data) {
+            20 => {
+                sleep(Duration::from_millis(5)); // the others fail first
+                Err(Error::Data("z of item 20 is odd".to_owned()))
+            }
+            21.. => Err(Error::Data("this is too late".to_owned())),
+            _ => Ok(data),
+        });
+        assert_eq!(result.expect_err("the work failed").to_string(), "z of item 20 is odd");
+        let (labels, error) = labels(&output);
+        assert_eq!(labels, (0..20).collect::<Vec<_>>(), "{workers} workers");
+        assert!(matches!(error, Some(Error::Upstream { message, .. }) if message == "z of item 20 is odd"));
+    }
 }
 
 /// Takes some bytes, and then no more.
@@ -120,19 +199,21 @@ impl Write for Full {
     }
 }
 
-/// Runs a filter whose output takes half of the stream.
-fn filter_into_full(input: impl Read + Send + 'static, kind: io::ErrorKind) -> Error {
+/// Runs a filter of so many workers whose output takes half of the stream.
+fn filter_into_full(input: impl Read + Send + 'static, workers: usize, kind: io::ErrorKind) -> Error {
     let output = Output::to(Full(stream().len() / 2, kind));
     let writer = Writer::framed(output, &Head::of(&images(0))).unwrap();
-    writer.filter(reader(input), Ok).expect_err("the output is full")
+    writer.filter(reader(input), vec![pass; workers]).expect_err("the output is full")
 }
 
 #[test]
 fn a_fault_of_the_output_ends_the_filter() {
-    let error = filter_into_full(Cursor::new(stream()), io::ErrorKind::StorageFull);
-    assert!(matches!(error, Error::Io { .. }) && error.exit_code() == 74, "{error}");
-    let error = filter_into_full(Cursor::new(stream()), io::ErrorKind::BrokenPipe);
-    assert!(matches!(error, Error::Closed), "{error}");
+    for workers in WORKERS {
+        let error = filter_into_full(Cursor::new(stream()), workers, io::ErrorKind::StorageFull);
+        assert!(matches!(error, Error::Io { .. }) && error.exit_code() == 74, "{error}");
+        let error = filter_into_full(Cursor::new(stream()), workers, io::ErrorKind::BrokenPipe);
+        assert!(matches!(error, Error::Closed), "{error}");
+    }
 }
 
 /// Gives what is sent, and waits for it.
@@ -156,23 +237,29 @@ impl Read for Live {
 
 #[test]
 fn a_closed_output_ends_the_filter_while_the_input_is_silent() {
-    let (sender, input) = Live::new();
-    let bytes = stream();
-    let end = bytes.len() - 60; // all frames, but not the end
-    sender.send(bytes[..end].to_vec()).unwrap();
-    assert!(matches!(filter_into_full(input, io::ErrorKind::BrokenPipe), Error::Closed));
-    drop(sender); // until now, the input could have gone on
+    for workers in WORKERS {
+        let (sender, input) = Live::new();
+        let bytes = stream();
+        let end = bytes.len() - 60; // all frames, but not the end
+        sender.send(bytes[..end].to_vec()).unwrap();
+        assert!(matches!(filter_into_full(input, workers, io::ErrorKind::BrokenPipe), Error::Closed));
+        drop(sender); // until now, the input could have gone on
+    }
 }
 
 #[test]
 fn what_a_live_input_sends_leaves_before_the_next_is_sent() {
+    WORKERS.into_iter().for_each(live);
+}
+
+fn live(workers: usize) {
     let (sender, input) = Live::new();
     let memory = Memory::default();
     let output = Output::to(memory.clone());
     let filter = std::thread::spawn(move || {
         let input = reader(input);
         let writer = Writer::jsonl(output, input.head());
-        writer.filter(input, Ok)
+        writer.filter(input, vec![pass; workers])
     });
     let mut sent = Vec::new();
     for k in 0..20 {
@@ -191,14 +278,18 @@ fn what_a_live_input_sends_leaves_before_the_next_is_sent() {
 
 #[test]
 fn a_panic_of_the_work_leaves_a_stream_without_its_end() {
-    let memory = Memory::default();
-    let writer = Writer::framed(Output::to(memory.clone()), &Head::of(&images(0))).unwrap();
-    let work = |data: Data| if first_label(&data) == 20 { panic!("a bug") } else { Ok(data) };
-    let panic = catch_unwind(AssertUnwindSafe(|| writer.filter(reader(Cursor::new(stream())), work)));
-    assert_eq!(panic.expect_err("a panic").downcast_ref(), Some(&"a bug"));
-    let (labels, error) = labels(&memory.bytes());
-    assert_eq!(labels, (0..20).collect::<Vec<_>>());
-    assert!(error.is_some(), "the stream looks whole");
+    // In the first worker, and in those beside it.
+    for (workers, bad) in WORKERS.into_iter().flat_map(|workers| [(workers, 20), (workers, 21), (workers, 22)]) {
+        let memory = Memory::default();
+        let writer = Writer::framed(Output::to(memory.clone()), &Head::of(&images(0))).unwrap();
+        let work = |data: Data, _| if first_label(&data) == bad { panic!("a bug") } else { Ok(data) };
+        let input = reader(Cursor::new(stream()));
+        let panic = catch_unwind(AssertUnwindSafe(|| writer.filter(input, vec![work; workers])));
+        assert_eq!(panic.expect_err("a panic").downcast_ref(), Some(&"a bug"));
+        let (labels, error) = labels(&memory.bytes());
+        assert_eq!(labels, (0..bad).collect::<Vec<_>>(), "{workers} workers");
+        assert!(error.is_some(), "the stream looks whole");
+    }
 }
 
 /// An input with a bug.
@@ -217,6 +308,8 @@ impl Read for Panics {
 fn a_panic_of_the_input_is_one_of_the_filter() {
     let mut bytes = stream();
     bytes.truncate(bytes.len() - 60);
-    let panic = catch_unwind(|| filter(Panics(Cursor::new(bytes)), Ok));
-    assert_eq!(panic.expect_err("a panic").downcast_ref(), Some(&"a bug"));
+    for workers in WORKERS {
+        let panic = catch_unwind(|| filter(Panics(Cursor::new(bytes.clone())), workers, pass));
+        assert_eq!(panic.expect_err("a panic").downcast_ref(), Some(&"a bug"));
+    }
 }

@@ -7,7 +7,7 @@ use crate::{MODEL, Place};
 const RUN: &str = "--batch 20 --epochs 2 digits.vae --test test.vae";
 
 /// A folder with digits, where there is a GPU; none without a C++ compiler to make one.
-fn with_gpu() -> Option<Place> {
+pub fn with_gpu() -> Option<Place> {
     let driver = cuda_emulator::folder(Path::new(env!("CARGO_TARGET_TMPDIR")))?;
     let mut place = Place::new();
     place.set("LD_LIBRARY_PATH", driver);

@@ -13,6 +13,7 @@ mod given;
 mod golden;
 mod gpu;
 mod gpu_check;
+mod gpu_overlap;
 mod help;
 mod imported;
 mod installed;

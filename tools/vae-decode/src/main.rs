@@ -3,11 +3,11 @@
 use clap::Parser;
 use common::cli::{InputArgs, OutputArgs};
 use common::dataset::{ids, labels};
-use common::infer::Decoder;
+use common::infer::{Decoder, workers};
 use common::model::Stored;
 use common::options::DeviceArgs;
 use common::rng::{Purpose, bernoulli};
-use common::stream::{Dtype, Reader, Spec, Tensor, Writer};
+use common::stream::{Data, Dtype, Reader, Spec, Tensor, Writer};
 use common::{Error, Result, cli};
 use ndarray::Ix2;
 use std::path::PathBuf;
@@ -65,32 +65,35 @@ fn run(args: Args) -> Result<()> {
     }
     head.set_tensor("x_hat", Spec::new(if args.u8 { Dtype::U8 } else { Dtype::F32 }, &[h, w]));
 
-    let mut decoder = Decoder::new(&model.file, args.device.for_stage()?)?;
-    let mut seen = 0;
-    Writer::create(&args.output, head)?.filter(reader, |mut data| {
-        let z = data.f32(&args.tensor)?.into_dimensionality::<Ix2>().map_err(|_| {
-            let shape = data.get(&args.tensor).map(Tensor::shape).unwrap_or_default();
-            Error::Data(format!("tensor {} has shape {shape:?}: expected latents [N, Z]", args.tensor))
-        })?;
-        let labels = network.classes().map(|classes| labels(&data, classes, seen)).transpose()?;
-        let mut x_hat = decoder.decode(z.view(), labels.as_deref(), seen)?;
-        if args.bernoulli {
-            for (mut means, id) in x_hat.rows_mut().into_iter().zip(ids(&data, seen)?) {
-                let means = means.as_slice_mut().expect("a row of a new array is contiguous");
-                bernoulli(means, args.seed, Purpose::Pixel, [id, 0]);
+    let decoders = workers(args.device.for_stage()?, |device| Decoder::new(&model.file, device))?;
+    let writer = Writer::create(&args.output, head)?;
+    let args = &args;
+    let work = |mut decoder: Decoder| {
+        move |mut data: Data, first: usize| {
+            let z = data.f32(&args.tensor)?.into_dimensionality::<Ix2>().map_err(|_| {
+                let shape = data.get(&args.tensor).map(Tensor::shape).unwrap_or_default();
+                Error::Data(format!("tensor {} has shape {shape:?}: expected latents [N, Z]", args.tensor))
+            })?;
+            let labels = network.classes().map(|classes| labels(&data, classes, first)).transpose()?;
+            let mut x_hat = decoder.decode(z.view(), labels.as_deref(), first)?;
+            if args.bernoulli {
+                for (mut means, id) in x_hat.rows_mut().into_iter().zip(ids(&data, first)?) {
+                    let means = means.as_slice_mut().expect("a row of a new array is contiguous");
+                    bernoulli(means, args.seed, Purpose::Pixel, [id, 0]);
+                }
             }
+            let x_hat = x_hat.into_shape_with_order((z.nrows(), h, w)).expect("a row holds H times W pixels");
+            if !args.keep.contains(&args.tensor) {
+                data.take(&args.tensor);
+            }
+            let pixels = match args.u8 {
+                // What lies beyond becomes 0 or 255, as `as` does it.
+                true => Tensor::from_array(&x_hat.mapv(|p| (p * 255.0).round() as u8)),
+                false => Tensor::from_array(&x_hat),
+            };
+            data.set("x_hat", pixels);
+            Ok(data)
         }
-        seen += x_hat.nrows();
-        let x_hat = x_hat.into_shape_with_order((z.nrows(), h, w)).expect("a row holds H times W pixels");
-        if !args.keep.contains(&args.tensor) {
-            data.take(&args.tensor);
-        }
-        let pixels = match args.u8 {
-            // What lies beyond becomes 0 or 255, as `as` does it.
-            true => Tensor::from_array(&x_hat.mapv(|p| (p * 255.0).round() as u8)),
-            false => Tensor::from_array(&x_hat),
-        };
-        data.set("x_hat", pixels);
-        Ok(data)
-    })
+    };
+    writer.filter(reader, decoders.into_iter().map(work))
 }

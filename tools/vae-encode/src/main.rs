@@ -3,11 +3,11 @@
 use clap::Parser;
 use common::cli::{InputArgs, OutputArgs};
 use common::dataset::{Dataset, labels};
-use common::infer::Encoder;
+use common::infer::{Encoder, workers};
 use common::model::Stored;
 use common::options::DeviceArgs;
 use common::plan::Cell;
-use common::stream::{Dtype, Reader, Spec, Tensor, Writer};
+use common::stream::{Data, Dtype, Reader, Spec, Tensor, Writer};
 use common::{Error, Result, cli};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -92,31 +92,33 @@ fn run(args: Args) -> Result<()> {
 
     let cell = if images.dtype.is_whole() { Cell::Byte } else { Cell::Float };
     let sample = args.sample.then_some(args.seed);
-    let mut encoder = Encoder::new(&stored.file, cell, sample, args.device.for_stage()?)?;
+    let encoders = workers(args.device.for_stage()?, |device| Encoder::new(&stored.file, cell, sample, device))?;
     let mut writer = Writer::create(&args.output, head)?;
     if let Some(model) = model_frame {
         writer.write(model)?;
     }
-    let mut seen = 0;
-    writer.filter(reader, |mut data| {
-        let images = Dataset::of_frame(&data, &args.tensor, Some(network.image), seen)?;
-        let images = match network.classes() {
-            Some(classes) => images.labelled(labels(&data, classes, seen)?),
-            None => images,
-        };
-        seen += images.items();
-        let latents = encoder.encode(&images)?;
-        if !kept {
-            data.take(&args.tensor);
-        }
-        for latent in &args.emit {
-            let values = match latent {
-                Latent::Z => latents.z.as_ref().unwrap_or(&latents.mu),
-                Latent::Mu => &latents.mu,
-                Latent::Logvar => latents.logvar.as_ref().expect("the emission was checked"),
+    let args = &args;
+    let work = |mut encoder: Encoder| {
+        move |mut data: Data, first: usize| {
+            let images = Dataset::of_frame(&data, &args.tensor, Some(network.image), first)?;
+            let images = match network.classes() {
+                Some(classes) => images.labelled(labels(&data, classes, first)?),
+                None => images,
             };
-            data.set(latent.name(), Tensor::from_array(values));
+            let latents = encoder.encode(&images)?;
+            if !kept {
+                data.take(&args.tensor);
+            }
+            for latent in &args.emit {
+                let values = match latent {
+                    Latent::Z => latents.z.as_ref().unwrap_or(&latents.mu),
+                    Latent::Mu => &latents.mu,
+                    Latent::Logvar => latents.logvar.as_ref().expect("the emission was checked"),
+                };
+                data.set(latent.name(), Tensor::from_array(values));
+            }
+            Ok(data)
         }
-        Ok(data)
-    })
+    };
+    writer.filter(reader, encoders.into_iter().map(work))
 }

@@ -11,7 +11,7 @@ use cust::sys::{self, CUjit_option};
 use cust::{CudaApiVersion, CudaFlags};
 use std::ffi::{CString, c_void};
 use std::fmt::{Debug, Display, Write};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// A GPU with this process's context on it.
 pub(super) struct Gpu {
@@ -22,6 +22,7 @@ pub(super) struct Gpu {
     products: Module,
     /// For tensor cores; loaded when they are asked for.
     tensor: OnceLock<Module>,
+    alone: Mutex<()>,
 }
 
 /// The oldest driver that takes the kernels: they are PTX 8.0, of CUDA 12.0.
@@ -45,13 +46,26 @@ impl Gpu {
         let device = find(ordinal).map_err(|missing| missing.error)?;
         let context = Context::new(device).map_err(|e| failed("open the GPU", e))?;
         let (each, products) = (load(kernels::EACH)?, load(kernels::PRODUCTS)?);
-        let gpu = Box::leak(Box::new(Gpu { ordinal, context, device, each, products, tensor: OnceLock::new() }));
+        let gpu = Box::leak(Box::new(Gpu {
+            ordinal,
+            context,
+            device,
+            each,
+            products,
+            tensor: OnceLock::new(),
+            alone: Mutex::new(()),
+        }));
         open.push(gpu);
         Ok(gpu)
     }
     /// Makes its context that of this thread.
     pub(super) fn enter(&self) -> Result<()> {
         CurrentContext::set_current(&self.context).map_err(|e| failed("use the GPU", e))
+    }
+    /// Held by a thread that looks kernels up or records: a driver that loads a kernel then may wait for all that the GPU does,
+    /// which the recording of another thread might not survive.
+    pub(super) fn alone(&self) -> MutexGuard<'_, ()> {
+        self.alone.lock().unwrap_or_else(PoisonError::into_inner)
     }
     /// Loads what products of this precision need.
     ///

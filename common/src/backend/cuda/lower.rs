@@ -12,6 +12,7 @@
 
 use super::call::{Address, Call, Calls, Code, Job, Jobs, Product, act};
 use super::memory::{Memory, zeros};
+use super::stream::Stream;
 use crate::Result;
 use crate::backend::Precision;
 use crate::plan::{Act, Cell, Ink, Latent, Learn, Op, Param, Program, Reading, Rows, Window};
@@ -38,11 +39,11 @@ pub(super) struct Lowered {
 }
 
 impl Lowered {
-    pub(super) fn new(program: &Program, memory: &Memory, precision: Precision) -> Result<Lowered> {
-        let mut lowering = Lowering { memory, precision, stages: vec![], laid: 0 };
+    pub(super) fn new(program: &Program, memory: &Memory, stream: &Stream, precision: Precision) -> Result<Lowered> {
+        let mut lowering = Lowering { memory, stream, precision, stages: vec![], laid: 0 };
         let mut scratch = vec![];
         if let Some(laid) = program.rows().iter().filter_map(|call| lowering.values_laid(&call.op)).max() {
-            let room = zeros(laid)?;
+            let room = zeros(laid, stream)?;
             lowering.laid = room.as_device_ptr().as_raw();
             scratch.push(room);
         }
@@ -68,6 +69,7 @@ impl Lowered {
 
 struct Lowering<'a> {
     memory: &'a Memory,
+    stream: &'a Stream,
     precision: Precision,
     stages: Vec<Stage>,
     /// Where rows lie that are yet to be laid under their windows.
@@ -312,7 +314,7 @@ impl Lowering<'_> {
             job.chunk = int((job.k as usize).div_ceil(job.splits as usize).next_multiple_of(4));
             if job.splits > 1 {
                 let values = job.m as usize * job.n as usize;
-                let room = zeros(job.splits as usize * values)?;
+                let room = zeros(job.splits as usize * values, self.stream)?;
                 job.parts = room.as_device_ptr().as_raw();
                 scratch.push(room);
                 parts.push(job);

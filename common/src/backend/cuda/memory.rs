@@ -2,10 +2,12 @@
 
 use super::call::Address;
 use super::gpu::{failed, free_memory, text};
+use super::staging::Staging;
+use super::stream::Stream;
 use crate::plan::{Buf, Cell, Kind, Param, Plan, Rows, Table};
 use crate::{Error, Result};
-use cust::memory::bytemuck::Zeroable;
-use cust::memory::{CopyDestination, DeviceBuffer, DeviceCopy};
+use cust::error::CudaError;
+use cust::memory::{DeviceBuffer, DeviceCopy, DevicePointer};
 
 enum Buffer {
     Floats(DeviceBuffer<f32>),
@@ -24,7 +26,7 @@ impl Memory {
     ///
     /// # Errors
     /// [`Error::Unavailable`] where the GPU has not so much.
-    pub(super) fn new(plan: &Plan) -> Result<Memory> {
+    pub(super) fn new(plan: &Plan, stream: &Stream) -> Result<Memory> {
         let values = |kind: &Kind| match *kind {
             Kind::Rows(width) => plan.batch * width,
             Kind::Param([inp, out]) | Kind::Moment([inp, out]) => inp * out,
@@ -34,8 +36,8 @@ impl Memory {
         expect_free(plan.kinds().iter().map(bytes).sum())?;
         let buffer = |kind: &Kind| {
             Ok(match is_bytes(kind) {
-                true => Buffer::Bytes(zeros(values(kind))?),
-                false => Buffer::Floats(zeros(values(kind))?),
+                true => Buffer::Bytes(zeros(values(kind), stream)?),
+                false => Buffer::Floats(zeros(values(kind), stream)?),
             })
         };
         let buffers = plan.kinds().iter().map(buffer).collect::<Result<_>>()?;
@@ -72,25 +74,22 @@ impl Memory {
         }
     }
     /// Writes the first values of a buffer.
-    pub(super) fn fill(&mut self, buf: Buf, values: &[f32]) -> Result<()> {
-        match values.is_empty() {
-            true => Ok(()),
-            false => self.floats(buf).index(..values.len()).copy_from(values).map_err(|e| failed("take values", e)),
-        }
+    pub(super) fn fill(&mut self, buf: Buf, values: &[f32], staging: &Staging) -> Result<()> {
+        staging.upload(self.floats(buf).index(..values.len()).as_device_ptr(), values)
     }
     /// Fills a table of bytes.
-    pub(super) fn fill_bytes(&mut self, buf: Buf, values: &[u8]) -> Result<()> {
-        match &mut self.buffers[buf.0 as usize] {
-            Buffer::Bytes(bytes) => bytes.copy_from(values).map_err(|e| failed("take the data", e)),
+    pub(super) fn fill_bytes(&mut self, buf: Buf, values: &[u8], staging: &Staging) -> Result<()> {
+        match &self.buffers[buf.0 as usize] {
+            Buffer::Bytes(bytes) => {
+                assert!(bytes.len() == values.len(), "{buf:?}: expected {} bytes, got {}", bytes.len(), values.len());
+                staging.upload(bytes.as_device_ptr(), values)
+            }
             Buffer::Floats(_) => panic!("expected bytes, got floats: {buf:?}"),
         }
     }
     /// The first values of a buffer.
-    pub(super) fn copy(&self, buf: Buf, into: &mut [f32]) -> Result<()> {
-        match into.is_empty() {
-            true => Ok(()),
-            false => self.floats(buf).index(..into.len()).copy_to(into).map_err(|e| failed("give values", e)),
-        }
+    pub(super) fn copy(&self, buf: Buf, into: &mut [f32], staging: &Staging) -> Result<()> {
+        staging.download(self.floats(buf).index(..into.len()).as_device_ptr(), into)
     }
 }
 
@@ -114,15 +113,45 @@ fn expect_free(needed: u64) -> Result<()> {
 
 const SMALLER: &str = "try a smaller --batch, --samples or --hidden, or --device cpu";
 
-/// So many values of zero bits, at least one.
-pub(super) fn zeros<T: DeviceCopy + Zeroable>(values: usize) -> Result<DeviceBuffer<T>> {
-    DeviceBuffer::zeroed(values).map_err(|e| {
+/// So many values of zero bits, at least one, for what comes next on the stream.
+pub(super) fn zeros<T: DeviceCopy>(values: usize, stream: &Stream) -> Result<DeviceBuffer<T>> {
+    let buffer = uninitialized(values).map_err(|e| {
         let megabytes = (values * size_of::<T>()) >> 20;
         Error::Unavailable(format!("the GPU gives no {megabytes} MB of memory: {}; {SMALLER}", text(e)))
-    })
+    })?;
+    stream.zero(&buffer)?;
+    Ok(buffer)
 }
 
-/// These on the device.
-pub(super) fn place<T: DeviceCopy>(values: &[T]) -> Result<DeviceBuffer<T>> {
-    DeviceBuffer::from_slice(values).map_err(|e| failed("take what a step is", e))
+/// Whatever the bits of so many values are.
+fn uninitialized<T: DeviceCopy>(values: usize) -> Result<DeviceBuffer<T>, CudaError> {
+    // SAFETY: its callers fill it before anything on the stream reads it.
+    #[allow(unsafe_code)]
+    unsafe {
+        DeviceBuffer::uninitialized(values)
+    }
+}
+
+/// A list on the device, for which a buffer as long as the longest yet is kept.
+pub(super) struct List<T: DeviceCopy>(DeviceBuffer<T>);
+
+impl<T: DeviceCopy> List<T> {
+    pub(super) fn new() -> List<T> {
+        List(uninitialized(0).expect("nothing is allocated"))
+    }
+    /// How long it may be where it lies.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+    pub(super) fn pointer(&self) -> DevicePointer<T> {
+        self.0.as_device_ptr()
+    }
+    /// Writes it anew.
+    pub(super) fn write(&mut self, values: &[T], staging: &Staging) -> Result<()> {
+        if self.0.len() < values.len() {
+            staging.wait()?; // somebody may still read the old one
+            self.0 = uninitialized(values.len()).map_err(|e| failed("take what a run is", e))?;
+        }
+        staging.upload(self.0.as_device_ptr(), values)
+    }
 }

@@ -4,7 +4,11 @@
 //! gpu.rs      is there one, and which; its kernels        lower.rs    a program as launches
 //! memory.rs   the buffers of a plan                       step.rs     the launches, with what they read
 //! call.rs     what kernels are told                       graph.rs    launches, recorded and replayed
+//! stream.rs   what the device does, in turn               staging.rs  copies, by page-locked memory
 //! ```
+//!
+//! Every copy, fill and launch of a plan goes into its own stream, and the host waits for that in `download` alone: a batch of
+//! inference is uploads, a run and a download, and one wait. Another plan, on another thread, copies or computes meanwhile.
 //!
 //! Sums are made in an order that the shapes alone decide, and nothing is added atomically: the same bytes come out run after
 //! run. From the CPU the results differ by that order only, and by how products and Adam round.
@@ -14,30 +18,32 @@ mod gpu;
 mod graph;
 mod lower;
 mod memory;
+mod staging;
 mod step;
+mod stream;
 
 use super::{Backend, Precision, State, Visit};
 use crate::Result;
 use crate::plan::{Buf, Plan, Program};
 use call::{Run, Step, Visited};
-use cust::memory::{CopyDestination, DeviceBuffer, DeviceCopy};
-use cust::stream::{Stream, StreamFlags};
+use gpu::Gpu;
 pub use gpu::Missing;
-use gpu::{Gpu, failed};
 use graph::Graph;
-use memory::{Memory, place};
+use memory::{List, Memory};
+use staging::Staging;
 use step::Launches;
 
 /// The buffers of a plan on a GPU. (Fields are dropped in this order: the graphs before what their kernels use.)
 pub struct Cuda {
     recorded: Vec<Recorded>,
     memory: Memory,
-    order: DeviceBuffer<Visited>,
-    steps: DeviceBuffer<Step>,
-    run: DeviceBuffer<Run>,
+    order: List<Visited>,
+    steps: List<Step>,
+    /// The one; its address is in the graphs.
+    run: List<Run>,
+    staging: Staging,
     state: State,
     precision: Precision,
-    stream: Stream,
     gpu: &'static Gpu,
 }
 
@@ -69,11 +75,12 @@ impl Cuda {
     pub fn new(plan: &Plan, ordinal: u32, precision: Precision) -> Result<Cuda> {
         let gpu = Gpu::open(ordinal)?;
         gpu.prepare(precision)?;
-        let stream = Stream::new(StreamFlags::DEFAULT, None).map_err(|e| failed("make a stream", e))?;
-        let memory = Memory::new(plan)?;
+        let staging = Staging::new()?;
+        let memory = Memory::new(plan, staging.stream())?;
         let state = State::new(plan);
-        let (order, steps, run) = (place(&[])?, place(&[])?, place(&[Run::of(&state, [0; 2])])?);
-        Ok(Cuda { recorded: vec![], memory, order, steps, run, state, precision, stream, gpu })
+        let (order, steps, mut run) = (List::new(), List::new(), List::new());
+        run.write(&[Run::of(&state, [0; 2])], &staging)?;
+        Ok(Cuda { recorded: vec![], memory, order, steps, run, staging, state, precision, gpu })
     }
 
     /// Where the recording of a program is.
@@ -83,21 +90,22 @@ impl Cuda {
         }
         // Only learning is faster at the cost of precision, as on the CPU.
         let precision = if program.weights().is_empty() { Precision::Fp32 } else { self.precision };
-        let launches = Launches::new(program, &self.memory, self.gpu, precision)?;
+        let _alone = self.gpu.alone();
+        let launches = Launches::new(program, &self.memory, self.gpu, self.staging.stream(), precision)?;
         self.recorded.push(Recorded { graphs: [const { None }; LENGTHS.len()], launches, program: program.clone() });
         Ok(self.recorded.len() - 1)
     }
     /// Runs so many steps of a program, without waiting for them.
     fn launch(&mut self, program: &Program, mut steps: usize) -> Result<()> {
-        let (at, run) = (self.recorded(program)?, self.run.as_device_ptr());
+        let (at, run, stream) = (self.recorded(program)?, self.run.pointer(), self.staging.stream());
         let Recorded { graphs, launches, .. } = &mut self.recorded[at];
         for (graph, length) in graphs.iter_mut().zip(LENGTHS) {
             while steps >= length {
                 if graph.is_none() {
-                    let record = || launches.steps(length as i32, &self.stream, run);
-                    *graph = Some(Graph::record(&self.stream, record)?);
+                    let _alone = self.gpu.alone();
+                    *graph = Some(Graph::record(stream, || launches.steps(length as i32, stream, run))?);
                 }
-                graph.as_mut().expect("it is there now").launch(&self.stream)?;
+                graph.as_mut().expect("it is there now").launch(stream)?;
                 steps -= length;
             }
         }
@@ -107,28 +115,29 @@ impl Cuda {
 
 impl Drop for Cuda {
     fn drop(&mut self) {
-        // What is freed next is freed in the context of the thread that drops it; if that fails, the GPU is lost with it.
-        let _ = self.gpu.enter();
+        // What is freed next is freed in the context of the thread that drops it, and behind all that uses it; if that fails,
+        // the GPU is lost with it.
+        let _ = self.gpu.enter().and_then(|()| self.staging.wait());
     }
 }
 
 impl Backend for Cuda {
     fn upload(&mut self, to: Buf, values: &[f32]) -> Result<()> {
         self.gpu.enter()?;
-        self.memory.fill(to, values)
+        self.memory.fill(to, values, &self.staging)
     }
     fn upload_bytes(&mut self, to: Buf, values: Vec<u8>) -> Result<()> {
         self.gpu.enter()?;
-        self.memory.fill_bytes(to, &values)
+        self.memory.fill_bytes(to, &values, &self.staging)
     }
     fn upload_order(&mut self, order: &[Visit]) -> Result<()> {
         self.gpu.enter()?;
         let order: Vec<Visited> = order.iter().map(|visit| (*visit).into()).collect();
-        write(&mut self.order, &order)
+        self.order.write(&order, &self.staging)
     }
     fn download(&self, from: Buf, into: &mut [f32]) -> Result<()> {
         self.gpu.enter()?;
-        self.memory.copy(from, into)
+        self.memory.copy(from, into, &self.staging)
     }
     fn state(&mut self) -> &mut State {
         &mut self.state
@@ -145,24 +154,11 @@ impl Backend for Cuda {
                 step
             })
             .collect();
-        write(&mut self.steps, &schedule)?;
-        let places = [self.steps.as_device_ptr().as_raw(), self.order.as_device_ptr().as_raw()];
-        write(&mut self.run, &[Run::of(&self.state, places)])?;
+        self.steps.write(&schedule, &self.staging)?;
+        let places = [self.steps.pointer().as_raw(), self.order.pointer().as_raw()];
+        self.run.write(&[Run::of(&self.state, places)], &self.staging)?;
         self.launch(program, steps)?;
-        self.stream.synchronize().map_err(|e| failed("run a step", e))?;
         self.state = state;
         Ok(())
     }
-}
-
-/// Writes values to the front of a buffer, or to a new one where it is too small.
-fn write<T: DeviceCopy>(to: &mut DeviceBuffer<T>, values: &[T]) -> Result<()> {
-    if to.len() < values.len() {
-        *to = place(values)?;
-        return Ok(());
-    }
-    if values.is_empty() {
-        return Ok(());
-    }
-    to.index(..values.len()).copy_from(values).map_err(|e| failed("take what a run is", e))
 }
