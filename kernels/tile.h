@@ -9,7 +9,7 @@
 //
 // An operand lies in memory either with k side by side, [rows, k], or with rows side by side, [k, rows], and in shared memory
 // as it lies in memory, in cells: a value each, or two of bf16 that follow each other in k. What is behind each line there
-// (4 or 8 cells) puts the lanes of a warp on different banks.
+// (4 or 8 cells) puts the lanes of a warp that reads it on different banks.
 #pragma once
 #include "math.h"
 #include "program.h"

@@ -54,6 +54,8 @@ impl Engine {
         let mut backend = device.open(plan, Precision::Fp32)?;
         parameters::upload(&mut *backend, plan, model, false)?;
         backend.state().seed = seed;
+        // No step, but what a device makes for one: whether it has room for that is known from now on.
+        backend.run(&program, 0)?;
         Ok(Engine { backend, program, labels })
     }
     /// Runs the program on images with these indices, and labels where the model is conditional.

@@ -44,6 +44,9 @@ impl Writer {
     /// # Errors
     /// Those of the input, of a worker and of the output, as [`run`](Writer::run) gives them; [`Error::Io`] where the system
     /// has no thread.
+    ///
+    /// # Panics
+    /// Where there is no worker.
     pub fn filter<W>(self, input: Reader, workers: impl IntoIterator<Item = W>) -> Result<()>
     where
         W: FnMut(Data, usize) -> Result<Data> + Send,
@@ -57,6 +60,8 @@ impl Writer {
                 made.push(ready);
                 desks.push(Desk { events, outbox, work });
             }
+            let mut desks = desks.into_iter();
+            let first = desks.next().expect("a filter has a worker");
             let stopped = inboxes.clone();
             let writing = Builder::new().spawn_scoped(scope, move || {
                 let result = write(self, made);
@@ -65,8 +70,6 @@ impl Writer {
                 result
             });
             let writing = writing.map_err(no_thread)?;
-            let mut desks = desks.into_iter();
-            let first = desks.next().expect("a filter has a worker");
             let others: std::io::Result<Vec<_>> =
                 desks.map(|desk| Builder::new().spawn_scoped(scope, move || desk.work())).collect();
             // Not of this scope: it may be waiting for input that never comes, when there is nothing more to do with it.

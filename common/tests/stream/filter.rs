@@ -2,8 +2,9 @@
 
 use std::io::{self, Cursor, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Barrier, Mutex};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -71,7 +72,8 @@ fn frames_keep_their_order() {
 
 #[test]
 fn frames_keep_their_order_though_one_worker_is_slow() {
-    for slow in WORKERS {
+    const NAMES: [usize; 3] = [1, 2, 3];
+    for slow in NAMES {
         let memory = Memory::default();
         let writer = Writer::framed(Output::to(memory.clone()), &Head::of(&images(0))).unwrap();
         let worker = |number| {
@@ -80,16 +82,24 @@ fn frames_keep_their_order_though_one_worker_is_slow() {
                 Ok(data)
             }
         };
-        writer.filter(reader(Cursor::new(stream())), WORKERS.map(worker)).unwrap();
+        writer.filter(reader(Cursor::new(stream())), NAMES.map(worker)).unwrap();
         assert!(memory.bytes() == stream(), "worker {slow} is slow");
     }
 }
 
 #[test]
 fn workers_work_at_the_same_time() {
-    let both = Barrier::new(2); // neither goes on without the other
+    let begun = AtomicUsize::new(0);
+    let deadline = Instant::now() + Duration::from_secs(20);
     let (output, result) = filter(Cursor::new(stream()), 2, |data: Data, _| {
-        both.wait();
+        // Neither goes on without the other.
+        let pair = (begun.fetch_add(1, Ordering::SeqCst) / 2 + 1) * 2;
+        while begun.load(Ordering::SeqCst) < pair {
+            if Instant::now() > deadline {
+                return Err(Error::Failed("the other worker did not begin".to_owned()));
+            }
+            sleep(Duration::from_millis(1));
+        }
         Ok(data)
     });
     result.unwrap();

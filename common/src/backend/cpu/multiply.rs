@@ -13,7 +13,7 @@
 //!
 //! Every element is one running sum in the order of k, whatever MR, NV and the width of a vector are. Adding a product of
 //! zero and a finite number changes no sum, but -0 to 0, so that the k at which all of `a` is zero may be left out:
-//! [`Where`] lists the others. (Weights that are not finite end a run. The bf16 instructions also flush denormal numbers
+//! a [`List`] has the others. (Weights that are not finite end a run. The bf16 instructions also flush denormal numbers
 //! to zero, which are below 1e-38.)
 
 use super::simd::{Simd, Work};
@@ -91,15 +91,6 @@ pub(super) struct Right<'a> {
     pub(super) columns: usize,
 }
 
-/// Which k are added.
-#[derive(Clone, Copy)]
-pub(super) enum Where<'a> {
-    /// Those below this.
-    Below(usize),
-    /// These alone.
-    At(List<'a>),
-}
-
 /// Some k, ascending: made by those who looked for them.
 #[derive(Clone, Copy)]
 pub(super) struct List<'a>(&'a [u16]);
@@ -116,8 +107,13 @@ impl<'a> List<'a> {
     }
 }
 
-/// [`Where`], one type for each: a function has the loop of one only, or the compiler finds no registers for either.
-pub(super) trait Steps {
+/// Which k are added: all [`Below`] one, or those of a [`List`]. They are types, so that a function has the loop of one only: of
+/// two, the compiler keeps neither's sums in registers.
+///
+/// # Safety
+/// `each` gives no k from `end` on.
+#[allow(unsafe_code)]
+pub(super) unsafe trait Steps {
     /// Beyond the last k.
     fn end(&self) -> usize;
     fn each(self) -> impl Iterator<Item = usize>;
@@ -126,7 +122,9 @@ pub(super) trait Steps {
 /// All k below this.
 pub(super) struct Below(pub(super) usize);
 
-impl Steps for Below {
+// SAFETY: a range ends there.
+#[allow(unsafe_code)]
+unsafe impl Steps for Below {
     #[inline(always)]
     fn end(&self) -> usize {
         self.0
@@ -137,7 +135,9 @@ impl Steps for Below {
     }
 }
 
-impl Steps for List<'_> {
+// SAFETY: its last is its greatest, as its maker promised.
+#[allow(unsafe_code)]
+unsafe impl Steps for List<'_> {
     #[inline(always)]
     fn end(&self) -> usize {
         self.0.last().map_or(0, |last| *last as usize + 1)
@@ -148,7 +148,7 @@ impl Steps for List<'_> {
     }
 }
 
-/// acc[i][v] + sum over k of a(i, k) b(k)[v]; with `PART` the last vector ends within `b.columns`.
+/// acc[i][v] + sum over k of a(i, k) b(k)[v]; with `PART`, `b.columns` may end within the last vector.
 ///
 /// Meanwhile it fetches what is needed `next`, a cache line of each with each k, so that nobody waits for it then.
 #[inline(always)]
@@ -168,7 +168,7 @@ pub(super) fn multiply<S: Simd, C: Cells, const MR: usize, const NV: usize, cons
     assert!((end - 1) * b.ld + b.columns <= b.cells.len(), "the right side is too short");
     let columns = if PART { (NV - 1) * S::LANES + 1..=NV * S::LANES } else { NV * S::LANES..=NV * S::LANES };
     assert!(columns.contains(&b.columns), "the right side is not NV vectors wide");
-    // SAFETY: the assertions bound every cell that is read, since no k reaches `end`.
+    // SAFETY: the assertions bound every cell that is read, since no k reaches `end`, and say how wide the right side is.
     #[allow(unsafe_code)]
     unsafe {
         each::<S, C, MR, NV, P, PART>(simd, acc, k.each(), a, b, next)
@@ -178,7 +178,8 @@ pub(super) fn multiply<S: Simd, C: Cells, const MR: usize, const NV: usize, cons
 /// The loop of `multiply`; with `PART` the last vector ends at `b.columns`.
 ///
 /// # Safety
-/// For each k, `a(i, k)` is there for i < MR, and so are `b.columns` of NV vectors of row k of `b`.
+/// For each k, `a(i, k)` is there for i < MR, and so are `b.columns` of row k of `b`: as many as NV vectors have, or with `PART`
+/// up to a vector less one fewer.
 #[inline(always)]
 #[allow(unsafe_code)]
 unsafe fn each<S: Simd, C: Cells, const MR: usize, const NV: usize, const P: usize, const PART: bool>(

@@ -13,12 +13,14 @@
 //! forward    panels of [in / PER][W]        backward    panels of [in][W / PER]
 //! ```
 
-use super::multiply::{Below, Cells, LINE, Left, Right, Steps, Where, multiply};
+mod input;
+
+use super::multiply::{Below, Cells, LINE, Left, List, Right, Steps, multiply};
 use super::panels::Panels;
 use super::simd::{Simd, Work};
-use super::turn::transpose;
 use super::zeros::{self, Columns, Lit};
 use crate::plan::Act;
+pub(super) use input::{Turned, input_gradient};
 use std::marker::PhantomData;
 use std::ops::Range;
 
@@ -78,11 +80,11 @@ pub(super) fn forward<S: Simd, C: Cells>(
                 left if left >= 4 => 4,
                 _ => 1,
             };
-            let k = lit.and_then(|lit| lit.tile(r, many)).map_or(Where::Below(inner), Where::At);
+            let lit = lit.and_then(|lit| lit.tile(r, many));
             match many {
-                8 => tile!(simd, nv, ForwardTile::<8> { y, x, k, at, cells: PhantomData }),
-                4 => tile!(simd, nv, ForwardTile::<4> { y, x, k, at, cells: PhantomData }),
-                _ => tile!(simd, nv, ForwardTile::<1> { y, x, k, at, cells: PhantomData }),
+                8 => tile!(simd, nv, ForwardTile::<8> { y, x, lit, at, cells: PhantomData }),
+                4 => tile!(simd, nv, ForwardTile::<4> { y, x, lit, at, cells: PhantomData }),
+                _ => tile!(simd, nv, ForwardTile::<1> { y, x, lit, at, cells: PhantomData }),
             }
             r += many;
         }
@@ -104,7 +106,8 @@ struct Forward<'a> {
 struct ForwardTile<'a, C, const MR: usize, const NV: usize> {
     y: &'a mut [f32],
     x: &'a [u32],
-    k: Where<'a>,
+    /// The columns of x that are not zero, if they are listed.
+    lit: Option<List<'a>>,
     at: &'a Forward<'a>,
     cells: PhantomData<C>,
 }
@@ -114,9 +117,12 @@ impl<C: Cells, const MR: usize, const NV: usize> Work for ForwardTile<'_, C, MR,
 
     #[inline(always)]
     fn with<S: Simd>(self, simd: S) {
-        match self.k {
-            Where::Below(end) => self.sum(simd, Below(end)),
-            Where::At(list) => self.sum(simd, list),
+        match self.lit {
+            Some(list) => self.sum(simd, list),
+            None => {
+                let all = Below(self.at.inner);
+                self.sum(simd, all)
+            }
         }
     }
 }
@@ -134,24 +140,24 @@ impl<C: Cells, const MR: usize, const NV: usize> ForwardTile<'_, C, MR, NV> {
         match act {
             Act::Relu => {
                 let zero = simd.splat(0.0);
-                for i in 0..MR {
-                    for v in 0..NV {
-                        acc[i][v] = simd.max(acc[i][v], zero);
+                for row in &mut acc {
+                    for v in row {
+                        *v = simd.max(*v, zero);
                     }
                 }
             }
             Act::LeakyRelu(slope) => {
                 let slope = simd.splat(slope);
-                for i in 0..MR {
-                    for v in 0..NV {
-                        acc[i][v] = simd.max(acc[i][v], simd.mul(acc[i][v], slope));
+                for row in &mut acc {
+                    for v in row {
+                        *v = simd.max(*v, simd.mul(*v, slope));
                     }
                 }
             }
             _ => {}
         }
-        for i in 0..MR {
-            store(simd, &mut self.y[i * panels.out..][columns.clone()], acc[i]);
+        for (i, sums) in acc.into_iter().enumerate() {
+            store(simd, &mut self.y[i * panels.out..][columns.clone()], sums);
         }
     }
 }
@@ -305,103 +311,8 @@ impl<C: Cells, const MR: usize, const NV: usize> GradientTile<'_, C, MR, NV> {
 #[inline(always)]
 fn put<S: Simd, const MR: usize, const NV: usize>(simd: S, to: &mut [f32], acc: [[S::V; NV]; MR]) {
     let width = NV * S::LANES;
-    for i in 0..MR {
-        store(simd, &mut to[i * width..][..width], acc[i]);
-    }
-}
-
-/// Room for what `input_gradient` turns round.
-#[derive(Default)]
-pub(super) struct Turned {
-    dy: Vec<u32>,
-    dx: Vec<f32>,
-}
-
-/// dx[r] = dy[r] W^T, added to dx if `add`; dy in cells along `out`.
-#[inline(always)]
-pub(super) fn input_gradient<S: Simd, C: Cells>(
-    simd: S,
-    dx: &mut [f32],
-    dy: &[u32],
-    w: Weight,
-    add: bool,
-    turned: &mut Turned,
-) {
-    let (panels, inp, inner) = (w.panels, w.panels.inp, w.panels.out.div_ceil(C::PER));
-    let rows = dy.len() / inner;
-    assert!(dx.len() == rows * inp && w.backward.len() == panels.values() / C::PER);
-    let ld = rows.next_multiple_of(panels.lanes);
-    turned.dy.resize(turned.dy.len().max(inner * ld), 0);
-    turned.dx.resize(turned.dx.len().max(inp * ld), 0.0);
-    let (dyt, dxt) = (&mut turned.dy[..inner * ld], &mut turned.dx[..inp * ld]);
-    transpose(simd, dyt, ld, dy, inner, [rows, inner]);
-    let vectors = ld / panels.lanes;
-    let mut v = 0;
-    while v < vectors {
-        let nv = (vectors - v).min(if S::MANY { 4 } else { 2 });
-        let mut i = 0;
-        while i < inp {
-            let at = InputTile { dxt: &mut *dxt, dyt, w, i, first: v * panels.lanes, ld, cells: PhantomData };
-            // As many sums as the registers hold: fewer vectors of images leave room for more rows of the weight.
-            i += match (nv, inp - i) {
-                (4, left) if left >= 6 => simd.apart(InputRows::<C, 6, 4>(at)),
-                (3, left) if left >= 8 => simd.apart(InputRows::<C, 8, 3>(at)),
-                (2, left) if left >= 12 && S::MANY => simd.apart(InputRows::<C, 12, 2>(at)),
-                (2, left) if left >= 4 => simd.apart(InputRows::<C, 4, 2>(at)),
-                (1, left) if left >= 8 => simd.apart(InputRows::<C, 8, 1>(at)),
-                (4, _) => simd.apart(InputRows::<C, 1, 4>(at)),
-                (3, _) => simd.apart(InputRows::<C, 1, 3>(at)),
-                (2, _) => simd.apart(InputRows::<C, 1, 2>(at)),
-                _ => simd.apart(InputRows::<C, 1, 1>(at)),
-            };
-        }
-        v += nv;
-    }
-    match add {
-        false => transpose(simd, as_cells_mut(dx), inp, as_cells(dxt), ld, [inp, rows]),
-        true => {
-            let columns = dxt.chunks_exact(ld).enumerate();
-            columns.for_each(|(i, column)| (0..rows).for_each(|r| dx[r * inp + i] += column[r]));
-        }
-    }
-}
-
-/// Rows of dx^T from i, and vectors of images from `first`.
-struct InputTile<'a, C> {
-    dxt: &'a mut [f32],
-    dyt: &'a [u32],
-    w: Weight<'a>,
-    i: usize,
-    first: usize,
-    ld: usize,
-    cells: PhantomData<C>,
-}
-
-/// MR rows and NV vectors of it; gives MR.
-struct InputRows<'a, C, const MR: usize, const NV: usize>(InputTile<'a, C>);
-
-impl<C: Cells, const MR: usize, const NV: usize> Work for InputRows<'_, C, MR, NV> {
-    type Output = usize;
-
-    #[inline(always)]
-    fn with<S: Simd>(self, simd: S) -> usize {
-        let InputTile { dxt, dyt, w, i, first, ld, .. } = self.0;
-        let mut acc = [[simd.splat(0.0); NV]; MR];
-        for panel in 0..w.panels.count() {
-            let (columns, rows) = (w.panels.columns(panel), w.panels.rows(panel, i..i + MR));
-            let cells = &w.backward[rows.start / C::PER..rows.end / C::PER];
-            let next = (i + MR).min(w.panels.inp)..(i + 2 * MR).min(w.panels.inp);
-            let next = w.panels.rows(panel, next);
-            let next = &w.backward[next.start / C::PER..next.end / C::PER];
-            let w = Left { cells, rs: w.panels.width(panel) / C::PER, cs: 1 };
-            let dyt = Right { cells: &dyt[columns.start / C::PER * ld + first..], ld, columns: NV * S::LANES };
-            let k = Below(columns.len().div_ceil(C::PER));
-            acc = multiply::<S, C, MR, NV, 1, false>(simd, acc, k, w, dyt, [next]);
-        }
-        for m in 0..MR {
-            store(simd, &mut dxt[(i + m) * ld + first..][..NV * S::LANES], acc[m]);
-        }
-        MR
+    for (row, sums) in to.chunks_exact_mut(width).zip(acc) {
+        store(simd, row, sums);
     }
 }
 

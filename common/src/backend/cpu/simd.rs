@@ -82,7 +82,8 @@ pub(super) trait Simd: Copy {
     fn apart<W: Work>(self, work: W) -> W::Output;
 }
 
-/// What is compiled for each level. `with` must be `#[inline(always)]`, and so must all that it calls with `simd`.
+/// What is compiled for each level. `with` must be `#[inline(always)]`, and so must all that it calls with `simd`, but for
+/// [`Simd::apart`], which compiles its work for the level again.
 pub(super) trait Work {
     type Output;
     fn with<S: Simd>(self, simd: S) -> Self::Output;

@@ -62,7 +62,7 @@ impl Gpu {
     pub(super) fn enter(&self) -> Result<()> {
         CurrentContext::set_current(&self.context).map_err(|e| failed("use the GPU", e))
     }
-    /// Held by a thread that looks kernels up or records: a driver that loads a kernel then may wait for all that the GPU does,
+    /// Held by a thread that loads kernels or records: a driver that loads a kernel then may wait for all that the GPU does,
     /// which the recording of another thread might not survive.
     pub(super) fn alone(&self) -> MutexGuard<'_, ()> {
         self.alone.lock().unwrap_or_else(PoisonError::into_inner)
@@ -84,6 +84,7 @@ impl Gpu {
                 dotted(got)
             )));
         }
+        let _alone = self.alone();
         let module = load(kernels::TENSOR)?;
         let _ = self.tensor.set(module); // another thread may have been faster
         Ok(())

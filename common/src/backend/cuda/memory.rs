@@ -7,6 +7,7 @@ use super::stream::Stream;
 use crate::plan::{Buf, Cell, Kind, Param, Plan, Rows, Table};
 use crate::{Error, Result};
 use cust::error::CudaError;
+use cust::memory::bytemuck::Zeroable;
 use cust::memory::{DeviceBuffer, DeviceCopy, DevicePointer};
 
 enum Buffer {
@@ -75,21 +76,21 @@ impl Memory {
     }
     /// Writes the first values of a buffer.
     pub(super) fn fill(&mut self, buf: Buf, values: &[f32], staging: &Staging) -> Result<()> {
-        staging.upload(self.floats(buf).index(..values.len()).as_device_ptr(), values)
+        staging.upload(self.floats(buf), values)
     }
     /// Fills a table of bytes.
     pub(super) fn fill_bytes(&mut self, buf: Buf, values: &[u8], staging: &Staging) -> Result<()> {
         match &self.buffers[buf.0 as usize] {
             Buffer::Bytes(bytes) => {
                 assert!(bytes.len() == values.len(), "{buf:?}: expected {} bytes, got {}", bytes.len(), values.len());
-                staging.upload(bytes.as_device_ptr(), values)
+                staging.upload(bytes, values)
             }
             Buffer::Floats(_) => panic!("expected bytes, got floats: {buf:?}"),
         }
     }
     /// The first values of a buffer.
     pub(super) fn copy(&self, buf: Buf, into: &mut [f32], staging: &Staging) -> Result<()> {
-        staging.download(self.floats(buf).index(..into.len()).as_device_ptr(), into)
+        staging.download(self.floats(buf), into)
     }
 }
 
@@ -114,7 +115,7 @@ fn expect_free(needed: u64) -> Result<()> {
 const SMALLER: &str = "try a smaller --batch, --samples or --hidden, or --device cpu";
 
 /// So many values of zero bits, at least one, for what comes next on the stream.
-pub(super) fn zeros<T: DeviceCopy>(values: usize, stream: &Stream) -> Result<DeviceBuffer<T>> {
+pub(super) fn zeros<T: DeviceCopy + Zeroable>(values: usize, stream: &Stream) -> Result<DeviceBuffer<T>> {
     let buffer = uninitialized(values).map_err(|e| {
         let megabytes = (values * size_of::<T>()) >> 20;
         Error::Unavailable(format!("the GPU gives no {megabytes} MB of memory: {}; {SMALLER}", text(e)))
@@ -152,6 +153,6 @@ impl<T: DeviceCopy> List<T> {
             staging.wait()?; // somebody may still read the old one
             self.0 = uninitialized(values.len()).map_err(|e| failed("take what a run is", e))?;
         }
-        staging.upload(self.0.as_device_ptr(), values)
+        staging.upload(&self.0, values)
     }
 }

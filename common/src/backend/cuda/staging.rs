@@ -8,7 +8,7 @@
 
 use super::stream::Stream;
 use crate::Result;
-use cust::memory::{DeviceCopy, DevicePointer, cuda_free_locked, cuda_malloc_locked};
+use cust::memory::{DeviceCopy, DeviceSlice, cuda_free_locked, cuda_malloc_locked};
 use std::cell::Cell;
 
 /// The stream of a plan, and the room of its copies.
@@ -64,10 +64,10 @@ impl Staging {
         // SAFETY: the place ends in the room.
         Ok(Some(unsafe { room.add(at) }))
     }
-    /// Copies values to the device, where there is room for them. They are taken at once, and arrive before what is asked for
-    /// next.
-    pub(super) fn upload<T: DeviceCopy>(&self, to: DevicePointer<T>, values: &[T]) -> Result<()> {
-        let (from, bytes) = (values.as_ptr().cast::<u8>(), size_of_val(values));
+    /// Copies values to the front of a place on the device. They are taken at once, and arrive before what is asked for next.
+    pub(super) fn upload<T: DeviceCopy>(&self, to: &DeviceSlice<T>, values: &[T]) -> Result<()> {
+        assert!(values.len() <= to.len(), "expected at most {} values, got {}", to.len(), values.len());
+        let (to, from, bytes) = (to.as_device_ptr().as_raw(), values.as_ptr().cast::<u8>(), size_of_val(values));
         if bytes == 0 {
             return Ok(());
         }
@@ -75,25 +75,26 @@ impl Staging {
             // SAFETY: the place has so many bytes, and nobody has it until the stream has passed it.
             Some(place) => unsafe {
                 place.copy_from_nonoverlapping(from, bytes);
-                self.stream.upload(to.as_raw(), place, bytes)
+                self.stream.upload(to, place, bytes)
             },
             None => {
                 // SAFETY: the values stay until they are copied.
-                let asked = unsafe { self.stream.upload(to.as_raw(), from, bytes) };
+                let asked = unsafe { self.stream.upload(to, from, bytes) };
                 asked.and(self.wait())
             }
         }
     }
-    /// Copies values from the device, where there are so many, after all that was asked for before.
-    pub(super) fn download<T: DeviceCopy>(&self, from: DevicePointer<T>, into: &mut [T]) -> Result<()> {
-        let (to, bytes) = (into.as_mut_ptr().cast::<u8>(), size_of_val(into));
+    /// Copies the first values of a place on the device, after all that was asked for before.
+    pub(super) fn download(&self, from: &DeviceSlice<f32>, into: &mut [f32]) -> Result<()> {
+        assert!(into.len() <= from.len(), "expected at most {} values, got {}", from.len(), into.len());
+        let (from, to, bytes) = (from.as_device_ptr().as_raw(), into.as_mut_ptr().cast::<u8>(), size_of_val(into));
         if bytes == 0 {
             return Ok(());
         }
         let place = self.place(bytes)?;
-        // SAFETY: both have so many bytes, and nobody uses them until they are copied. Any bytes are values of a number.
+        // SAFETY: both have so many bytes, and nobody uses them until they are copied. Any bits are a float.
         unsafe {
-            let asked = self.stream.download(place.unwrap_or(to), from.as_raw(), bytes);
+            let asked = self.stream.download(place.unwrap_or(to), from, bytes);
             asked.and(self.wait())?;
             if let Some(place) = place {
                 to.copy_from_nonoverlapping(place, bytes);

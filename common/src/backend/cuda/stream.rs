@@ -11,7 +11,7 @@ use cust::sys::{self, CUresult, CUstream, CUstream_flags};
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr::null_mut;
 
-/// A stream. All of its methods but [`wait`](Stream::wait) return before what they ask for is done.
+/// A stream. All of its methods but [`wait`](Stream::wait) may return before what they ask for is done.
 pub(super) struct Stream(CUstream);
 
 // SAFETY: a stream may be used from any thread that has its context.
@@ -71,7 +71,7 @@ impl Stream {
     /// Fills a buffer with zero bits.
     pub(super) fn zero<T: DeviceCopy>(&self, buffer: &DeviceBuffer<T>) -> Result<()> {
         let (at, bytes): (DevicePointer<T>, usize) = (buffer.as_device_ptr(), buffer.len() * size_of::<T>());
-        // SAFETY: it has so many bytes, and is freed only behind this.
+        // SAFETY: it has so many bytes, and cuMemFree waits for what the device still does.
         check("clear its memory", unsafe { sys::cuMemsetD8Async(at.as_raw(), 0, bytes, self.0) })
     }
 }
