@@ -15,7 +15,7 @@
 
 mod input;
 
-use super::multiply::{Below, Cells, LINE, Left, List, Right, Steps, multiply};
+use super::multiply::{Below, Cells, LINE, Left, Right, Steps, multiply};
 use super::panels::Panels;
 use super::simd::{Simd, Work};
 use super::zeros::{self, Columns, Lit};
@@ -41,11 +41,11 @@ impl<'a> Weight<'a> {
 
 /// Does the work on a tile of `$mr` rows and `$nv` vectors, in a function of its own, whose registers hold its sums.
 macro_rules! tile {
-    ($simd:expr, $nv:expr, $tile:ident::<$mr:literal> $fields:tt) => {
+    ($simd:expr, $nv:expr, $tile:ident::<$mr:literal $(, $steps:ty)?> $fields:tt) => {
         match $nv {
-            1 => $simd.apart($tile::<C, $mr, 1> $fields),
-            2 => $simd.apart($tile::<C, $mr, 2> $fields),
-            _ => $simd.apart($tile::<C, $mr, 3> $fields),
+            1 => $simd.apart($tile::<C, $mr, 1 $(, $steps)?> $fields),
+            2 => $simd.apart($tile::<C, $mr, 2 $(, $steps)?> $fields),
+            _ => $simd.apart($tile::<C, $mr, 3 $(, $steps)?> $fields),
         }
     };
 }
@@ -80,11 +80,13 @@ pub(super) fn forward<S: Simd, C: Cells>(
                 left if left >= 4 => 4,
                 _ => 1,
             };
-            let lit = lit.and_then(|lit| lit.tile(r, many));
-            match many {
-                8 => tile!(simd, nv, ForwardTile::<8> { y, x, lit, at, cells: PhantomData }),
-                4 => tile!(simd, nv, ForwardTile::<4> { y, x, lit, at, cells: PhantomData }),
-                _ => tile!(simd, nv, ForwardTile::<1> { y, x, lit, at, cells: PhantomData }),
+            let (all, cells) = (Below(inner), PhantomData);
+            match (many, lit.and_then(|lit| lit.tile(r, many))) {
+                (8, Some(k)) => tile!(simd, nv, ForwardTile::<8, _> { y, x, k, at, cells }),
+                (8, None) => tile!(simd, nv, ForwardTile::<8, _> { y, x, k: all, at, cells }),
+                (4, Some(k)) => tile!(simd, nv, ForwardTile::<4, _> { y, x, k, at, cells }),
+                (4, None) => tile!(simd, nv, ForwardTile::<4, _> { y, x, k: all, at, cells }),
+                _ => tile!(simd, nv, ForwardTile::<1, _> { y, x, k: all, at, cells }),
             }
             r += many;
         }
@@ -102,40 +104,26 @@ struct Forward<'a> {
     act: Act,
 }
 
-/// MR rows of one panel.
-struct ForwardTile<'a, C, const MR: usize, const NV: usize> {
+/// MR rows of one panel, over some k.
+struct ForwardTile<'a, C, const MR: usize, const NV: usize, K> {
     y: &'a mut [f32],
     x: &'a [u32],
-    /// The columns of x that are not zero, if they are listed.
-    lit: Option<List<'a>>,
+    k: K,
     at: &'a Forward<'a>,
     cells: PhantomData<C>,
 }
 
-impl<C: Cells, const MR: usize, const NV: usize> Work for ForwardTile<'_, C, MR, NV> {
+impl<C: Cells, const MR: usize, const NV: usize, K: Steps> Work for ForwardTile<'_, C, MR, NV, K> {
     type Output = ();
 
     #[inline(always)]
     fn with<S: Simd>(self, simd: S) {
-        match self.lit {
-            Some(list) => self.sum(simd, list),
-            None => {
-                let all = Below(self.at.inner);
-                self.sum(simd, all)
-            }
-        }
-    }
-}
-
-impl<C: Cells, const MR: usize, const NV: usize> ForwardTile<'_, C, MR, NV> {
-    #[inline(always)]
-    fn sum<S: Simd>(self, simd: S, k: impl Steps) {
         let Forward { panels, panel, inner, w, next, b, act } = *self.at;
         let (width, columns) = (NV * S::LANES, panels.columns(panel));
         let bias: [S::V; NV] = vectors_of(simd, &b[columns.start..]);
         let w = Right { cells: w, ld: width, columns: width };
         let x = Left { cells: self.x, rs: inner, cs: 1 };
-        let mut acc = multiply::<S, C, MR, NV, 1, false>(simd, [bias; MR], k, x, w, [next]);
+        let mut acc = multiply::<S, C, MR, NV, 1, false>(simd, [bias; MR], self.k, x, w, [next]);
         // Loops unroll, so that the sums stay in registers; what is given to `map` may become a call for each.
         match act {
             Act::Relu => {
