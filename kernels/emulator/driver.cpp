@@ -124,35 +124,7 @@ API cuMemFreeHost(void* memory) {
     return SUCCESS;
 }
 
-// Copies and fills of the legacy default stream. What comes from pageable memory is on its way when the call returns, and may
-// not have arrived.
-API cuMemcpyHtoD_v2(Address to, const void* from, size_t size) {
-    Guard held(lock);
-    if (int no = legacy_now()) return no;
-    if (int failed = drain(streams.front())) return failed;
-    std::vector<char> staged((char*)from, (char*)from + size);
-    enqueue(nullptr, [=, staged = std::move(staged)] { memcpy((void*)to, staged.data(), size); });
-    return is_pinned(from, size) ? drain(streams.front()) : SUCCESS;
-}
-API cuMemcpyDtoH_v2(void* to, Address from, size_t size) {
-    Guard held(lock);
-    if (int no = legacy_now()) return no;
-    if (int failed = drain(streams.front())) return failed;
-    memcpy(to, (void*)from, size);
-    return SUCCESS;
-}
-API cuMemsetD8_v2(Address to, unsigned char value, size_t size) {
-    Guard held(lock);
-    if (int no = legacy_now()) return no;
-    return enqueue(nullptr, [=] { memset((void*)to, value, size); });
-}
-API cuMemsetD32_v2(Address to, unsigned value, size_t count) {
-    Guard held(lock);
-    if (int no = legacy_now()) return no;
-    return enqueue(nullptr, [=] { std::fill_n((unsigned*)to, count, value); });
-}
-
-// Of a stream. Pageable memory, too, may be read or written until the stream is waited for.
+// Pageable memory, too, may be read or written until the stream is waited for.
 static int copy(void* to, const void* from, size_t size, const void* host, void* stream) {
     static long pageable;
     Guard held(lock);
@@ -204,19 +176,20 @@ API cuLaunchKernel(void* f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, 
     stream->capture->graph->push_back(launch);
     return SUCCESS;
 }
-API cuStreamCreateWithPriority(void** stream, unsigned flags, int) {
+// Only one that waits for nothing of others: one that waits for the legacy default stream would give right bytes, later.
+API cuStreamCreate(void** stream, unsigned flags) {
     enum { NON_BLOCKING = 1 };
     Guard held(lock);
     if (lost) return LAUNCH_FAILED;
-    *stream = &streams.emplace_back(Stream{!(flags & NON_BLOCKING)});
+    if (flags != NON_BLOCKING) return INVALID_VALUE;
+    *stream = &streams.emplace_back();
     return SUCCESS;
 }
-API cuStreamCreate(void** stream, unsigned flags) { return cuStreamCreateWithPriority(stream, flags, 0); }
 // What it has still to do will be done.
 API cuStreamDestroy_v2(void* handle) {
     Guard held(lock);
     Stream* stream = find(handle);
-    if (!stream || !handle) return INVALID_HANDLE;
+    if (!stream) return INVALID_HANDLE;
     stream->gone = true;
     stream->capture.reset();
     return SUCCESS;
@@ -227,16 +200,10 @@ API cuStreamSynchronize(void* handle) {
     if (!stream) return INVALID_HANDLE;
     return stream->capture ? CAPTURE_UNSUPPORTED : drain(*stream);
 }
-API cuCtxSynchronize() {
-    Guard held(lock);
-    for (auto& stream : streams)
-        if (stream.capture) return CAPTURE_UNSUPPORTED;
-    return drain([](Stream&) { return true; });
-}
 API cuStreamBeginCapture_v2(void* handle, int mode) {
     Guard held(lock);
     Stream* stream = find(handle);
-    if (!stream || !handle || stream->capture) return INVALID_HANDLE;
+    if (!stream || stream->capture) return INVALID_HANDLE;
     if (lost) return LAUNCH_FAILED;
     stream->capture.reset(new Capture{mode, std::this_thread::get_id(), std::make_unique<Graph>()});
     return SUCCESS;

@@ -2,7 +2,8 @@
 //
 // So a program that takes a result, or writes over what is yet to be copied, before it has waited, meets wrong bytes here
 // always, and on a GPU now and then. Where NVIDIA's documentation leaves open when a call reads or writes memory ("API
-// synchronization behavior"), this is as late as it may be. A stream that waits for the legacy default stream shares its queue.
+// synchronization behavior"), this is as late as it may be. The legacy default stream is not here: what uses it is in no order
+// with the others.
 #pragma once
 #include "emulator.h"
 #include <deque>
@@ -13,7 +14,7 @@
 
 enum {
     SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, INVALID_DEVICE = 101, INVALID_CONTEXT = 201, INVALID_HANDLE = 400,
-    NOT_FOUND = 500, LAUNCH_FAILED = 719, CAPTURE_UNSUPPORTED = 900, CAPTURE_IMPLICIT = 906, CAPTURE_WRONG_THREAD = 908
+    NOT_FOUND = 500, LAUNCH_FAILED = 719, CAPTURE_UNSUPPORTED = 900, CAPTURE_WRONG_THREAD = 908
 };
 
 static long setting(const char* name, long usual) {
@@ -54,22 +55,16 @@ struct Work {
     std::function<void()> run;
 };
 struct Stream {
-    bool waits_for_legacy;
     bool gone = false;
     std::deque<Work> queue;
     std::unique_ptr<Capture> capture;
 };
-static std::list<Stream> streams = [] {
-    std::list<Stream> all;
-    all.emplace_back(Stream{true});  // the legacy default stream
-    return all;
-}();
+static std::list<Stream> streams;
 static thread_local bool entered;  // this thread has a context
 
 // The stream of a handle; none if it is not, or no longer, one that this thread may use.
 static Stream* find(void* handle) {
     if (!entered) return nullptr;
-    if (!handle) return &streams.front();
     for (auto& stream : streams)
         if (&stream == handle && !stream.gone) return &stream;
     return nullptr;
@@ -99,10 +94,8 @@ static int drain(Which which) {
     do_afterwards();
     return lost ? LAUNCH_FAILED : SUCCESS;
 }
-// Whose queue the work of a stream is in.
-static Stream& queue_of(Stream& stream) { return stream.waits_for_legacy ? streams.front() : stream; }
 static int drain(Stream& stream) {
-    return drain([&](Stream& other) { return &other == &queue_of(stream); });
+    return drain([&](Stream& other) { return &other == &stream; });
 }
 // Puts work into the queue of a stream, where a capture cannot have it.
 static int enqueue(void* handle, std::function<void()> work) {
@@ -110,7 +103,7 @@ static int enqueue(void* handle, std::function<void()> work) {
     if (!stream) return INVALID_HANDLE;
     if (stream->capture) emulator::die("the stand-in captures launches and nothing else");
     if (lost) return LAUNCH_FAILED;
-    queue_of(*stream).queue.push_back({++asked, std::move(work)});
+    stream->queue.push_back({++asked, std::move(work)});
     return SUCCESS;
 }
 
@@ -123,10 +116,4 @@ static int unsafe_now() {
             return CAPTURE_UNSUPPORTED;
     }
     return lost ? LAUNCH_FAILED : SUCCESS;
-}
-// The same of a call that uses the legacy default stream, on which every stream would wait that waits for it.
-static int legacy_now() {
-    for (auto& stream : streams)
-        if (stream.capture && stream.waits_for_legacy) return CAPTURE_IMPLICIT;
-    return unsafe_now();
 }

@@ -6,7 +6,6 @@ use common::model::{Layers, Likelihood, Model, Network, Objective, Spec, Weight}
 
 use crate::Place;
 use crate::exported::{NETWORKS, with_networks};
-use crate::given::skipped;
 
 /// Runs the decoder of `page.html` on `z.jsonl`, and leaves images in `theirs.jsonl`, and the prior of each class.
 const NODE: &str = r#"
@@ -35,8 +34,7 @@ console.log(JSON.stringify({ largest, priors: priors.map(plain), walk }));
 /// A folder with every network, a PCA too, and node; or none, where that is not there.
 fn with_node() -> Option<Place> {
     let place = with_networks();
-    if place.run("node --version").codes != [0] {
-        skipped(std::thread::current().name().unwrap_or("a test"), "there is no node");
+    if !place.has("node") {
         return None;
     }
     place.write("decode.js", NODE);

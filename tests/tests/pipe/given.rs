@@ -70,6 +70,14 @@ pub fn skipped(test: &str, why: &str) {
 }
 
 impl Place {
+    /// Whether a program is on this machine; where it is not, the test tells that it does not run.
+    pub fn has(&self, program: &str) -> bool {
+        let there = self.run(&format!("command -v {program}")).codes == [0];
+        if !there {
+            skipped(std::thread::current().name().unwrap_or("a test"), &format!("there is no {program}"));
+        }
+        there
+    }
     /// A folder with `model.bin` in it.
     pub fn with_model() -> Place {
         let place = Place::new();

@@ -4,7 +4,6 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::given::skipped;
 use crate::place::{Ran, TOOLS, repository};
 use crate::{MODEL, Place};
 
@@ -23,14 +22,6 @@ fn install(place: &Place, prefix: &str) -> Ran {
 fn below(place: &Place, folder: &str) -> Vec<String> {
     let found = place.run(&format!("cd {folder} && find . -mindepth 1 | LC_ALL=C sort")).succeeds();
     found.text().lines().map(|line| line.trim_start_matches("./").to_owned()).collect()
-}
-
-fn has(place: &Place, program: &str) -> bool {
-    let there = place.run(&format!("command -v {program}")).codes == [0];
-    if !there {
-        skipped("installed", &format!("no {program} here"));
-    }
-    there
 }
 
 #[test]
@@ -134,7 +125,7 @@ fn installing_programs_that_are_not_built_is_an_error_and_leaves_nothing() {
 #[test]
 fn make_install_takes_a_prefix_and_a_destination_and_every_program() {
     let place = Place::new();
-    if !has(&place, "make") {
+    if !place.has("make") {
         return;
     }
     let root = repository().display();
@@ -157,7 +148,7 @@ fn make_install_takes_a_prefix_and_a_destination_and_every_program() {
 #[test]
 fn an_archive_is_the_same_bytes_again_and_holds_what_is_installed() {
     let mut place = Place::new();
-    if !has(&place, "tar") || !has(&place, "objdump") {
+    if !place.has("tar") || !place.has("objdump") {
         return;
     }
     // The tests may run where the archive must not be made.
@@ -188,7 +179,7 @@ fn an_archive_is_the_same_bytes_again_and_holds_what_is_installed() {
 #[test]
 fn an_archive_of_programs_that_older_systems_cannot_run_is_refused() {
     let mut place = Place::new();
-    if !has(&place, "objdump") {
+    if !place.has("objdump") {
         return;
     }
     place.set("GLIBC", "2.17");

@@ -1,7 +1,6 @@
 //! Man pages and completions, as the programs write them for `make install`.
 
 use crate::Place;
-use crate::given::skipped;
 use crate::help::commands;
 use crate::place::TOOLS;
 
@@ -32,14 +31,6 @@ fn page(place: &Place, command: &str) -> String {
     String::from_utf8(place.read(&name)).expect("text").replace("\\-", "-").replace("\\*(Aq", "'").replace("\\fR", "")
 }
 
-fn is_there(place: &Place, program: &str) -> bool {
-    let there = place.run(&format!("command -v {program}")).codes == [0];
-    if !there {
-        skipped("manual", &format!("no {program} here"));
-    }
-    there
-}
-
 #[test]
 fn each_command_has_a_page_with_its_options_and_its_example() {
     let place = written();
@@ -65,7 +56,7 @@ fn each_command_has_a_page_with_its_options_and_its_example() {
 #[test]
 fn pages_are_good_roff_and_refer_to_pages_that_are_there() {
     let place = written();
-    if !is_there(&place, "groff") {
+    if !place.has("groff") {
         return;
     }
     for command in commands(&place) {
@@ -118,7 +109,7 @@ fn bash_completes_options_and_presets() {
 #[test]
 fn zsh_finds_the_completions_of_every_program() {
     let place = written();
-    if !is_there(&place, "zsh") {
+    if !place.has("zsh") {
         return;
     }
     let folder = "made/share/zsh/site-functions";
@@ -137,7 +128,7 @@ fn zsh_finds_the_completions_of_every_program() {
 #[test]
 fn fish_completes_options_and_presets() {
     let place = written();
-    if !is_there(&place, "fish") {
+    if !place.has("fish") {
         return;
     }
     let ask = |tool: &str, words: &str| {

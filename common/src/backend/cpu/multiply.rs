@@ -178,8 +178,8 @@ pub(super) fn multiply<S: Simd, C: Cells, const MR: usize, const NV: usize, cons
 /// The loop of `multiply`; with `PART` the last vector ends at `b.columns`.
 ///
 /// # Safety
-/// For each k, `a(i, k)` is there for i < MR, and so are `b.columns` of row k of `b`: as many as NV vectors have, or with `PART`
-/// up to a vector less one fewer.
+/// For each k, `a(i, k)` is there for i < MR, and so are `b.columns` of row k of `b`: those of NV vectors, or with `PART` of all
+/// but the last and of some of that.
 #[inline(always)]
 #[allow(unsafe_code)]
 unsafe fn each<S: Simd, C: Cells, const MR: usize, const NV: usize, const P: usize, const PART: bool>(

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! Every copy, fill and launch of a plan goes into its own stream, and the host waits for that in `download`, and where a copy
-//! finds no page-locked room: a batch of inference is uploads, a run and a download, and one wait. Another plan, on another thread, copies or computes meanwhile.
+//! finds no page-locked room: a batch of inference is uploads, a run and a download, and one wait. Another plan, on another
+//! thread, may copy or compute meanwhile.
 //!
 //! Sums are made in an order that the shapes alone decide, and nothing is added atomically: the same bytes come out run after
 //! run. From the CPU the results differ by that order only, and by how products and Adam round.

@@ -1,5 +1,5 @@
 //! The stream of a plan: what the device does, in turn. Streams of two plans wait for nothing of each other, nor for the
-//! legacy default stream, so that one copies while the other computes.
+//! legacy default stream, so that one may copy while the other computes.
 #![allow(unsafe_code)] // cust makes no such stream: it takes the flag away
 
 use super::call::Address;
