@@ -9,13 +9,13 @@
 //! Both in nats per image, with draws keyed by the seed and the index of the image.
 
 use crate::Result;
-use crate::backend::{Backend, Device, Precision, SampleIndex, State};
+use crate::backend::{Backend, Device, SampleIndex, State};
 use crate::dataset::Dataset;
 use crate::math::twice_kl;
 use crate::model::Trained;
 use crate::network;
 use crate::parameters;
-use crate::plan::{PixelType, Plan, Program, Table};
+use crate::plan::{PixelType, Plan, Precision, Program, Table};
 
 /// Images that a device takes at a time, of so many.
 fn batch(device: Device, items: usize) -> usize {

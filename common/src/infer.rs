@@ -3,13 +3,13 @@
 //! What comes out for an image does not depend on the images beside it: each row of a product is a running sum of its own,
 //! in an order that depends on the network alone.
 
-use crate::backend::{Backend, Device, Precision, SampleIndex};
+use crate::backend::{Backend, Device, SampleIndex};
 use crate::dataset::{Dataset, Part};
 use crate::math::exp;
 use crate::model::Trained;
 use crate::network;
 use crate::parameters;
-use crate::plan::{Activations, PixelType, Plan, Program, Table};
+use crate::plan::{Activations, PixelType, Plan, Precision, Program, Table};
 use crate::rng::{Purpose, normals};
 use crate::{Error, Result};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};

@@ -1,11 +1,11 @@
 //! What the engine promises: the same bytes for any number of threads and any batching, and runs that go on to the bit.
 
-use common::backend::{Device, Level, Precision};
+use common::backend::{Device, Level};
 use common::dataset::Dataset;
 use common::images::Pixels;
 use common::infer::{Decoder, Encoder};
 use common::model::{DataSpec, Layers, Likelihood, Model, Network, Objective, Spec, Training};
-use common::plan::PixelType;
+use common::plan::{PixelType, Precision};
 use common::train::Trainer;
 use common::{Error, Result};
 use ndarray::Array3;

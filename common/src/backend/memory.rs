@@ -16,9 +16,9 @@
 
 use super::arena::Arena;
 use super::cpu::{Blocks, Job, Level, Lit, Panels, Weight};
-use super::{Precision, SampleIndex, State};
+use super::{SampleIndex, State};
 use crate::Result;
-use crate::plan::{Activations, Buf, BufferShape, CheckedOp, Param, PixelType, Plan, Program, Table};
+use crate::plan::{Activations, Buf, BufferShape, CheckedOp, Param, PixelType, Plan, Precision, Program, Table};
 use std::cell::Cell;
 use std::ops::Range;
 
@@ -433,8 +433,8 @@ impl<'m> Tile<'m> {
 
 #[cfg(test)]
 mod tests {
-    use crate::backend::{Backend, Cpu, Level, Precision};
-    use crate::plan::{Activation, Activations, Op, Plan, Program};
+    use crate::backend::{Backend, Cpu, Level};
+    use crate::plan::{Activation, Activations, Op, Plan, Precision, Program};
 
     #[test]
     #[should_panic(expected = "expected Activations(3), got Param([1, 3])")]

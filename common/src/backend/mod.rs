@@ -14,8 +14,8 @@ use crate::plan::{Buf, Plan, Program};
 
 pub use cpu::{Cpu, Level, Profile, peak};
 pub use cuda::Cuda;
+pub use device::Device;
 pub(crate) use device::expect_memory;
-pub use device::{Device, Precision};
 
 /// One image of an epoch: which row of the data it is, and which noise it draws.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -9,15 +9,15 @@ mod conv;
 mod layers;
 mod op;
 mod parameter;
+mod precision;
 mod program;
 pub mod reverse;
-
-use crate::backend::Precision;
 
 pub use activation::Activation;
 pub use conv::ConvGeometry;
 pub use op::{Activations, Buf, Gradient, KlTerm, Op, Param, PixelTransform, PixelType, Table};
 pub use parameter::{Axis, Layout, Parameter, Role};
+pub use precision::Precision;
 pub use program::{CheckedOp, Program};
 
 /// What a buffer holds, so that a backend can allocate it.

@@ -2,10 +2,10 @@
 
 use crate::gpu;
 use crate::runs::{cpu, data_of, mlp, trained};
-use common::backend::{Backend, Cuda, Device, Precision, SampleIndex};
+use common::backend::{Backend, Cuda, Device, SampleIndex};
 use common::infer::Encoder;
 use common::model::Binarize;
-use common::plan::{PixelTransform, PixelType, Plan, Program, Table};
+use common::plan::{PixelTransform, PixelType, Plan, Precision, Program, Table};
 use std::sync::Barrier;
 use std::thread;
 

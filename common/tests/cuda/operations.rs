@@ -2,10 +2,11 @@
 
 use crate::gpu;
 use crate::reference::Data;
-use common::backend::{Adam, Backend, Cpu, Cuda, Level, Precision, SampleIndex, State};
+use common::backend::{Adam, Backend, Cpu, Cuda, Level, SampleIndex, State};
 use common::model::Binarize;
 use common::plan::{
-    Activation, BufferShape, ConvGeometry, Gradient, KlTerm, Op, Param, PixelTransform, PixelType, Plan, Program,
+    Activation, BufferShape, ConvGeometry, Gradient, KlTerm, Op, Param, PixelTransform, PixelType, Plan, Precision,
+    Program,
 };
 use common::rng::{Purpose, uniform4};
 

@@ -2,12 +2,12 @@
 
 mod plain;
 
-use common::backend::{Device, Level, Precision, SampleIndex};
+use common::backend::{Device, Level, SampleIndex};
 use common::model::{DataSpec, Init, Labels, Layers, Likelihood, Network, Objective, StateDict};
 use common::network::loss_graph;
 use common::parameters;
 use common::plan::Activation;
-use common::plan::{PixelType, Plan};
+use common::plan::{PixelType, Plan, Precision};
 use plain::{Row, terms};
 use std::path::Path;
 

@@ -1,11 +1,10 @@
 //! What would be trained, for people.
 
 use crate::options::Args;
-use common::backend::Precision;
 use common::model::{Binarize, Layers, Spec};
 use common::network::loss_graph;
 use common::output::{Kind, Output};
-use common::plan::{PixelType, Plan};
+use common::plan::{PixelType, Plan, Precision};
 use common::stream::Reader;
 use common::{Result, cli, images, parameters};
 use std::io::Write;

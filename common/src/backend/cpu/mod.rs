@@ -33,9 +33,9 @@ mod windows;
 mod zeros;
 
 use super::memory::{Block, Memory, Tile};
-use super::{Backend, Precision, SampleIndex, State};
+use super::{Backend, SampleIndex, State};
 use crate::Result;
-use crate::plan::{Buf, Plan, Program};
+use crate::plan::{Buf, Plan, Precision, Program};
 use clock::Clock;
 pub use clock::Profile;
 pub(crate) use learn::Job;

@@ -6,9 +6,9 @@ use super::product::as_cells;
 use super::simd::{Level, Simd, Work};
 use super::zeros::Lit;
 use super::{bf16, kernels as k, latent, pixels, windows};
+use crate::backend::State;
 use crate::backend::memory::{Block, Memory};
-use crate::backend::{Precision, State};
-use crate::plan::{Activations, KlTerm, Op, Program};
+use crate::plan::{Activations, KlTerm, Op, Precision, Program};
 use crate::rng::{self, Purpose};
 
 pub(super) use super::layer::Scratch;

@@ -14,10 +14,9 @@ use super::call::{Address, Call, Calls, Code, Job, Jobs, Product, act};
 use super::memory::{Memory, zeros};
 use super::stream::Stream;
 use crate::Result;
-use crate::backend::Precision;
 use crate::model::Binarize;
 use crate::plan::{
-    Activation, Activations, ConvGeometry, Gradient, KlTerm, Op, Param, PixelTransform, PixelType, Program,
+    Activation, Activations, ConvGeometry, Gradient, KlTerm, Op, Param, PixelTransform, PixelType, Precision, Program,
 };
 use cust::memory::DeviceBuffer;
 

@@ -23,9 +23,9 @@ mod staging;
 mod step;
 mod stream;
 
-use super::{Backend, Precision, SampleIndex, State};
+use super::{Backend, SampleIndex, State};
 use crate::Result;
-use crate::plan::{Buf, Plan, Program};
+use crate::plan::{Buf, Plan, Precision, Program};
 use call::{Run, Step, Visited};
 use gpu::Gpu;
 pub use gpu::Missing;

@@ -3,13 +3,13 @@
 use crate::machine;
 use crate::place::Place;
 use crate::times::Times;
-use common::backend::{Adam, Backend, Cpu, Precision, Profile, SampleIndex};
+use common::backend::{Adam, Backend, Cpu, Profile, SampleIndex};
 use common::dataset::Dataset;
 use common::images::Pixels;
 use common::model::{DataSpec, Init, Layers, Network, Preset};
 use common::network::loss_graph;
 use common::parameters;
-use common::plan::{PixelType, Plan};
+use common::plan::{PixelType, Plan, Precision};
 use common::rng::{Purpose, permutation};
 use common::stream::Reader;
 use common::{Error, Result};
