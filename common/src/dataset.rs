@@ -199,10 +199,10 @@ impl Dataset {
     /// Hands all pixels, and where they are wanted labels, to a device. Gives the index of each image.
     pub(crate) fn upload(self, backend: &mut dyn Backend, to: Table, labels: Option<Table>) -> Result<Vec<u32>> {
         if let Some(table) = labels {
-            backend.upload_bytes(table.buf, self.labels.expect("labels were asked for"))?;
+            backend.move_bytes(table.buf, self.labels.expect("labels were asked for"))?;
         }
         match self.pixels {
-            Pixels::U8(a) => backend.upload_bytes(to.buf, a.into_raw_vec_and_offset().0)?,
+            Pixels::U8(a) => backend.move_bytes(to.buf, a.into_raw_vec_and_offset().0)?,
             Pixels::F32(a) => backend.upload(to.buf, &a.into_raw_vec_and_offset().0)?,
         }
         Ok(self.ids)

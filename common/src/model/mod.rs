@@ -10,7 +10,7 @@ mod store;
 
 pub use file::{ModelFile, hex, sha256};
 pub use layers::{Labels, Layers, Network};
-pub use objective::{Binarize, Learned, Likelihood, Objective, Sigma};
+pub use objective::{Binarize, Learned, Likelihood, Objective, Sigma, Term};
 pub use preset::Preset;
 pub use spec::{DataSpec, Init, OutputBias, Progress, Spec, Training};
 pub use store::{Stored, writable};
