@@ -8,14 +8,14 @@
 //!
 //! Both in nats per image, with draws keyed by the seed and the index of the image.
 
-use crate::Result;
 use crate::backend::{Backend, Device, Precision, State, Visit};
 use crate::dataset::Dataset;
-use crate::math::twice_kl;
 use crate::model::Trained;
 use crate::network;
 use crate::parameters;
 use crate::plan::{Cell, Plan, Program, Table};
+use vae_cli::Result;
+use vae_numerics::math::twice_kl;
 
 /// Images that a device takes at a time, of so many.
 fn batch(device: Device, items: usize) -> usize {

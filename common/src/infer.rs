@@ -5,14 +5,14 @@
 
 use crate::backend::{Backend, Device, Precision, Visit};
 use crate::dataset::{Dataset, Part};
-use crate::math::exp;
 use crate::model::Trained;
 use crate::network;
 use crate::parameters;
 use crate::plan::{Cell, Plan, Program, Rows, Table};
-use crate::rng::{Purpose, normals};
-use crate::{Error, Result};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
+use vae_cli::{Error, Result};
+use vae_numerics::math::exp;
+use vae_numerics::rng::{Purpose, normals};
 
 /// Images that the device takes at a time.
 const BATCH: usize = 256;

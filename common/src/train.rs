@@ -2,13 +2,13 @@
 
 use crate::backend::{Adam, Backend, Device, State, Visit};
 use crate::dataset::Dataset;
-use crate::math::tree_sum;
 use crate::model::{Model, OutputBias, Progress, Spec, StateDict, Weight};
 use crate::network::{self, Judged, judged};
 use crate::parameters;
 use crate::plan::{Plan, Program};
-use crate::rng::{Purpose, permutation};
-use crate::{Error, Result};
+use vae_cli::{Error, Result};
+use vae_numerics::math::tree_sum;
+use vae_numerics::rng::{Purpose, permutation};
 
 /// The loss of some images, in nats per image, by its parts.
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -17,10 +17,10 @@
 use super::arena::Arena;
 use super::cpu::{Blocks, Job, Level, Lit, Panels, Weight};
 use super::{Precision, State, Visit};
-use crate::Result;
 use crate::plan::{Buf, Call, Cell as CellType, Kind, Param, Plan, Program, Rows, Table};
 use std::cell::Cell;
 use std::ops::Range;
+use vae_cli::Result;
 
 /// `len` values in the arena of its memory.
 struct Storage<T> {
@@ -106,7 +106,7 @@ impl Memory {
         let most = plan.block();
         let images = plan.batch.next_multiple_of(most);
         let mut arena = Arena::new(plan.bytes(precision) as usize);
-        let mut buffer = |kind: &Kind| {
+        let mut buffer = |kind: &Kind| -> Result<_> {
             let panels = |size| Panels::new(size, level.lanes());
             Ok(match *kind {
                 Kind::Rows(width) => Buffer::Rows(f32::zeros(&mut arena, images * width)?, Beside::default()),

@@ -9,12 +9,11 @@ pub mod cuda;
 mod device;
 mod memory;
 
-use crate::Result;
 use crate::plan::{Buf, Plan, Program};
+use vae_cli::Result;
 
 pub use cpu::{Cpu, Level, Profile, peak};
 pub use cuda::Cuda;
-pub(crate) use device::expect_memory;
 pub use device::{Device, Precision};
 
 /// One image of an epoch: which row of the data it is, and which noise it draws.

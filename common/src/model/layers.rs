@@ -1,10 +1,10 @@
 //! What a network is made of. N images, D = H·W pixels, Z latent dimensions, K classes.
 
 use crate::plan::Window;
-use crate::suggestion::meant;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
+use vae_cli::meant;
 
 /// The layers of encoder and decoder, from the pixels inwards; the decoder mirrors the encoder.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use crate::gpu;
 use crate::reference::Data;
 use common::backend::{Adam, Backend, Cpu, Cuda, Level, Precision, State, Visit};
 use common::plan::{Act, Cell, Ink, Kind, Latent, Learn, Op, Param, Plan, Program, Reading, Window};
-use common::rng::{Purpose, uniform4};
+use vae_numerics::rng::{Purpose, uniform4};
 
 const ITEMS: usize = 9;
 /// Images in a batch, of which the last is absent: the step is the second of the epoch.

@@ -2,8 +2,8 @@
 
 use common::backend::{State, Visit};
 use common::plan::{Act, Buf, Cell, Ink, Learn, Op, Rows, Table, Window};
-use common::rng::{Purpose, normals, uniform4};
 use std::collections::HashMap;
+use vae_numerics::rng::{Purpose, normals, uniform4};
 
 /// The buffers of a plan.
 #[derive(Clone)]

@@ -4,7 +4,6 @@
 use crate::gpu;
 use common::backend::{Device, Level, Precision};
 use common::dataset::Dataset;
-use common::images::Pixels;
 use common::infer::{Decoder, Encoder};
 use common::model::{
     Activation, Binarize, DataSpec, Labels, Layers, Likelihood, Model, Network, Objective, Spec, Training,
@@ -12,6 +11,7 @@ use common::model::{
 use common::plan::Cell;
 use common::train::{Losses, Trainer};
 use ndarray::Array3;
+use vae_stream::images::Pixels;
 
 const IMAGE: [usize; 2] = [12, 10];
 

@@ -2,13 +2,12 @@
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Parser, ValueEnum};
-use common::cli::InputArgs;
 use common::model::{Activation, Layers, Preset, writable};
 use common::options::{ActivationArgs, DeviceArgs, LikelihoodArgs};
-use common::{Error, Result};
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use vae_cli::{Error, InputArgs, Result};
 
 /// Train a VAE on a stream of images
 ///

@@ -5,10 +5,10 @@
 use super::simd::Simd;
 use crate::backend::Visit;
 use crate::backend::memory::Block;
-use crate::math::{exp, softplus, tanh};
 use crate::plan::{Act, Cell, Ink, Reading, Table};
-use crate::rng::{Purpose, bernoulli};
 use std::ops::Range;
+use vae_numerics::math::{exp, softplus, tanh};
+use vae_numerics::rng::{Purpose, bernoulli};
 
 /// y = from[row of the image], read as pixels
 #[inline(always)]

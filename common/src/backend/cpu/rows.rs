@@ -9,7 +9,7 @@ use super::{bf16, kernels as k, latent, pixels, windows};
 use crate::backend::memory::{Block, Memory};
 use crate::backend::{Precision, State};
 use crate::plan::{Latent, Op, Program, Rows};
-use crate::rng::{self, Purpose};
+use vae_numerics::rng::{self, Purpose};
 
 pub(super) use super::layer::Scratch;
 

@@ -13,10 +13,10 @@
 use super::call::{Address, Call, Calls, Code, Job, Jobs, Product, act};
 use super::memory::{Memory, zeros};
 use super::stream::Stream;
-use crate::Result;
 use crate::backend::Precision;
 use crate::plan::{Act, Cell, Ink, Latent, Learn, Op, Param, Program, Reading, Rows, Window};
 use cust::memory::DeviceBuffer;
+use vae_cli::Result;
 
 /// One launch: the kernel of this name, its blocks across and down, and what it is told.
 pub(super) struct Stage {

@@ -1,9 +1,9 @@
 //! What the numbers were measured on.
 
 use crate::place::Place;
-use common::Result;
 use common::backend::{Level, Precision};
 use serde_json::{Value, json};
+use vae_cli::Result;
 
 /// The machine, the day, and the versions of all that is measured.
 pub fn describe(place: &Place) -> Result<Value> {

@@ -5,7 +5,7 @@
 use super::names::{Named, fused};
 use common::model::{Activation, Labels, Layers, Network};
 use common::network::{code, output};
-use common::{Error, Result};
+use vae_cli::{Error, Result};
 
 /// What shapes cannot tell.
 pub struct Told {

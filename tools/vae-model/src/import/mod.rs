@@ -7,10 +7,11 @@ mod read;
 use crate::opened::plan;
 use common::model::{Activation, DataSpec, Layers, Likelihood, Model, Network, Objective, Spec, Training, writable};
 use common::options::{ActivationArgs, LikelihoodArgs};
-use common::{Error, Result, parameters};
+use common::parameters;
 use infer::Told;
 use names::Named;
 use std::path::PathBuf;
+use vae_cli::{Error, Result};
 
 /// Make a model of a PyTorch state dict: .safetensors, or .npz from numpy.savez
 ///
