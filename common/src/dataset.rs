@@ -1,12 +1,12 @@
 //! Images with the index of each in its source, and labels where they are asked for, held as they came: bytes stay bytes.
 
 use crate::backend::Backend;
-use crate::images::Pixels;
 use crate::plan::{PixelType, Table};
-use crate::stream::{Data, Frame, Reader};
-use crate::{Error, Result};
 use ndarray::Array3;
 use sha2::{Digest, Sha256};
+use vae_cli::{Error, Result};
+use vae_stream::images::Pixels;
+use vae_stream::{Data, Frame, Reader};
 
 /// N images of `[H, W]`.
 #[derive(Clone, PartialEq, Debug)]
@@ -168,7 +168,7 @@ impl Dataset {
         if let Some(labels) = &self.labels {
             hash.update(labels);
         }
-        crate::model::hex(&hash.finalize())
+        vae_stream::hex(&hash.finalize())
     }
 
     /// # Errors

@@ -5,14 +5,14 @@
 
 use crate::backend::{Backend, Device, ProgramId, SampleIndex};
 use crate::dataset::{Dataset, Part};
-use crate::math::exp;
 use crate::model::{Network, Trained};
 use crate::network::{self, Encoded};
 use crate::parameters;
 use crate::plan::{Activations, PixelType, Plan, Precision, Program, Table};
-use crate::rng::{Purpose, normals};
-use crate::{Error, Result};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
+use vae_cli::{Error, Result};
+use vae_numerics::math::exp;
+use vae_numerics::rng::{Purpose, normals};
 
 /// Images that the device takes at a time.
 const BATCH: usize = 256;

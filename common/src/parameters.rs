@@ -4,8 +4,8 @@
 use crate::backend::Backend;
 use crate::model::{Init, StateDict, Tensors, Weight};
 use crate::plan::{Buf, Param, Plan, Role};
-use crate::rng::{Purpose, draw4};
-use crate::{Error, Result};
+use vae_cli::{Error, Result};
+use vae_numerics::rng::{Purpose, draw4};
 
 /// What is read from, or written to, a state dict: the parameters, or one of their moments.
 #[derive(Clone, Copy)]

@@ -2,14 +2,14 @@
 
 use crate::backend::{Adam, Backend, Device, ProgramId, SampleIndex, State};
 use crate::dataset::Dataset;
-use crate::math::tree_sum;
 use crate::model::{Model, Objective, OutputBias, Progress, Spec, StateDict, Term, Weight};
 use crate::network::{self, LossGraph, loss_graph};
 use crate::parameters;
 use crate::plan::{Plan, Program};
-use crate::rng::{Purpose, permutation};
-use crate::{Error, Result};
 use std::ops::Range;
+use vae_cli::{Error, Result};
+use vae_numerics::math::tree_sum;
+use vae_numerics::rng::{Purpose, permutation};
 
 /// The objective over some images, by its terms, nats per image.
 #[derive(Clone, PartialEq, Debug)]

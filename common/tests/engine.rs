@@ -2,13 +2,13 @@
 
 use common::backend::{Device, Level};
 use common::dataset::Dataset;
-use common::images::Pixels;
 use common::infer::{Decoder, Encoder};
 use common::model::{DataSpec, Layers, Likelihood, Model, Network, Objective, Spec, Training};
 use common::plan::{PixelType, Precision};
 use common::train::Trainer;
-use common::{Error, Result};
 use ndarray::Array3;
+use vae_cli::{Error, Result};
+use vae_stream::images::Pixels;
 
 /// Images that differ from each other and have dark and bright parts.
 fn images(n: usize, [h, w]: [usize; 2]) -> Dataset {

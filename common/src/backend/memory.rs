@@ -17,10 +17,10 @@
 use super::arena::Arena;
 use super::cpu::{Blocks, Job, Level, Lit, Panels, Weight};
 use super::{SampleIndex, State};
-use crate::Result;
 use crate::plan::{Activations, Buf, BufferShape, CheckedOp, Param, PixelType, Plan, Precision, Program, Table};
 use std::cell::Cell;
 use std::ops::Range;
+use vae_cli::Result;
 
 /// `len` values in the arena of its memory.
 struct Storage<T> {
@@ -106,7 +106,7 @@ impl Memory {
         let most = plan.block();
         let images = plan.batch.next_multiple_of(most);
         let mut arena = Arena::new(plan.bytes(precision) as usize);
-        let mut buffer = |kind: &BufferShape| {
+        let mut buffer = |kind: &BufferShape| -> Result<_> {
             let panels = |size| Panels::new(size, level.lanes());
             Ok(match *kind {
                 BufferShape::Activations(width) => {

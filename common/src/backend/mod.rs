@@ -9,13 +9,12 @@ pub mod cuda;
 mod device;
 mod memory;
 
-use crate::Result;
 use crate::plan::{Buf, Plan, Program, TermWeight};
 
 pub use cpu::{Cpu, Level, Profile, peak};
 pub use cuda::Cuda;
 pub use device::Device;
-pub(crate) use device::expect_memory;
+use vae_cli::Result;
 
 /// One image of an epoch: which row of the data it is, and which noise it draws.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -8,7 +8,7 @@ mod preset;
 mod spec;
 mod store;
 
-pub use file::{ModelFile, hex, sha256};
+pub use file::ModelFile;
 pub use layers::{Labels, Layers, Network};
 pub use objective::{Binarize, Learned, Likelihood, Objective, Sigma, Term};
 pub use preset::Preset;

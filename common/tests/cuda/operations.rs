@@ -8,7 +8,7 @@ use common::plan::{
     Activation, BufferShape, ConvGeometry, Gradient, Op, Param, PixelTransform, PixelType, Plan, Precision, Program,
     TermWeight, Update,
 };
-use common::rng::{Purpose, uniform4};
+use vae_numerics::rng::{Purpose, uniform4};
 
 const ITEMS: usize = 9;
 /// Images in a batch, of which the last is absent: the step is the second of the epoch.

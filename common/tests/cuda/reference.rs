@@ -3,8 +3,8 @@
 use common::backend::{SampleIndex, State};
 use common::model::Binarize;
 use common::plan::{Activation, Activations, Buf, ConvGeometry, Gradient, Op, PixelType, Table};
-use common::rng::{Purpose, normals, uniform4};
 use std::collections::HashMap;
+use vae_numerics::rng::{Purpose, normals, uniform4};
 
 /// The buffers of a plan.
 #[derive(Clone)]

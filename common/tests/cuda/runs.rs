@@ -4,12 +4,12 @@
 use crate::gpu;
 use common::backend::{Device, Level};
 use common::dataset::Dataset;
-use common::images::Pixels;
 use common::infer::{Decoder, Encoder};
 use common::model::{Binarize, DataSpec, Labels, Layers, Likelihood, Model, Network, Objective, Spec, Training};
 use common::plan::{Activation, PixelType, Precision};
 use common::train::{Losses, Trainer};
 use ndarray::Array3;
+use vae_stream::images::Pixels;
 
 const IMAGE: [usize; 2] = [12, 10];
 

@@ -2,7 +2,7 @@
 //! with -v where it is not.
 
 use crate::spark::Spark;
-use common::cli;
+
 use common::model::Spec;
 use common::train::{Losses, Trainer};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -74,7 +74,7 @@ impl Progress {
     fn say(&self, line: &str) {
         if self.lines {
             // Where it cannot be written, the run matters more.
-            self.bar.suspend(|| cli::tell_line(line));
+            self.bar.suspend(|| vae_cli::tell_line(line));
         }
     }
     pub fn finish(&self) {

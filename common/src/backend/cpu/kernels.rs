@@ -5,11 +5,11 @@
 use super::simd::Simd;
 use crate::backend::SampleIndex;
 use crate::backend::memory::Block;
-use crate::math::{exp, softplus, tanh};
 use crate::model::Binarize;
 use crate::plan::{Activation, PixelTransform, PixelType, Table};
-use crate::rng::{Purpose, bernoulli};
 use std::ops::Range;
+use vae_numerics::math::{exp, softplus, tanh};
+use vae_numerics::rng::{Purpose, bernoulli};
 
 /// y = from[row of the image], read as pixels
 #[inline(always)]

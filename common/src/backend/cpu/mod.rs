@@ -34,7 +34,6 @@ mod zeros;
 
 use super::memory::{Block, Memory, Tile};
 use super::{Backend, ProgramId, SampleIndex, State};
-use crate::Result;
 use crate::plan::{Buf, Plan, Precision, Program};
 use clock::Clock;
 pub use clock::Profile;
@@ -50,6 +49,7 @@ pub use simd::Level;
 use std::sync::Mutex;
 use std::thread::Builder;
 use team::{Barrier, Guard, Jobs};
+use vae_cli::Result;
 pub(crate) use zeros::Lit;
 
 /// The buffers of a plan in main memory, and the number of threads that work on them.
@@ -210,15 +210,4 @@ impl Backend for Cpu {
         }
         Ok(())
     }
-}
-
-/// Bytes of main memory.
-pub(super) fn memory_of_machine() -> u64 {
-    #[cfg(target_os = "linux")]
-    {
-        let info = rustix::system::sysinfo();
-        info.totalram as u64 * info.mem_unit as u64
-    }
-    #[cfg(not(target_os = "linux"))]
-    u64::MAX
 }

@@ -9,7 +9,7 @@ use super::{bf16, kernels as k, latent, pixels, windows};
 use crate::backend::State;
 use crate::backend::memory::{Block, Memory};
 use crate::plan::{Activations, Op, Precision, Program};
-use crate::rng::{self, Purpose};
+use vae_numerics::rng::{self, Purpose};
 
 pub(super) use super::layer::Scratch;
 

@@ -5,10 +5,10 @@ use super::gpu::{failed, free_memory, text};
 use super::staging::Staging;
 use super::stream::Stream;
 use crate::plan::{Activations, Buf, BufferShape, Param, PixelType, Plan, Table};
-use crate::{Error, Result};
 use cust::error::CudaError;
 use cust::memory::bytemuck::Zeroable;
 use cust::memory::{DeviceBuffer, DeviceCopy, DevicePointer};
+use vae_cli::{Error, Result};
 
 enum Buffer {
     Floats(DeviceBuffer<f32>),

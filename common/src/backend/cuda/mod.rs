@@ -24,7 +24,6 @@ mod step;
 mod stream;
 
 use super::{Backend, ProgramId, SampleIndex, State};
-use crate::Result;
 use crate::plan::{Buf, Plan, Precision, Program};
 use call::{Run, Step, Visited};
 use gpu::Gpu;
@@ -33,6 +32,7 @@ use graph::Graph;
 use memory::{List, Memory};
 use staging::Staging;
 use step::Launches;
+use vae_cli::Result;
 
 /// The buffers of a plan on a GPU. (Fields are dropped in this order: the graphs before what their kernels use.)
 pub struct Cuda {

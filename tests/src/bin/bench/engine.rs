@@ -5,19 +5,18 @@ use crate::place::Place;
 use crate::times::Times;
 use common::backend::{Adam, Backend, Cpu, Profile, SampleIndex};
 use common::dataset::Dataset;
-use common::images::Pixels;
 use common::model::{DataSpec, Init, Layers, Network, Preset};
 use common::network::loss_graph;
 use common::parameters;
 use common::plan::{PixelType, Plan, Precision};
-use common::rng::{Purpose, permutation};
-use common::stream::Reader;
-use common::{Error, Result};
 use serde_json::{Map, Value, json};
 use std::time::Instant;
+use vae_cli::{Error, Result};
+use vae_numerics::rng::{Purpose, permutation};
+use vae_stream::images::Pixels;
 
 pub fn measure(place: &Place) -> Result<Value> {
-    let data = Dataset::read(&mut Reader::open_file(&place.folder.join("train.vae"), "x")?, "x", Some(10))?;
+    let data = Dataset::read(&mut vae_cli::input::reader(&place.folder.join("train.vae"), "x")?, "x", Some(10))?;
     let threads = machine::cores();
     println!("\nthe step of each preset on {threads} threads, median of {} epochs (range)", place.rounds);
     let mut numbers = vec![];
