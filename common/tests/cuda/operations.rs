@@ -255,7 +255,8 @@ fn the_elbo_weighs_what_exists() {
 /// Windows as networks have them, and one of another size and stride.
 fn windows() -> Vec<ConvGeometry> {
     let other = ConvGeometry { channels: 2, input: [7, 6], output: [3, 2], kernel: 3, stride: 2, padding: 0 };
-    vec![ConvGeometry::halving([9, 6], 1), ConvGeometry::halving([1, 1], 3), ConvGeometry::halving([7, 8], 3), other]
+    let halving = |input, channels| ConvGeometry::new(input, channels, 5, 2, 2);
+    vec![halving([9, 6], 1), halving([1, 1], 3), halving([7, 8], 3), other]
 }
 
 #[test]

@@ -3,7 +3,7 @@
 mod plain;
 
 use common::backend::{Device, Level, SampleIndex};
-use common::model::{DataSpec, Init, Labels, Layers, Likelihood, Network, Objective, StateDict};
+use common::model::{Bottleneck, DataSpec, Hidden, Init, Likelihood, Network, Objective, Prior, StateDict};
 use common::network::loss_graph;
 use common::parameters;
 use common::plan::Activation;
@@ -39,19 +39,20 @@ fn mlp() -> Case {
 
 fn conv(image: [usize; 2]) -> Case {
     let mut case = mlp();
-    case.network = Network { kind: Layers::Conv, image, hidden: vec![2, 3], ..case.network };
+    case.network = Network { image: image.into(), hidden: Hidden::halving(&[2, 3]), ..case.network };
     // Smooth, since a bias that many positions share would move some of them across a kink.
     case.network.activation = [Activation::Tanh, Activation::Softplus];
     case
 }
 
 fn conditional(mut case: Case, prior: Option<Vec<usize>>) -> Case {
-    case.network.labels = Some(Labels { classes: 3, prior });
+    case.network.classes = Some(3);
+    case.network.prior = prior.map_or(Prior::Standard, |hidden| Prior::Learned { hidden });
     case
 }
 
 fn autoencoder(mut case: Case, code: Activation) -> Case {
-    case.network.autoencoder = Some(code);
+    case.network.bottleneck = Bottleneck::Point(code);
     case.objective.beta = 0.0;
     case
 }
@@ -66,7 +67,7 @@ fn check(case: Case) {
 /// Takes one step with lr 0, so that the first moment is a tenth of the gradient.
 fn check_on(device: Device, case: &Case) {
     let Case { network, objective, data, at, cell, warmup } = case;
-    let (at, samples, latent, width) = (*at, objective.samples, network.latent, network.pixels());
+    let (at, samples, latent, width) = (*at, objective.samples, network.latent, network.values());
     let mut plan = Plan::new(BATCH);
     let model = loss_graph(&mut plan, network, objective, data, ITEMS, *cell);
     let step = model.training(&mut plan);

@@ -1,6 +1,6 @@
 //! Every model again, plainly and in f64, on the state dict with PyTorch's shapes and images as `[C, H, W]`.
 
-use common::model::{Layers, Likelihood, Network, Objective, Sigma, StateDict};
+use common::model::{Bottleneck, Likelihood, Network, Objective, Prior, Sigma, StateDict};
 use common::plan::Activation;
 
 pub type Row = Vec<f64>;
@@ -113,10 +113,10 @@ fn stack(net: &StateDict, name: &str, mut h: Row, layers: usize, activation: Act
 /// What the heads, or the code, see.
 fn encoded(net: &StateDict, network: &Network, x: &[f64], y: Option<&[f64]>) -> Row {
     let (activation, layers) = (network.activation[0], network.hidden.len());
-    if network.kind == Layers::Mlp {
+    if !network.hidden.is_conv() {
         return stack(net, "encoder", join(x, y), layers, activation);
     }
-    let mut h = Image { values: x.to_vec(), size: [1, network.image[0], network.image[1]] };
+    let mut h = Image { values: x.to_vec(), size: [1, network.image.height, network.image.width] };
     for i in 0..layers {
         h = conv(net, &format!("encoder.{}", 2 * i), h);
         h.values = act(h.values, activation);
@@ -127,15 +127,15 @@ fn encoded(net: &StateDict, network: &Network, x: &[f64], y: Option<&[f64]>) -> 
 /// What the likelihood needs: all first values of pixels, then all second.
 fn decoded(net: &StateDict, network: &Network, z: &[f64], y: Option<&[f64]>) -> Row {
     let (activation, layers) = (network.activation[1], network.hidden.len());
-    if network.kind == Layers::Mlp {
+    if !network.hidden.is_conv() {
         let h = stack(net, "decoder", join(z, y), layers, activation);
         return linear(net, &format!("decoder.{}", 2 * layers), &h);
     }
-    let mut sizes = vec![network.image];
-    (0..layers).for_each(|i| sizes.push(sizes[i].map(|n: usize| n.div_ceil(2))));
+    let mut sizes = vec![[network.image.height, network.image.width]];
+    (0..layers).for_each(|i| sizes.push(sizes[i].map(|n| n.div_ceil(2))));
     let small = sizes[layers];
     let values = act(linear(net, "decoder.0", &join(z, y)), activation);
-    let mut h = Image { values, size: [network.hidden[layers - 1], small[0], small[1]] };
+    let mut h = Image { values, size: [network.hidden.widths()[layers - 1], small[0], small[1]] };
     for i in 0..layers {
         h = transposed(net, &format!("decoder.{}", 3 + 2 * i), h, sizes[layers - 1 - i]);
         if i + 1 < layers {
@@ -179,11 +179,11 @@ pub fn terms(
     label: Option<usize>,
     eps: &[f64],
 ) -> (f64, f64) {
-    let y = network.classes().map(|classes| (0..classes).map(|k| f64::from(label == Some(k))).collect::<Row>());
+    let y = network.classes.map(|classes| (0..classes).map(|k| f64::from(label == Some(k))).collect::<Row>());
     let y = y.as_deref();
     let h = encoded(net, network, seen, y);
-    if let Some(activation) = network.autoencoder {
-        let number = 2 * network.hidden.len() + usize::from(network.kind == Layers::Conv);
+    if let Bottleneck::Point(activation) = network.bottleneck {
+        let number = 2 * network.hidden.len() + usize::from(network.hidden.is_conv());
         let z = act(linear(net, &format!("encoder.{number}"), &h), activation);
         return (reconstruction(objective, &decoded(net, network, &z, y), x), 0.0);
     }
@@ -194,13 +194,12 @@ pub fn terms(
     };
     let draws = eps.len() / mu.len();
     let recon = eps.chunks(mu.len()).map(draw).sum::<f64>() / draws as f64;
-    let prior = network.labels.as_ref().and_then(|labels| labels.prior.as_ref());
-    let (mu_p, logvar_p) = match prior {
-        Some(hidden) => {
+    let (mu_p, logvar_p) = match &network.prior {
+        Prior::Learned { hidden } => {
             let h = stack(net, "prior", join(&[], y), hidden.len(), network.activation[0]);
             (linear(net, "prior_mu", &h), linear(net, "prior_logvar", &h))
         }
-        None => (vec![0.0; mu.len()], vec![0.0; mu.len()]),
+        Prior::Standard => (vec![0.0; mu.len()], vec![0.0; mu.len()]),
     };
     (recon, kl([&mu, &logvar], [&mu_p, &logvar_p]))
 }

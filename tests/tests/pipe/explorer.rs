@@ -2,7 +2,7 @@
 
 use common::backend::Device;
 use common::infer::Prior;
-use common::model::{Layers, Likelihood, Model, Network, Objective, Spec, Weight};
+use common::model::{Bottleneck, Likelihood, Model, Network, Objective, Spec, Weight};
 
 use crate::Place;
 use crate::exported::{NETWORKS, with_networks};
@@ -79,7 +79,7 @@ fn a_page_says_what_its_model_is() {
 
 /// Three components of images of 28 x 28, as no training makes them.
 fn principal() -> Model {
-    let network = Network { kind: Layers::Pca, ..Network::mlp([28, 28], &[], 3) };
+    let network = Network { bottleneck: Bottleneck::Components, ..Network::mlp([28, 28], &[], 3) };
     let spec = Spec::new(network, Objective { beta: 0.0, ..Objective::new(Likelihood::gaussian(Likelihood::SIGMA)) });
     let wave = |n: usize| (0..n).map(|i| (i as f32 * 0.7).sin() * 0.3).collect();
     let weights = [

@@ -71,7 +71,7 @@ fn main() -> ExitCode {
 fn run(args: Args) -> Result<()> {
     let stored = Stored::open(&args.model)?;
     let network = &stored.spec().network;
-    if args.emit.contains(&Latent::Logvar) && !network.is_variational() {
+    if args.emit.contains(&Latent::Logvar) && !network.bottleneck.is_distribution() {
         return Err(Error::Usage(
             "--emit logvar: the code of this model is a point, without a variance: expected z or mu".into(),
         ));
@@ -100,7 +100,7 @@ fn run(args: Args) -> Result<()> {
     let work = |mut encoder: Encoder| {
         move |mut data: Data, first: usize| {
             let images = Dataset::of_frame(&data, &args.tensor, Some(network.image), first)?;
-            let images = match network.classes() {
+            let images = match network.classes {
                 Some(classes) => images.labelled(labels(&data, classes, first)?),
                 None => images,
             };

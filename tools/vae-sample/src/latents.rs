@@ -25,7 +25,7 @@ pub trait Latents {
 
 /// Lets a head announce latents, with the labels `y` that it knows, or that a conditional model is given, and nothing else.
 pub fn describe(head: &mut Head, network: &Network) {
-    let y = head.tensor("y").or_else(|| network.classes().map(|_| Spec::new(Dtype::U8, &[])));
+    let y = head.tensor("y").or_else(|| network.classes.map(|_| Spec::new(Dtype::U8, &[])));
     head.tensors().iter().for_each(|(name, _)| head.remove_tensor(name));
     head.set_tensor("z", Spec::new(Dtype::F32, &[network.latent]));
     head.set_tensor("i", Spec::new(Dtype::I64, &[]));

@@ -5,7 +5,7 @@ use crate::place::Place;
 use crate::times::Times;
 use common::backend::{Adam, Backend, Cpu, Profile, SampleIndex};
 use common::dataset::Dataset;
-use common::model::{DataSpec, Init, Layers, Network, Preset};
+use common::model::{Bottleneck, DataSpec, Init, Network, Preset};
 use common::network::loss_graph;
 use common::parameters;
 use common::plan::{PixelType, Plan, Precision};
@@ -20,7 +20,7 @@ pub fn measure(place: &Place) -> Result<Value> {
     let threads = machine::cores();
     println!("\nthe step of each preset on {threads} threads, median of {} epochs (range)", place.rounds);
     let mut numbers = vec![];
-    for preset in Preset::all().iter().filter(|preset| preset.network.kind != Layers::Pca) {
+    for preset in Preset::all().iter().filter(|preset| preset.network.bottleneck != Bottleneck::Components) {
         let bf16 = machine::level().has_bf16().then_some(Precision::Bf16);
         for precision in [Some(Precision::Fp32), bf16].into_iter().flatten() {
             numbers.push(epochs(place, &data, preset, threads, precision)?);

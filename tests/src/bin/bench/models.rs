@@ -39,7 +39,7 @@ fn compare(place: &Place, preset: &Preset, threads: usize, trainers: &[Trainer])
     let Preset { name, lr, batch, .. } = preset;
     let by = match preset.objective.likelihood {
         Likelihood::Bernoulli => LOSS,
-        _ if preset.network.is_variational() => SQUARED,
+        _ if preset.network.bottleneck.is_distribution() => SQUARED,
         _ => MSE,
     };
     let options = format!("--preset {name} --lr {lr} --batch {batch} --threads {threads}");
