@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use vae_stream::{Head, Reader, Writer};
 
 use crate::output::{Kind, Output};
-use crate::{Result, fd, input, tool_name};
+use crate::{Error, Result, fd, input, tool_name};
 
 /// The input of a filter.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -30,7 +30,7 @@ impl InputArgs {
     /// Opens it as frames. A bare .npy, which names nothing, is called `bare_name`.
     ///
     /// # Errors
-    /// As [`input::open`], and [`Error::Data`](crate::Error::Data) for all that is no stream, .npy or newline JSON.
+    /// As [`input::open`], and [`Error::Stream`] for all that is no stream, .npy or newline JSON.
     pub fn reader(&self, bare_name: &str) -> Result<Reader> {
         let (file, name) = self.open()?;
         Ok(Reader::new(file, &name, bare_name)?)
@@ -85,14 +85,14 @@ impl OutputArgs {
     /// Opens it for the frames that `head` describes, and signs the head's history.
     ///
     /// # Errors
-    /// As [`Output::open`]; [`Error::Usage`](crate::Error::Usage) where the head has not the tensor of --npy.
+    /// As [`Output::open`]; [`Error::Usage`] where the head has not the tensor of --npy.
     pub fn writer(&self, mut head: Head) -> Result<Writer> {
         let args: Vec<String> = std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();
         head.sign(&format!("{} {}", tool_name(), env!("CARGO_PKG_VERSION")), &args);
         let kind = if self.jsonl { Kind::Text } else { Kind::Binary };
         let output = Output::open(self.output.as_deref(), kind)?;
         let writer = match &self.npy {
-            Some(name) => Writer::npy(output, &head, name)?,
+            Some(name) => Writer::npy(output, &head, name).map_err(|e| Error::Usage(format!("--npy: {e}")))?,
             None if self.jsonl => Writer::jsonl(output, &head),
             None => Writer::framed(output, &head)?,
         };

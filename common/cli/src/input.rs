@@ -36,7 +36,7 @@ pub fn open(path: Option<&Path>) -> Result<(File, String)> {
 /// Opens a file as frames. A bare .npy, which names nothing, is called `bare_name`.
 ///
 /// # Errors
-/// As [`open`], and [`Error::Data`] for all that is no stream, .npy or newline JSON.
+/// As [`open`], and [`Error::Stream`] for all that is no stream, .npy or newline JSON.
 pub fn reader(path: &Path, bare_name: &str) -> Result<Reader> {
     let (file, name) = open(Some(path))?;
     Ok(Reader::new(file, &name, bare_name)?)
@@ -45,7 +45,7 @@ pub fn reader(path: &Path, bare_name: &str) -> Result<Reader> {
 /// Opens a file as records, or standard input for none or `-`.
 ///
 /// # Errors
-/// As [`open`], and [`Error::Data`] for what is neither newline JSON nor a stream.
+/// As [`open`], and [`Error::Stream`] for what is neither newline JSON nor a stream.
 pub fn records(path: Option<&Path>) -> Result<Records> {
     let (file, name) = open(path)?;
     Ok(Records::new(file, &name)?)

@@ -1,7 +1,7 @@
 //! Images of a source as frames of a stream.
 
 use vae_cli::Result;
-use vae_stream::{Data, Dtype, Head, Spec, Tensor, Writer};
+use vae_stream::{Data, Dtype, Head, Tensor, TensorSpec, Writer};
 
 use crate::choice::Order;
 use crate::source::Source;
@@ -12,11 +12,11 @@ const FRAME: usize = 16 << 20;
 /// What the frames hold.
 pub(crate) fn head(source: &dyn Source) -> Head {
     let mut head = Head::new();
-    head.set_tensor("x", Spec::new(Dtype::U8, &source.size()));
+    head.set_tensor("x", TensorSpec::new(Dtype::U8, &source.size()));
     if source.labelled() {
-        head.set_tensor("y", Spec::new(Dtype::U8, &[]));
+        head.set_tensor("y", TensorSpec::new(Dtype::U8, &[]));
     }
-    head.set_tensor("i", Spec::new(Dtype::I64, &[]));
+    head.set_tensor("i", TensorSpec::new(Dtype::I64, &[]));
     head
 }
 

@@ -1,7 +1,7 @@
 //! Tensors from a file each, side by side, as one stream.
 
 use vae_cli::{Error, Result};
-use vae_stream::{Data, Dtype, Frame, Head, Reader, Spec, Tensor};
+use vae_stream::{Data, Dtype, Frame, Head, Reader, Tensor, TensorSpec};
 
 /// The files, and the item that comes next.
 pub(crate) struct Columns {
@@ -13,7 +13,7 @@ pub(crate) struct Columns {
 struct Column {
     name: String,
     file: String,
-    spec: Spec,
+    spec: TensorSpec,
     reader: Reader,
     /// What was read of it and not given yet.
     held: Option<Tensor>,
@@ -40,7 +40,7 @@ impl Columns {
             head.set_tensor(&column.name, column.spec.clone());
         }
         if self.numbers_items() {
-            head.set_tensor(INDEX, Spec::new(Dtype::I64, &[]));
+            head.set_tensor(INDEX, TensorSpec::new(Dtype::I64, &[]));
         }
         head
     }
