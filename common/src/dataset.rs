@@ -1,7 +1,7 @@
 //! Images with the index of each in its source, and labels where they are asked for, held as they came: bytes stay bytes.
 
 use crate::backend::Backend;
-use crate::plan::{Cell, Table};
+use crate::plan::{PixelType, Table};
 use ndarray::Array3;
 use sha2::{Digest, Sha256};
 use vae_cli::{Error, Result};
@@ -105,10 +105,10 @@ impl Dataset {
         self.labels.as_deref()
     }
     /// The type of the pixels.
-    pub fn cell(&self) -> Cell {
+    pub fn pixel_type(&self) -> PixelType {
         match self.pixels {
-            Pixels::U8(_) => Cell::Byte,
-            Pixels::F32(_) => Cell::Float,
+            Pixels::U8(_) => PixelType::U8,
+            Pixels::F32(_) => PixelType::F32,
         }
     }
     /// The pixels of some images, `[count · H · W]`: bytes or floats.
@@ -155,9 +155,9 @@ impl Dataset {
     /// all that training sees.
     pub fn sha256(&self) -> String {
         let mut hash = Sha256::new();
-        let dtype = match self.cell() {
-            Cell::Byte => "|u1",
-            Cell::Float => "<f4",
+        let dtype = match self.pixel_type() {
+            PixelType::U8 => "|u1",
+            PixelType::F32 => "<f4",
         };
         hash.update(format!("{dtype} {:?} ", self.shape()));
         self.ids.iter().for_each(|id| hash.update(id.to_le_bytes()));
@@ -199,10 +199,10 @@ impl Dataset {
     /// Hands all pixels, and where they are wanted labels, to a device. Gives the index of each image.
     pub(crate) fn upload(self, backend: &mut dyn Backend, to: Table, labels: Option<Table>) -> Result<Vec<u32>> {
         if let Some(table) = labels {
-            backend.upload_bytes(table.buf, self.labels.expect("labels were asked for"))?;
+            backend.move_bytes(table.buf, self.labels.expect("labels were asked for"))?;
         }
         match self.pixels {
-            Pixels::U8(a) => backend.upload_bytes(to.buf, a.into_raw_vec_and_offset().0)?,
+            Pixels::U8(a) => backend.move_bytes(to.buf, a.into_raw_vec_and_offset().0)?,
             Pixels::F32(a) => backend.upload(to.buf, &a.into_raw_vec_and_offset().0)?,
         }
         Ok(self.ids)

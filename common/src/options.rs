@@ -1,7 +1,8 @@
 //! Options that several programs share: where to compute, and what a model is.
 
 use crate::backend::{Device, cuda};
-use crate::model::{Activation, Learned, Likelihood, Sigma};
+use crate::model::{Learned, Likelihood, Sigma};
+use crate::plan::Activation;
 use clap::ValueEnum;
 use std::str::FromStr;
 use vae_cli::{Error, Result, ThreadArgs, meant};

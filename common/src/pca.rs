@@ -61,7 +61,7 @@ pub fn losses(model: &Model, images: Dataset, device: Device) -> Result<Losses> 
     let errors: Vec<f64> = judgements.iter().map(|j| j.mse).collect();
     let recon = objective.likelihood.recon(tree_sum(&errors) / items as f64, network.pixels());
     let recon = recon.expect("a checked model of principal components minimises the squared error");
-    Ok(Losses { images: items, recon, kl: 0.0, beta: objective.beta })
+    Ok(Losses::new(items, &objective, |term| if term == 0 { recon } else { 0.0 }))
 }
 
 /// S of images with this mean, `[D, D]`.
@@ -134,7 +134,8 @@ mod tests {
         near("mean", [0.5, 0.5]);
         near("components", [-0.6, 0.8]);
         assert!(
-            losses(&model, data, device()).unwrap().recon - model.spec.objective.likelihood.recon(0.0, 2).unwrap()
+            losses(&model, data, device()).unwrap().term("recon")
+                - model.spec.objective.likelihood.recon(0.0, 2).unwrap()
                 < 1e-6
         );
     }
@@ -182,7 +183,7 @@ mod tests {
         for latent in [1, 7, 30, 63] {
             let model = fit(spec([9, 7], latent), &data).unwrap();
             let losses = losses(&model, data.clone(), device()).unwrap();
-            let mse = model.spec.objective.likelihood.mse(losses.recon, 63).unwrap();
+            let mse = model.spec.objective.likelihood.mse(losses.term("recon"), 63).unwrap();
             let expected = values[latent..].iter().sum::<f64>() / 63.0;
             // What f32 leaves of a square: (6e-8)² and more.
             assert!((mse - expected).abs() < 1e-6 * expected + 1e-12, "{latent}: expected {expected}, got {mse}");
@@ -197,7 +198,7 @@ mod tests {
         let x = Array2::from_shape_vec([300, 63], data.part(0, 300).to_f64()).unwrap();
         let z = (x - &mean).dot(&components.t());
         let x_hat = &mean + &z.dot(&components);
-        let latents = Encoder::new(&model, data.cell(), None, device()).unwrap().encode(&data).unwrap();
+        let latents = Encoder::new(&model, data.pixel_type(), None, device()).unwrap().encode(&data).unwrap();
         let decoded = Decoder::new(&model, device()).unwrap().decode(latents.mu.view(), None, 0).unwrap();
         for (what, got, expected) in [("z", latents.mu, z), ("x_hat", decoded, x_hat)] {
             let most = expected.iter().fold(0.0, |most: f64, v| most.max(v.abs()));

@@ -1,5 +1,6 @@
 //! What training minimises.
 
+use crate::plan::TermWeight;
 use serde::{Deserialize, Serialize};
 
 /// Reconstruction + beta · KL: both summed over pixels or dimensions, averaged over images, in nats.
@@ -17,7 +18,28 @@ pub struct Objective {
     pub kl_warmup: f64,
 }
 
+/// A term of the objective.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Term {
+    /// Its key in records.
+    pub name: &'static str,
+    /// Its factor.
+    pub weight: TermWeight,
+}
+
 impl Objective {
+    /// The terms of the negative ELBO (Kingma and Welling 2014, eq. 7): -log p(x given z), and KL(q(z given x) to p(z)), which
+    /// is 0 in a plain autoencoder.
+    pub const TERMS: [Term; 2] =
+        [Term { name: "recon", weight: TermWeight::One }, Term { name: "kl", weight: TermWeight::Beta }];
+
+    /// The factor of a term, after warm-ups.
+    pub fn weight(&self, weight: TermWeight) -> f64 {
+        match weight {
+            TermWeight::One => 1.0,
+            TermWeight::Beta => self.beta,
+        }
+    }
     /// With beta 1 and one draw.
     pub fn new(likelihood: Likelihood) -> Objective {
         Objective { likelihood, beta: 1.0, samples: 1, kl_warmup: 0.0 }
@@ -56,9 +78,9 @@ pub enum Learned {
 }
 
 impl Likelihood {
-    /// With a learned standard deviation, the least that a pixel can have: a step of 8 bits. Without one, pixels that are
-    /// black in every image would make the likelihood infinite.
-    pub const LEAST_SIGMA: f32 = 1.0 / 256.0;
+    /// The lower bound of a learned standard deviation, a step of 8 bits: pixels that are black in every image would make the
+    /// likelihood infinite.
+    pub const MIN_SIGMA: f32 = 1.0 / 256.0;
     /// The sigma with which -log p is the squared error and a constant.
     pub const SIGMA: f64 = std::f64::consts::FRAC_1_SQRT_2;
 
@@ -105,7 +127,7 @@ impl Likelihood {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Binarize {
-    /// They stay as they are.
+    /// Grey levels, as they are.
     #[default]
     None,
     /// White above 0.5.

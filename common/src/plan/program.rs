@@ -1,59 +1,80 @@
 //! A checked list of operations: one step of training, of evaluation, of encoding or of decoding.
 
-use super::op::{Buf, Learn, Op, Rows};
+use super::{Activations, Buf, Gradient, Op, Param, Update};
 
-/// An operation with the buffers it may touch.
+/// An operation with the buffers that it may access.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Call {
+pub struct CheckedOp {
     /// The operation.
     pub op: Op,
-    /// What it writes; for an operation that adds to its output, or changes it, also what it reads.
+    /// Outputs; for an operation that accumulates or works in place also inputs.
     pub written: Vec<Buf>,
-    /// What else it reads.
+    /// Inputs.
     pub read: Vec<Buf>,
 }
 
-/// A step: `rows`, which treat each image by itself, in order; then `weights`, each by itself.
+/// A step in two phases. First the operations, in order, on each image by itself; then the gradient of each parameter, a sum
+/// over images, and its update.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Program {
-    rows: Vec<Call>,
-    weights: Vec<Learn>,
+    ops: Vec<CheckedOp>,
+    gradients: Vec<Gradient>,
+    updates: Vec<Update>,
 }
 
 impl Program {
-    /// Panics on what would make two views of one memory: an operation that reads what it writes, a table that is both
-    /// read, whole, and written, or a parameter learnt twice.
-    pub fn new(rows: Vec<Op>, weights: Vec<Learn>) -> Program {
-        let rows = rows.into_iter().map(|op| {
-            let (written, read) = op.touches();
+    /// A program of the first phase alone: encoding, decoding, evaluation.
+    ///
+    /// # Panics
+    /// As [`new`](Program::new).
+    pub fn forward(ops: Vec<Op>) -> Program {
+        Program::new(ops, vec![], vec![])
+    }
+    /// A step of training. A gradient is fused with its update: backends keep none in memory, so that each has one.
+    ///
+    /// # Panics
+    /// On operands whose shapes do not agree, and on what would make two views of one memory: an operation that reads what
+    /// it writes, a table that is both read, whole, and written, a parameter updated twice.
+    pub fn new(ops: Vec<Op>, gradients: Vec<Gradient>, updates: Vec<Update>) -> Program {
+        let ops = ops.into_iter().map(|op| {
+            assert!(op.shapes_agree(), "shapes do not agree: {op:?}");
+            let (written, read) = op.accesses();
             for (i, w) in written.iter().enumerate() {
                 assert!(!read.contains(w) && !written[..i].contains(w), "{op:?} overlaps itself");
             }
-            Call { op, written, read }
+            CheckedOp { op, written, read }
         });
-        let rows: Vec<Call> = rows.collect();
-        let written_tables = rows.iter().filter_map(|call| call.op.table_written());
-        for table in written_tables {
-            assert!(rows.iter().all(|call| !call.read.contains(&table)), "{table:?} is both read and written");
+        let ops: Vec<CheckedOp> = ops.collect();
+        for table in ops.iter().filter_map(|op| op.op.table_written()) {
+            assert!(ops.iter().all(|op| !op.read.contains(&table)), "{table:?} is both read and written");
         }
-        let mut learnt: Vec<Buf> = weights.iter().map(|l| l.param().buf).collect();
-        learnt.sort();
-        assert!(learnt.windows(2).all(|p| p[0] != p[1]), "a parameter is learnt twice");
-        Program { rows, weights }
+        for gradient in &gradients {
+            assert!(gradient.shapes_agree(), "shapes do not agree: {gradient:?}");
+        }
+        let params = |params: &mut dyn Iterator<Item = Param>| {
+            let mut bufs: Vec<Buf> = params.map(|param| param.buf).collect();
+            bufs.sort();
+            bufs
+        };
+        let updated = params(&mut updates.iter().map(Update::param));
+        assert!(updated.windows(2).all(|pair| pair[0] != pair[1]), "a parameter is updated twice");
+        let with_gradient = params(&mut gradients.iter().map(Gradient::param));
+        assert_eq!(updated, with_gradient, "each gradient has one update");
+        Program { ops, gradients, updates }
     }
-    /// Multiplications and additions of its products, for each image, as if none were zero.
+    /// Floating-point operations of its products, for each image, as if no input were zero.
     pub fn flops(&self) -> usize {
-        let rows: usize = self.rows.iter().map(|call| call.op.flops()).sum();
-        rows + self.weights.iter().map(Learn::flops).sum::<usize>()
+        let ops: usize = self.ops.iter().map(|op| op.op.flops()).sum();
+        ops + self.gradients.iter().map(Gradient::flops).sum::<usize>()
     }
-    /// The rows that weights learn from, each once: the operands of their gradients.
-    pub fn operands(&self) -> Vec<Rows> {
+    /// The activations that weight gradients are products of, each once.
+    pub fn operands(&self) -> Vec<Activations> {
         let mut operands = vec![];
-        for learn in &self.weights {
-            if let Learn::Weight { x, dy, .. } = *learn {
+        for gradient in &self.gradients {
+            if let Gradient::Weight { x, dy, .. } = *gradient {
                 for rows in [x, dy] {
-                    match operands.iter().find(|known: &&Rows| known.buf == rows.buf) {
-                        Some(known) => assert!(*known == rows, "{rows:?} is learnt from in two shapes"),
+                    match operands.iter().find(|known: &&Activations| known.buf == rows.buf) {
+                        Some(known) => assert!(*known == rows, "{rows:?} is an operand in two shapes"),
                         None => operands.push(rows),
                     }
                 }
@@ -61,35 +82,40 @@ impl Program {
         }
         operands
     }
-    /// Whether these rows come from the data as they are, so that most of their values may be zero.
-    pub fn gathers(&self, r: Rows) -> bool {
-        self.rows.iter().any(|call| match call.op {
+    /// Whether r is raw input, possibly with labels concatenated, and so likely sparse.
+    pub fn is_input(&self, r: Activations) -> bool {
+        self.ops.iter().any(|op| match op.op {
             Op::Gather { y, .. } => y == r,
-            Op::Concat { y, a, .. } => y == r && self.gathers(a),
+            Op::Concat { y, a, .. } => y == r && self.is_input(a),
             _ => false,
         })
     }
-    /// What is done to each image.
-    pub fn rows(&self) -> &[Call] {
-        &self.rows
+    /// The first phase: operations on each image by itself.
+    pub fn ops(&self) -> &[CheckedOp] {
+        &self.ops
     }
-    /// What is done to each parameter.
-    pub fn weights(&self) -> &[Learn] {
-        &self.weights
+    /// The second phase: the gradient of each parameter.
+    pub fn gradients(&self) -> &[Gradient] {
+        &self.gradients
+    }
+    /// The update of each parameter that has a gradient.
+    pub fn updates(&self) -> &[Update] {
+        &self.updates
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Act, Ink, Plan, Reading};
+    use crate::model::Binarize;
+    use crate::plan::{Activation, PixelTransform, Plan, TermWeight};
 
     #[test]
     #[should_panic(expected = "overlaps itself")]
     fn an_operation_that_reads_what_it_writes_is_refused() {
         let mut plan = Plan::new(4);
         let y = plan.rows(1, 3);
-        Program::new(vec![Op::ActBack { dy: y, y, act: Act::Relu }], vec![]);
+        Program::forward(vec![Op::ActivationBack { dy: y, y, act: Activation::Relu }]);
     }
 
     #[test]
@@ -97,16 +123,32 @@ mod tests {
     fn a_table_that_is_both_read_and_written_is_refused() {
         let mut plan = Plan::new(4);
         let (recon, kl) = (plan.rows(1, 1), plan.rows(1, 1));
-        let terms = plan.elbo(4, recon, Some(kl));
-        plan.gather(terms, Reading { unit: 1.0, ink: Ink::Grey, range: [0.0, 1.0] });
-        Program::new(plan.take(), vec![]);
+        let losses = plan.weighted_sum(4, &[(Some(recon), TermWeight::One), (Some(kl), TermWeight::Beta)]);
+        plan.gather(losses, PixelTransform { white: 1.0, binarize: Binarize::None, range: [0.0, 1.0] });
+        Program::forward(plan.take());
     }
 
     #[test]
-    #[should_panic(expected = "learnt twice")]
-    fn a_parameter_learnt_twice_is_refused() {
+    #[should_panic(expected = "updated twice")]
+    fn a_parameter_updated_twice_is_refused() {
         let mut plan = Plan::new(4);
         let (dy, b) = (plan.rows(1, 3), plan.bias("b", 3, 1));
-        Program::new(vec![], vec![Learn::Bias { b, dy }, Learn::Bias { b, dy }]);
+        Program::new(vec![], vec![Gradient::Bias { b, dy }; 2], vec![Update::Adam(b); 2]);
+    }
+
+    #[test]
+    #[should_panic(expected = "each gradient has one update")]
+    fn a_gradient_without_an_update_is_refused() {
+        let mut plan = Plan::new(4);
+        let (dy, b) = (plan.rows(1, 3), plan.bias("b", 3, 1));
+        Program::new(vec![], vec![Gradient::Bias { b, dy }], vec![]);
+    }
+
+    #[test]
+    #[should_panic(expected = "shapes do not agree")]
+    fn operands_of_other_shapes_are_refused() {
+        let mut plan = Plan::new(4);
+        let (y, x) = (plan.rows(1, 3), plan.rows(1, 4));
+        Program::forward(vec![Op::ActivationBack { dy: y, y: x, act: Activation::Relu }]);
     }
 }

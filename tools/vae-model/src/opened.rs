@@ -1,9 +1,9 @@
 //! A model file in memory, and what its network needs.
 
 use common::model::{Model, Spec, Stored, Weight};
-use common::network::judged;
+use common::network::loss_graph;
 use common::parameters;
-use common::plan::{Cell, Plan};
+use common::plan::{PixelType, Plan};
 use std::path::Path;
 use vae_cli::{Error, Result};
 
@@ -17,7 +17,7 @@ pub struct Opened {
 /// The whole network of a model: encoder, decoder and, where that is learned, the prior.
 pub fn plan(spec: &Spec) -> Plan {
     let mut plan = Plan::new(1);
-    judged(&mut plan, &spec.network, &spec.objective, &spec.data, 1, Cell::Byte);
+    loss_graph(&mut plan, &spec.network, &spec.objective, &spec.data, 1, PixelType::U8);
     plan
 }
 

@@ -78,7 +78,7 @@ fn train(args: &Args, output: &Path, checkpoints: &Checkpoints, report: &mut Rep
             }
         }
         let (seconds, images) = (epoch.elapsed().as_secs_f64(), trainer.images() - seen);
-        let (number, train) = (trainer.progress().epoch, trainer.losses()?);
+        let (number, train) = (trainer.progress().epoch, trainer.losses());
         let test = trainer.end_epoch()?;
         if args.preview > 0 {
             report.preview(preview.frames(&trainer.model()?, number, device)?);

@@ -2,8 +2,9 @@
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Parser, ValueEnum};
-use common::model::{Activation, Layers, Preset, writable};
+use common::model::{Layers, Preset, writable};
 use common::options::{ActivationArgs, DeviceArgs, LikelihoodArgs};
+use common::plan::Activation;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;

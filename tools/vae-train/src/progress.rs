@@ -54,7 +54,10 @@ impl Progress {
     }
     pub fn epoch(&mut self, number: usize, [train, test]: [Option<&Losses>; 2], seconds: f64) {
         let show = |name: &str, losses: Option<&Losses>| {
-            let part = |l: &Losses| format!("  {name} {:.2} = {:.2} + {:.2}", l.loss(), l.recon, l.beta * l.kl);
+            let part = |losses: &Losses| {
+                let terms = losses.terms.iter().map(|term| format!("{:.2}", term.weight * term.mean));
+                format!("  {name} {:.2} = {}", losses.loss(), terms.collect::<Vec<_>>().join(" + "))
+            };
             losses.map(part).unwrap_or_default()
         };
         let course = match (&mut self.spark, test.or(train)) {

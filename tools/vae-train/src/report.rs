@@ -162,9 +162,10 @@ fn object(value: Value) -> Map<String, Value> {
 
 /// `mse`: the squared error per pixel, where the likelihood tells it.
 fn parts(losses: &Losses, spec: &Spec) -> Value {
-    let parts = [("loss", losses.loss()), ("recon", losses.recon), ("kl", losses.kl)];
-    let mut parts: Map<_, _> = parts.into_iter().map(|(name, v)| (name.to_string(), rounded(v, 4))).collect();
-    if let Some(mse) = spec.objective.likelihood.mse(losses.recon, spec.network.pixels()) {
+    let terms = losses.terms.iter().map(|term| (term.name, term.mean));
+    let parts = [("loss", losses.loss())].into_iter().chain(terms);
+    let mut parts: Map<_, _> = parts.map(|(name, v)| (name.to_string(), rounded(v, 4))).collect();
+    if let Some(mse) = spec.objective.likelihood.mse(losses.term("recon"), spec.network.pixels()) {
         parts.insert("mse".into(), rounded(mse, 6));
     }
     Value::Object(parts)

@@ -33,8 +33,8 @@ mod windows;
 mod zeros;
 
 use super::memory::{Block, Memory, Tile};
-use super::{Backend, Precision, State, Visit};
-use crate::plan::{Buf, Plan, Program};
+use super::{Backend, ProgramId, SampleIndex, State};
+use crate::plan::{Buf, Plan, Precision, Program};
 use clock::Clock;
 pub use clock::Profile;
 pub(crate) use learn::Job;
@@ -61,6 +61,7 @@ pub struct Cpu {
     precision: Precision,
     level: Level,
     profile: Option<Profile>,
+    programs: Vec<Program>,
 }
 
 impl Cpu {
@@ -71,7 +72,20 @@ impl Cpu {
     pub fn new(plan: &Plan, threads: usize, precision: Precision, level: Level) -> Result<Cpu> {
         let memory = Memory::new(plan, level, precision)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Ok(Cpu { cores, memory, state: State::new(plan), threads: threads.max(1), precision, level, profile: None })
+        Ok(Cpu {
+            cores,
+            memory,
+            state: State::new(plan),
+            threads: threads.max(1),
+            precision,
+            level,
+            profile: None,
+            programs: vec![],
+        })
+    }
+    /// Training alone trades precision for speed: the test loss of a bf16 run is one of fp32.
+    fn precision_of(&self, program: &Program) -> Precision {
+        if program.gradients().is_empty() { Precision::Fp32 } else { self.precision }
     }
     /// Where the time went since the last call; the first begins to measure, which costs some of it.
     pub fn profile(&mut self) -> Profile {
@@ -84,27 +98,38 @@ impl Backend for Cpu {
         self.memory.fill(to, values);
         Ok(())
     }
-    fn upload_bytes(&mut self, to: Buf, values: Vec<u8>) -> Result<()> {
+    fn upload_bytes(&mut self, to: Buf, values: &[u8]) -> Result<()> {
         self.memory.set_bytes(to, values);
         Ok(())
     }
-    fn upload_order(&mut self, order: &[Visit]) -> Result<()> {
+    fn move_bytes(&mut self, to: Buf, values: Vec<u8>) -> Result<()> {
+        self.memory.move_bytes(to, values);
+        Ok(())
+    }
+    fn upload_indices(&mut self, order: &[SampleIndex]) -> Result<()> {
         self.memory.order.clear();
         self.memory.order.extend_from_slice(order);
         Ok(())
     }
-    fn download(&self, from: Buf, into: &mut [f32]) -> Result<()> {
-        self.memory.copy(from, into);
+    fn download(&self, from: Buf, first: usize, into: &mut [f32]) -> Result<()> {
+        self.memory.copy(from, first, into);
         Ok(())
+    }
+    fn all_finite(&self, of: Buf) -> Result<bool> {
+        Ok(self.memory.all_finite(of))
     }
     fn state(&mut self) -> &mut State {
         &mut self.state
     }
-    fn run(&mut self, program: &Program, steps: usize) -> Result<()> {
+    fn compile(&mut self, program: &Program) -> Result<ProgramId> {
+        self.memory.prepare(program, self.precision_of(program))?;
+        self.programs.push(program.clone());
+        Ok(ProgramId(self.programs.len() - 1))
+    }
+    fn run(&mut self, program: ProgramId, steps: usize) -> Result<()> {
         assert!(steps <= self.state.steps_left(), "a run ends with the epoch");
-        // Only learning is faster at the cost of precision: the test loss of a bf16 run is one of fp32.
-        let precision = if program.weights().is_empty() { Precision::Fp32 } else { self.precision };
-        self.memory.prepare(program, precision)?;
+        let program = &self.programs[program.0];
+        let precision = self.precision_of(program);
         let (memory, start, level, timed) = (&self.memory, self.state, self.level, self.profile.is_some());
         let jobs = Job::all(program, level.lanes(), start.batch);
         let size = rows::block_size(memory, start.live(), self.threads);
@@ -123,7 +148,7 @@ impl Backend for Cpu {
             for step in 1..=steps {
                 row_jobs.each(thread, step, blocks(&state), |b| {
                     let images = b * size..(b + 1) * size;
-                    for (i, call) in program.rows().iter().enumerate() {
+                    for (i, call) in program.ops().iter().enumerate() {
                         // SAFETY: `Jobs` gives index b to one thread; the barriers keep blocks and tiles apart.
                         #[allow(unsafe_code)]
                         let at = unsafe { Block::new(memory, images.clone(), &state, call) };

@@ -1,7 +1,8 @@
 //! What the numbers were measured on.
 
 use crate::place::Place;
-use common::backend::{Level, Precision};
+use common::backend::Level;
+use common::plan::Precision;
 use serde_json::{Value, json};
 use vae_cli::Result;
 

@@ -74,7 +74,8 @@ impl Products {
         let model = Stored::open(&place.folder.join("model.bin"))?.file;
         let images = Dataset::read(&mut vae_cli::input::reader(&place.folder.join("train.vae"), "x")?, "x", None)?;
         let device = Device::cpu(machine::cores()).expect("a CPU");
-        let (encoder, decoder) = (Encoder::new(&model, images.cell(), None, device)?, Decoder::new(&model, device)?);
+        let (encoder, decoder) =
+            (Encoder::new(&model, images.pixel_type(), None, device)?, Decoder::new(&model, device)?);
         let starts = (0..images.items()).step_by(vae_stream::BATCH);
         let frame = |at: usize| images.slice(at..images.items().min(at + vae_stream::BATCH));
         Ok(Products { encoder, decoder, frames: starts.map(frame).collect() })

@@ -3,7 +3,7 @@
 use crate::epochs::{Losses, Trainer};
 use crate::place::Place;
 use crate::times::Times;
-use common::backend::Precision;
+use common::plan::Precision;
 use serde_json::{Value, json};
 use vae_cli::Result;
 

@@ -5,9 +5,10 @@ mod names;
 mod read;
 
 use crate::opened::plan;
-use common::model::{Activation, DataSpec, Layers, Likelihood, Model, Network, Objective, Spec, Training, writable};
+use common::model::{DataSpec, Layers, Likelihood, Model, Network, Objective, Spec, Training, writable};
 use common::options::{ActivationArgs, LikelihoodArgs};
 use common::parameters;
+use common::plan::Activation;
 use infer::Told;
 use names::Named;
 use std::path::PathBuf;

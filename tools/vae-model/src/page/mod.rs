@@ -5,7 +5,8 @@ mod layers;
 
 use crate::opened::Opened;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use common::model::{Activation, Layers, Network};
+use common::model::{Layers, Network};
+use common::plan::Activation;
 use layers::Decoder;
 use serde_json::json;
 use std::io::Write;
