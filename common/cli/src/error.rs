@@ -163,14 +163,18 @@ mod tests {
 
     #[test]
     fn a_foreign_format_comes_with_its_remedy() {
-        let expected =
-            "test: expected a stream, .npy or newline JSON, got an IDX file; read it with mnist-dump --data DIR";
-        assert_eq!(told(&[0, 0, 8, 3, 0, 0, 0, 1]), expected);
-        assert!(
-            told(b"\x1f\x8b\x08 and more")
-                .ends_with("gzip data; unpack it (gzip -dc), or read MNIST files with mnist-dump --data DIR")
-        );
-        assert!(told(b"garbage").ends_with("got bytes that begin with \"garbage\""));
+        for (start, remedy) in [
+            (&b"\x1f\x8b\x08"[..], "gzip data; unpack it (gzip -dc), or read MNIST files with mnist-dump --data DIR"),
+            (b"\x89PNG\r\n\x1a\n", "a PNG picture; load it in Python and numpy.save the array"),
+            (b"\0\0\x08\x03\0\0\0\x01", "an IDX file; read it with mnist-dump --data DIR"),
+            (b"PK\x03\x04", "a zip archive; of .npz numpy.save one array, a PyTorch file goes to vae-model"),
+            (b"\x80\x04\x95", "a Python pickle; numpy.save the array, a PyTorch file goes to vae-model"),
+            (b"[{\"z\":1}]", "a JSON list; put one object on each line (jq -c '.[]')"),
+            (b"\x58\0\0\0\0\0\0\0", "a model or another safetensors file; give a model with -m"),
+            (b"garbage", "bytes that begin with \"garbage\""),
+        ] {
+            assert_eq!(told(start), format!("test: expected a stream, .npy or newline JSON, got {remedy}"));
+        }
     }
 
     #[test]
