@@ -41,6 +41,8 @@ mod manual;
 pub mod memory;
 pub mod output;
 mod program;
+pub mod selection;
+pub mod source;
 mod suggestion;
 
 pub use args::{InputArgs, OutputArgs, ThreadArgs, batch, stdin_holds_something};
