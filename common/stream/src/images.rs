@@ -1,8 +1,8 @@
-//! What programs see of a tensor of images.
+//! Tensors of images.
 
 use std::fmt;
 
-use ndarray::{Array3, ArrayD, Ix3};
+use ndarray::{Array3, ArrayD};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result, Tensor};
@@ -113,25 +113,25 @@ impl PixelSlice<'_> {
 impl Pixels {
     /// The images of a tensor shaped `[N,H,W]`, `[N,1,H,W]`, or `[N,D]` with D = H·W.
     ///
-    /// Whole numbers become u8, which they must fit; f2, f4 and f8 become f32; bool is 0 or 1. `size` is the expected
-    /// size, if there is one; without it `[N,D]` images are taken to be square.
+    /// Integers become u8, f2, f4 and f8 become f32, and bool becomes 0 or 1. `size` is the expected size; without it, images
+    /// [N,D] are square.
     ///
     /// # Errors
-    /// [`Error::Data`] for another shape or size, whole numbers beyond u8, and NaN.
+    /// [`Error::ImageShape`], [`Error::ImageNan`], and [`Error::Range`] for integers beyond u8.
     pub fn from_tensor(tensor: &Tensor, size: Option<ImageShape>) -> Result<Pixels> {
         let image = self::size(&tensor.shape()[1..], size)?;
         let shape = (tensor.items(), image.height, image.width);
         if tensor.dtype().is_whole() {
-            return reshape(tensor.to_u8()?, shape).map(Pixels::U8);
+            return Ok(Pixels::U8(reshape(tensor.to_u8()?, shape)));
         }
         let values = tensor.to_f32()?;
         if values.iter().any(|v| v.is_nan()) {
-            return Err(Error::Data("bad images: expected numbers, got NaN".to_owned()));
+            return Err(Error::ImageNan);
         }
-        reshape(values, shape).map(Pixels::F32)
+        Ok(Pixels::F32(reshape(values, shape)))
     }
 
-    /// (N, H, W).
+    /// N, H and W.
     pub fn dim(&self) -> (usize, usize, usize) {
         match self {
             Pixels::U8(a) => a.dim(),
@@ -143,7 +143,7 @@ impl Pixels {
 /// The shape of images whose items have this one: `[H,W]`, `[1,H,W]`, or `[D]`, which is as `expected`, or else square.
 ///
 /// # Errors
-/// Another shape, or another size than is expected.
+/// [`Error::ImageShape`] for any other.
 pub fn size(item: &[usize], expected: Option<ImageShape>) -> Result<ImageShape> {
     let found = match (item, expected) {
         (&[h, w] | &[1, h, w], _) => Some(ImageShape::grey(h, w)),
@@ -154,14 +154,10 @@ pub fn size(item: &[usize], expected: Option<ImageShape>) -> Result<ImageShape> 
     match (found, expected) {
         (Some(found), None) => Ok(found),
         (Some(found), Some(expected)) if found == expected => Ok(found),
-        (_, Some(expected)) => {
-            Err(Error::Data(format!("bad images: expected items {:?}, got {item:?}", expected.dims())))
-        }
-        (None, None) => Err(Error::Data(format!("bad images: expected items [H, W], got {item:?}"))),
+        _ => Err(Error::ImageShape { expected, got: item.to_vec() }),
     }
 }
 
-fn reshape<T: Clone>(array: ArrayD<T>, shape: (usize, usize, usize)) -> Result<Array3<T>> {
-    let array = array.into_shape_with_order(shape).and_then(|a| a.into_dimensionality::<Ix3>());
-    array.map_err(|e| Error::Data(format!("bad images: {e}")))
+fn reshape<T: Clone>(array: ArrayD<T>, shape: (usize, usize, usize)) -> Array3<T> {
+    array.into_shape_with_order(shape).expect("H times W pixels in each item")
 }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use vae_cli::{Error, InputArgs, OutputArgs, Result};
 use vae_numerics::rng::{Purpose, bernoulli};
-use vae_stream::{Data, Dtype, Spec, Tensor};
+use vae_stream::{Data, Dtype, Tensor, TensorSpec};
 
 /// Decode latents: the means of the pixels, or draws from them
 ///
@@ -62,7 +62,7 @@ fn run(args: Args) -> Result<()> {
     if !args.keep.contains(&args.tensor) {
         head.remove_tensor(&args.tensor);
     }
-    head.set_tensor("x_hat", Spec::new(if args.u8 { Dtype::U8 } else { Dtype::F32 }, &network.image.dims()));
+    head.set_tensor("x_hat", TensorSpec::new(if args.u8 { Dtype::U8 } else { Dtype::F32 }, &network.image.dims()));
 
     let decoders = workers(args.device.for_stage()?, |device| Decoder::new(&model.file, device))?;
     let writer = args.output.writer(head)?;

@@ -9,7 +9,7 @@ use common::plan::PixelType;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use vae_cli::{Error, InputArgs, OutputArgs, Result};
-use vae_stream::{Data, Dtype, Spec, Tensor};
+use vae_stream::{Data, Dtype, Tensor, TensorSpec};
 
 /// Encode images: the mean of q(z given x), or a draw from it
 ///
@@ -85,7 +85,7 @@ fn run(args: Args) -> Result<()> {
         head.remove_tensor(&args.tensor);
     }
     for latent in &args.emit {
-        head.set_tensor(latent.name(), Spec::new(Dtype::F32, &[network.latent]));
+        head.set_tensor(latent.name(), TensorSpec::new(Dtype::F32, &[network.latent]));
     }
     let model_frame = stored.describe(&mut head, args.embed_model);
 

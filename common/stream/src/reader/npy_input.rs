@@ -1,48 +1,51 @@
-//! Reading bare .npy files, one after the other, as a stream of one tensor.
+//! Bare .npy files, one after the other, as a stream of one tensor.
 
+use super::Input;
 use crate::npy::{self, Header};
 use crate::source::Source;
-use crate::{BATCH, Data, Error, Frame, Head, MAX_FRAME, Result, Spec, Tensor};
+use crate::{BATCH, Data, Error, Frame, Head, MAX_FRAME, Result, Tensor, TensorSpec, check_name};
 
-/// Bytes of a frame, if an item alone is not more.
+/// Bytes of a frame at most, unless a single item is larger.
 const FRAME: usize = 16 << 20;
 
-/// The arrays of a bare .npy input.
-pub(crate) struct Bare {
+/// An input of bare .npy.
+pub(crate) struct NpyInput {
     source: Source,
     name: String,
-    spec: Spec,
+    item: TensorSpec,
     head: Head,
     pending: Pending,
 }
 
-/// What is left of the current array.
+/// The rest of the current array.
 enum Pending {
-    /// Items that are still to be read; they lie one after the other.
+    /// C order: items lie one after the other, and are read frame by frame.
     Rows { header: Header, left: usize },
-    /// All items at once, since Fortran order spreads each over the whole array; and how many of them were given.
+    /// Fortran order: each item is spread over the whole array, which is read at once. `given` items were given.
     Whole { tensor: Tensor, given: usize },
 }
 
-impl Bare {
-    pub(crate) fn open(mut source: Source, name: &str) -> Result<Bare> {
-        crate::check_name(name)?;
+impl NpyInput {
+    pub(crate) fn open(mut source: Source, name: &str) -> Result<NpyInput> {
+        check_name(name)?;
         let pending = Pending::open(&mut source, name)?;
-        let spec = pending.spec();
+        let item = pending.item();
         let mut head = Head::new();
-        head.set_tensor(name, spec.clone());
-        Ok(Bare { source, name: name.to_owned(), spec, head, pending })
+        head.set_tensor(name, item.clone());
+        Ok(NpyInput { source, name: name.to_owned(), item, head, pending })
     }
+}
 
-    pub(crate) fn head(&self) -> &Head {
+impl Input for NpyInput {
+    fn head(&self) -> &Head {
         &self.head
     }
 
-    pub(crate) fn bytes(&self) -> u64 {
+    fn bytes(&self) -> u64 {
         self.source.offset()
     }
 
-    pub(crate) fn next(&mut self) -> Result<Option<Frame>> {
+    fn next(&mut self) -> Result<Option<Frame>> {
         loop {
             if let Some(tensor) = self.pending.next(&mut self.source)? {
                 return Ok(Some(Frame::Data(Data::new([(self.name.as_str(), tensor)]))));
@@ -51,12 +54,9 @@ impl Bare {
                 return Ok(None);
             }
             self.pending = Pending::open(&mut self.source, &self.name)?;
-            let spec = self.pending.spec();
-            if spec != self.spec {
-                return Err(Error::Data(format!(
-                    "the next .npy differs: expected items of {} as in the first, got {spec}",
-                    self.spec
-                )));
+            let item = self.pending.item();
+            if item != self.item {
+                return Err(Error::NextNpy { expected: self.item.clone(), got: item });
             }
         }
     }
@@ -71,30 +71,24 @@ impl Pending {
         let mut header = Header::parse(&bytes)?;
         header.shape = items_first(&header, name)?;
         if header.shape[1..].contains(&0) {
-            return Err(Error::Data(format!(
-                "bad .npy: expected items that hold numbers, got shape {:?}",
-                header.shape
-            )));
+            return Err(npy::bad("items that hold numbers", format_args!("shape {:?}", header.shape)));
         }
         if !header.fortran {
             let left = header.shape[0];
             return Ok(Pending::Rows { header, left });
         }
         if header.data_len() > MAX_FRAME {
-            return Err(Error::Data(format!(
-                "bad .npy: expected at most {MAX_FRAME} bytes in Fortran order, got {}; save it in C order",
-                header.data_len()
-            )));
+            return Err(Error::FortranTooLarge { bytes: header.data_len() });
         }
         let mut data = Vec::new();
         source.read_into(&mut data, header.data_len())?;
         Ok(Pending::Whole { tensor: Tensor::normalised(&header, &data)?, given: 0 })
     }
 
-    fn spec(&self) -> Spec {
+    fn item(&self) -> TensorSpec {
         match self {
-            Pending::Rows { header, .. } => Spec::new(header.dtype, &header.shape[1..]),
-            Pending::Whole { tensor, .. } => Spec::of(tensor),
+            Pending::Rows { header, .. } => TensorSpec::new(header.dtype, &header.shape[1..]),
+            Pending::Whole { tensor, .. } => TensorSpec::of(tensor),
         }
     }
 
@@ -104,9 +98,7 @@ impl Pending {
             Pending::Rows { header, left } => {
                 let item = npy::data_len(header.dtype, &header.shape[1..]).unwrap_or(usize::MAX);
                 if item > MAX_FRAME {
-                    return Err(Error::Data(format!(
-                        "bad .npy: expected items of at most {MAX_FRAME} bytes, got {item}"
-                    )));
+                    return Err(npy::bad(format_args!("items of at most {MAX_FRAME} bytes"), item));
                 }
                 let mut rows = header.clone();
                 rows.shape[0] = BATCH.min(FRAME / item).clamp(1, *left);
@@ -132,7 +124,7 @@ impl Pending {
 fn items_first(header: &Header, name: &str) -> Result<Vec<usize>> {
     let square = |n: usize| n.isqrt().pow(2) == n;
     match header.shape[..] {
-        [] => Err(Error::Data("bad .npy: expected an array, got a single number".to_owned())),
+        [] => Err(npy::scalar()),
         [h, w] if name == "x" && !square(w) => Ok(vec![1, h, w]),
         _ => Ok(header.shape.clone()),
     }

@@ -1,24 +1,24 @@
-//! Files one after the other, as one stream.
+//! Several files, end to end, as one stream.
 
 use vae_cli::Result;
 use vae_stream::{Frame, Head, Reader};
 
-/// The files, and the one that is being read.
-pub(crate) struct Joined {
+/// The current file and the rest.
+pub(crate) struct Concat {
     current: Reader,
     rest: std::vec::IntoIter<String>,
-    /// What the tensor of a bare .npy is called.
+    /// The tensor of a bare .npy.
     name: String,
     /// Bytes of the files before the current one.
     done: u64,
 }
 
-impl Joined {
-    /// Opens the first file; the others follow as they are reached.
-    pub(crate) fn open(files: Vec<String>, name: &str) -> Result<Joined> {
+impl Concat {
+    /// Opens the first file. The others are opened as they are reached.
+    pub(crate) fn open(files: Vec<String>, name: &str) -> Result<Concat> {
         let mut rest = files.into_iter();
         let current = super::open(&rest.next().unwrap_or_else(|| "-".to_owned()), name)?;
-        Ok(Joined { current, rest, name: name.to_owned(), done: 0 })
+        Ok(Concat { current, rest, name: name.to_owned(), done: 0 })
     }
 
     pub(crate) fn head(&self) -> &Head {
