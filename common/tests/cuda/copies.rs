@@ -68,7 +68,7 @@ fn each_run_sees_what_was_uploaded_before_it_and_nothing_later() {
     }
 }
 
-/// The stand-in crashes where memory is freed that something still to be done uses; a GPU might say nothing.
+/// The emulator crashes if memory is freed before queued work has used it; a GPU might not.
 #[test]
 fn a_plan_that_is_dropped_ends_what_it_has_begun() {
     let Some(ordinal) = gpu() else { return };

@@ -308,7 +308,8 @@ fn products_forwards_and_back() {
 /// A layer's products, forwards, back and to its gradients, in tiles of every shape.
 fn products_at(precision: Precision, per_factor: f64) {
     let Some(ordinal) = gpu() else { return };
-    // No tiles; thin ones; wide ones forwards, back, and for a gradient; large ones likewise. The second has a gradient in parts.
+    // No tiles; thin ones; wide ones forwards, back, and for a gradient; large ones likewise. The second has a gradient
+    // in parts.
     let wide = [(127, 33, 641), (126, 643, 35), (1, 770, 530)];
     let large = [(251, 18, 1191), (252, 1193, 17), (1, 1270, 1190)];
     for (per, inp, out) in [(3, 31, 45), (5, 301, 77)].into_iter().chain(wide).chain(large) {
@@ -363,8 +364,8 @@ fn products_of_f32_in_tiles_of_every_shape() {
 
 #[test]
 fn products_of_tf32_lose_what_a_significand_of_11_bits_loses() {
-    // Two factors, each within 2^-11 of itself; errors of both signs add up as the root of their number, with four times that
-    // as room.
+    // Two factors, each within 2^-11 of itself; errors of both signs add up as the root of their number, with four
+    // times that as room.
     products_at(Precision::Tf32, 4.0 * f64::powi(2.0, -11));
 }
 

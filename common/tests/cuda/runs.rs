@@ -1,5 +1,5 @@
-//! Whole runs: what is trained, encoded and decoded on the GPU is what it is on the CPU, but for rounding, and the same bytes
-//! each time.
+//! Whole runs: what is trained, encoded and decoded on the GPU is what it is on the CPU, but for rounding, and the same
+//! bytes each time.
 
 use crate::gpu;
 use common::backend::{Device, Level};
@@ -52,7 +52,7 @@ pub fn mlp() -> Spec {
     spec(Network::mlp(IMAGE, &[33, 20], 5), Objective::new(Likelihood::Bernoulli))
 }
 
-/// With layers too large for the products of `each` (`is_small` in lower.rs), so that they go to tiles.
+/// With layers too large for the interpreter of ops (`is_small` in lower/mod.rs): they are tiled GEMMs.
 fn tiled() -> Spec {
     spec(Network::mlp(IMAGE, &[150, 20], 5), Objective::new(Likelihood::Bernoulli))
 }
