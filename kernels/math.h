@@ -1,4 +1,4 @@
-// Scalar functions, bit-identical to common/src/math.rs: the same IEEE operations and fused multiply-adds in the same
+// Scalar functions, bit-identical to common/numerics/src/math.rs: the same IEEE operations and fused multiply-adds in the same
 // order, and no other contraction (--fmad=false).
 #pragma once
 #include "device.h"

@@ -1,9 +1,9 @@
-// Counter-based random numbers, bit-identical to common/src/rng.rs: Philox 4x32-10 (Salmon et al., SC 2011) with the
+// Counter-based random numbers, bit-identical to common/numerics/src/rng.rs: Philox 4x32-10 (Salmon et al., SC 2011) with the
 // key [seed, purpose] and the counter [quad, sample, item, epoch].
 #pragma once
 #include "math.h"
 
-// As in common/src/rng.rs.
+// As in common/numerics/src/rng.rs.
 enum Purpose { LATENT = 3, BINARIZE = 8 };
 
 DEVICE uint4 philox(unsigned seed, unsigned purpose, uint4 c) {

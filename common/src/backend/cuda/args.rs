@@ -7,37 +7,6 @@ use cust::DeviceCopy;
 /// A device address; 0 is null.
 pub(super) type Address = u64;
 
-/// In the order of `OpCode` in `kernels/ops.cu`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[repr(i32)]
-pub(super) enum OpCode {
-    #[default]
-    Gather,
-    OneHot,
-    Concat,
-    Narrow,
-    Subtract,
-    Store,
-    Linear,
-    LinearBack,
-    ActivationBack,
-    ScaleRows,
-    Im2col,
-    Col2im,
-    Sample,
-    SampleBack,
-    Kl,
-    KlBack,
-    KlPriorBack,
-    SampledKl,
-    Sigmoid,
-    Bernoulli,
-    Gaussian,
-    GaussianLearned,
-    SquaredError,
-    Elbo,
-}
-
 /// `SampleIndex`.
 #[derive(Clone, Copy, Debug, Default, DeviceCopy)]
 #[repr(C)]

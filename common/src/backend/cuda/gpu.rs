@@ -1,7 +1,6 @@
 //! A GPU: detection, its context and its loaded modules.
 
 use crate::plan::Precision;
-use crate::{Error, Result};
 use cust::context::{Context, CurrentContext};
 use cust::device::{Device, DeviceAttribute};
 use cust::error::CudaError;
@@ -12,6 +11,7 @@ use cust::{CudaApiVersion, CudaFlags};
 use std::ffi::{CString, c_void};
 use std::fmt::{Debug, Display, Write};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use vae_cli::{Error, Result};
 
 /// A GPU with the context of this process and the modules of the kernels.
 pub(super) struct Gpu {

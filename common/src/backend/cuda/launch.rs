@@ -6,11 +6,11 @@ use super::gpu::{Gpu, failed};
 use super::lower::{KernelArgs, Launch, Lowered};
 use super::memory::Memory;
 use super::stream::Stream;
-use crate::Result;
 use crate::plan::{Precision, Program};
 use cust::function::{Function, FunctionAttribute, GridSize};
 use cust::launch;
 use cust::memory::{DeviceBuffer, DevicePointer};
+use vae_cli::Result;
 
 /// Threads of a block, in every kernel: `THREADS` of `kernels/args.h`.
 pub(super) const THREADS: usize = 256;
@@ -40,7 +40,7 @@ impl Launches {
         precision: Precision,
     ) -> Result<Launches> {
         let Lowered { launches, scratch } = Lowered::new(program, memory, stream, precision)?;
-        let resolve = |name: &str| {
+        let resolve = |name: &str| -> Result<_> {
             let function = gpu.kernel(name)?;
             // A query of an attribute makes a lazy driver load the kernel.
             function.get_attribute(FunctionAttribute::NumRegisters).map_err(|e| failed("load a kernel", e))?;

@@ -5,10 +5,10 @@ use super::gpu::{failed, free_memory, text};
 use super::pinned::Pinned;
 use super::stream::Stream;
 use crate::plan::{Activations, Buf, BufferShape, Param, PixelType, Plan, Table};
-use crate::{Error, Result};
 use cust::error::CudaError;
 use cust::memory::bytemuck::Zeroable;
 use cust::memory::{DeviceBuffer, DeviceCopy, DevicePointer};
+use vae_cli::{Error, Result};
 
 enum Buffer {
     Floats(DeviceBuffer<f32>),
@@ -78,19 +78,22 @@ impl Memory {
     pub(super) fn upload(&mut self, buf: Buf, values: &[f32], pinned: &Pinned) -> Result<()> {
         pinned.upload(self.floats(buf), values)
     }
-    /// Fills a table of bytes.
+    /// Copies values to the front of a table of bytes.
     pub(super) fn upload_bytes(&mut self, buf: Buf, values: &[u8], pinned: &Pinned) -> Result<()> {
         match &self.buffers[buf.0 as usize] {
-            Buffer::Bytes(bytes) => {
-                assert!(bytes.len() == values.len(), "{buf:?}: expected {} bytes, got {}", bytes.len(), values.len());
-                pinned.upload(bytes, values)
-            }
+            Buffer::Bytes(bytes) => pinned.upload(bytes, values),
             Buffer::Floats(_) => panic!("expected bytes, got floats: {buf:?}"),
         }
     }
-    /// Copies the first values of a buffer.
-    pub(super) fn download(&self, buf: Buf, into: &mut [f32], pinned: &Pinned) -> Result<()> {
-        pinned.download(self.floats(buf), into)
+    /// Copies values of a buffer, from `first` on.
+    pub(super) fn download(&self, buf: Buf, first: usize, into: &mut [f32], pinned: &Pinned) -> Result<()> {
+        pinned.download(&self.floats(buf).index(first..first + into.len()), into)
+    }
+    /// Whether no element of a buffer is NaN or infinite.
+    pub(super) fn all_finite(&self, buf: Buf, pinned: &Pinned) -> Result<bool> {
+        let mut values = vec![0.0; self.floats(buf).len()];
+        self.download(buf, 0, &mut values, pinned)?;
+        Ok(values.iter().all(|v| v.is_finite()))
     }
 }
 

@@ -23,8 +23,7 @@ mod memory;
 mod pinned;
 mod stream;
 
-use super::{Backend, State};
-use crate::Result;
+use super::{Backend, ProgramId, State};
 use crate::plan::{Buf, Plan, Precision, Program};
 use args::{Run, SampleIndex, Step};
 use gpu::Gpu;
@@ -33,6 +32,7 @@ use graph::Graph;
 use launch::Launches;
 use memory::{List, Memory};
 use pinned::Pinned;
+use vae_cli::Result;
 
 /// The buffers of a plan on a GPU. (Fields are dropped in this order: graphs before the buffers of their kernels.)
 pub struct Cuda {
@@ -53,7 +53,6 @@ struct Captured {
     /// By number of steps, captured on first use.
     graphs: [Option<Graph>; GRAPH_STEPS.len()],
     launches: Launches,
-    program: Program,
 }
 
 /// Steps per graph: long ones amortize the launch of a graph by the host.
@@ -83,26 +82,10 @@ impl Cuda {
         Ok(Cuda { captured: vec![], memory, indices, steps, run, pinned, state, precision, gpu })
     }
 
-    /// The index of a lowered program, cached by equality.
-    fn captured(&mut self, program: &Program) -> Result<usize> {
-        if let Some(at) = self.captured.iter().position(|captured| captured.program == *program) {
-            return Ok(at);
-        }
-        // Reduced precision is for training only, as on the CPU.
-        let precision = if program.gradients().is_empty() { Precision::Fp32 } else { self.precision };
-        let _exclusive = self.gpu.exclusive();
-        let launches = Launches::new(program, &self.memory, self.gpu, self.pinned.stream(), precision)?;
-        self.captured.push(Captured {
-            graphs: [const { None }; GRAPH_STEPS.len()],
-            launches,
-            program: program.clone(),
-        });
-        Ok(self.captured.len() - 1)
-    }
     /// Runs steps of a program, asynchronously.
-    fn launch(&mut self, program: &Program, mut steps: usize) -> Result<()> {
-        let (at, run, stream) = (self.captured(program)?, self.run.pointer(), self.pinned.stream());
-        let Captured { graphs, launches, .. } = &mut self.captured[at];
+    fn launch(&mut self, program: ProgramId, mut steps: usize) -> Result<()> {
+        let (run, stream) = (self.run.pointer(), self.pinned.stream());
+        let Captured { graphs, launches } = &mut self.captured[program.0];
         for (graph, graph_steps) in graphs.iter_mut().zip(GRAPH_STEPS) {
             while steps >= graph_steps {
                 if graph.is_none() {
@@ -129,23 +112,36 @@ impl Backend for Cuda {
         self.gpu.make_current()?;
         self.memory.upload(to, values, &self.pinned)
     }
-    fn upload_bytes(&mut self, to: Buf, values: Vec<u8>) -> Result<()> {
+    fn upload_bytes(&mut self, to: Buf, values: &[u8]) -> Result<()> {
         self.gpu.make_current()?;
-        self.memory.upload_bytes(to, &values, &self.pinned)
+        self.memory.upload_bytes(to, values, &self.pinned)
     }
     fn upload_indices(&mut self, order: &[super::SampleIndex]) -> Result<()> {
         self.gpu.make_current()?;
         let indices: Vec<SampleIndex> = order.iter().map(|index| (*index).into()).collect();
         self.indices.write(&indices, &self.pinned)
     }
-    fn download(&self, from: Buf, into: &mut [f32]) -> Result<()> {
+    fn download(&self, from: Buf, first: usize, into: &mut [f32]) -> Result<()> {
         self.gpu.make_current()?;
-        self.memory.download(from, into, &self.pinned)
+        self.memory.download(from, first, into, &self.pinned)
+    }
+    fn all_finite(&self, of: Buf) -> Result<bool> {
+        self.gpu.make_current()?;
+        self.memory.all_finite(of, &self.pinned)
     }
     fn state(&mut self) -> &mut State {
         &mut self.state
     }
-    fn run(&mut self, program: &Program, steps: usize) -> Result<()> {
+    fn compile(&mut self, program: &Program) -> Result<ProgramId> {
+        self.gpu.make_current()?;
+        // Reduced precision is for training only, as on the CPU.
+        let precision = if program.gradients().is_empty() { Precision::Fp32 } else { self.precision };
+        let _exclusive = self.gpu.exclusive();
+        let launches = Launches::new(program, &self.memory, self.gpu, self.pinned.stream(), precision)?;
+        self.captured.push(Captured { graphs: [const { None }; GRAPH_STEPS.len()], launches });
+        Ok(ProgramId(self.captured.len() - 1))
+    }
+    fn run(&mut self, program: ProgramId, steps: usize) -> Result<()> {
         assert!(steps <= self.state.steps_left(), "a run ends with the epoch");
         assert!(self.state.items <= self.indices.capacity(), "every image of the epoch has a sample index");
         self.gpu.make_current()?;

@@ -13,13 +13,13 @@
 mod gradients;
 mod ops;
 
-use super::args::{Address, GemmArgs, GradientArgs, OpArgs, OpCode, OpList};
+use super::args::{Address, GemmArgs, GradientArgs, OpArgs, OpList};
 use super::launch::THREADS;
 use super::memory::{Memory, zeros};
 use super::stream::Stream;
-use crate::Result;
 use crate::plan::{Activation, Activations, Op, Param, Precision, Program};
 use cust::memory::DeviceBuffer;
+use vae_cli::Result;
 
 /// A launch: kernel name, grid size and arguments.
 pub(super) struct Launch {
@@ -133,8 +133,7 @@ impl Lowering<'_> {
         self.launches.push(Launch { kernel, blocks, args });
     }
     /// Appends an op to the current launch of ops, or to a new one, with one block per image.
-    fn push_op(&mut self, code: OpCode, args: OpArgs) {
-        let args = OpArgs { op: code as i32, ..args };
+    fn push_op(&mut self, args: OpArgs) {
         match self.launches.last_mut() {
             Some(Launch { blocks: [_, 1], args: KernelArgs::Ops(ops), .. }) if ops.len() < OpList::CAPACITY => {
                 ops.push(args)
@@ -143,9 +142,8 @@ impl Lowering<'_> {
         }
     }
     /// A launch for one elementwise op with many elements: several blocks per image.
-    fn launch_op(&mut self, code: OpCode, args: OpArgs) {
+    fn launch_op(&mut self, args: OpArgs) {
         let elements = args.per_image as usize * args.width as usize;
-        let args = OpArgs { op: code as i32, ..args };
         let blocks = [self.memory.batch, elements.div_ceil(4 * THREADS)];
         self.launch("run_ops".into(), blocks, KernelArgs::Ops(vec![args]));
     }
