@@ -53,8 +53,8 @@ parity() {
 memcheck() { sanitize memcheck 'ERROR SUMMARY: 0 errors'; }
 racecheck() { sanitize racecheck 'RACECHECK SUMMARY: 0 hazards'; }
 
-# Every kernel: products in the tiles of kernels/tile.h, thin, wide (convolutions of 33 images) and large (of 64, and what a
-# wide layer learns); operations on rows of each kind of model.
+# Every kernel: GEMMs in the tiles of kernels/tile.h, small, medium (convolutions of 33 images) and large (of 64, and the
+# gradient of a wide layer); the ops of each kind of model.
 every_kernel() {
     for precision in fp32 tf32 bf16; do
         echo "70 --hidden 33 --latent 5 --batch 31 --precision $precision"

@@ -57,7 +57,7 @@ fn autoencoder(mut case: Case, code: Activation) -> Case {
     case
 }
 
-/// On every level that this CPU has, and on the stand-in for a GPU.
+/// On every level that this CPU has, and on the emulated GPU.
 fn check(case: Case) {
     let gpu = cuda_emulator::load(Path::new(env!("CARGO_TARGET_TMPDIR"))).then_some(Device::Cuda { ordinal: 0 });
     let levels = Level::available().into_iter().map(|level| Device::Cpu { threads: 2, level });

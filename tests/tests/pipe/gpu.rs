@@ -1,4 +1,4 @@
-//! `--device`: on the stand-in for a GPU (kernels/emulator), and without one.
+//! `--device`: on the emulator (kernels/emulator), and without a GPU.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
 //! Filters on a GPU, where two engines work in turns: what comes out is what one would make, frame by frame, also where
-//! something fails. On the stand-in for a GPU (kernels/emulator).
+//! something fails. On the emulator (kernels/emulator).
 
 use crate::MODEL;
 use crate::Place;

@@ -1,9 +1,10 @@
-// Counter-based random numbers, those of common/numerics/src/rng.rs: Philox 4x32-10 (Salmon et al., SC 2011) with the key
-// [seed, purpose] and the counter [quad, sample, item, epoch].
+// Counter-based random numbers, bit-identical to common/numerics/src/rng.rs: Philox 4x32-10 (Salmon et al., SC 2011) with the
+// key [seed, purpose] and the counter [quad, sample, item, epoch].
 #pragma once
 #include "math.h"
 
-enum Purpose { LATENT = 3, INK = 8 };
+// As in common/numerics/src/rng.rs.
+enum Purpose { LATENT = 3, BINARIZE = 8 };
 
 DEVICE uint4 philox(unsigned seed, unsigned purpose, uint4 c) {
     for (int round = 0; round < 10; round++) {
@@ -16,7 +17,7 @@ DEVICE uint4 philox(unsigned seed, unsigned purpose, uint4 c) {
     return c;
 }
 
-// In [0, 1), a multiple of 2^-24.
+// Uniform in [0, 1), a multiple of 2^-24.
 DEVICE float uniform(unsigned bits) { return (float)(bits >> 8) / 16777216.f; }
 
 DEVICE float4 uniform4(unsigned seed, unsigned purpose, uint4 counter) {
@@ -25,11 +26,11 @@ DEVICE float4 uniform4(unsigned seed, unsigned purpose, uint4 counter) {
     return four;
 }
 
-// Two draws from N(0, 1), by Box and Muller's transform.
-DEVICE float2 normal2(unsigned r, unsigned turn) {
+// Two draws from N(0, 1): the Box-Muller transform of the bits of a radius and of an angle.
+DEVICE float2 normal2(unsigned r, unsigned angle) {
     float above_zero = ((float)(r >> 8) + 1.f) / 16777216.f;
     float radius = sqrtf(fmaxf(-2.f * logarithm(above_zero), 0.f));
-    float2 both = sin_cos_turns(uniform(turn) - 0.5f);
+    float2 both = sin_cos_turns(uniform(angle) - 0.5f);
     float2 pair = {radius * both.y, radius * both.x};
     return pair;
 }
