@@ -17,6 +17,7 @@ pub mod model;
 pub mod network;
 pub mod options;
 pub mod output;
+#[path = "hugepages.rs"]
 mod pages;
 pub mod parameters;
 pub mod pca;

@@ -3,10 +3,12 @@
 //! [`Backend`] has six methods, whatever the number of operations: a new operation is a variant of
 //! [`Op`](crate::plan::Op) and one match arm in each backend.
 
+#[path = "cpu/memory/arena.rs"]
 mod arena;
 pub mod cpu;
 pub mod cuda;
 mod device;
+#[path = "cpu/memory/views.rs"]
 mod memory;
 
 use crate::Result;

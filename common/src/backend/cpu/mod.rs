@@ -13,23 +13,39 @@
 //! CPU (simd.rs). Every value is computed by one thread, in an order of its own: the same bytes come out for any number of
 //! threads, and for blocks and tiles of any size.
 
+#[path = "gemm/bf16.rs"]
 mod bf16;
+#[path = "profile.rs"]
 mod clock;
+#[path = "ops/elementwise.rs"]
 mod kernels;
+#[path = "ops/gaussian.rs"]
 mod latent;
+#[path = "ops/linear.rs"]
 mod layer;
+#[path = "ops/update.rs"]
 mod learn;
+#[path = "gemm/microkernel.rs"]
 mod multiply;
+#[path = "ops/adam.rs"]
 mod optimizer;
+#[path = "gemm/panels.rs"]
 mod panels;
 mod peak;
+#[path = "ops/likelihood.rs"]
 mod pixels;
+#[path = "gemm/weight_gradient.rs"]
 mod product;
+#[path = "ops/interpreter.rs"]
 mod rows;
 mod simd;
+#[path = "threads/barrier.rs"]
 mod team;
+#[path = "gemm/transpose.rs"]
 mod turn;
+#[path = "ops/im2col.rs"]
 mod windows;
+#[path = "gemm/sparsity.rs"]
 mod zeros;
 
 use super::memory::{Block, Memory, Tile};

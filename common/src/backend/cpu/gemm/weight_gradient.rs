@@ -13,6 +13,7 @@
 //! forward    panels of [in / PER][W]        backward    panels of [in][W / PER]
 //! ```
 
+#[path = "input_gradient.rs"]
 mod input;
 
 use super::multiply::{Below, Cells, LINE, Left, Right, Steps, multiply};
@@ -353,4 +354,5 @@ pub(super) fn as_cells_mut(values: &mut [f32]) -> &mut [u32] {
 }
 
 #[cfg(test)]
+#[path = "tests.rs"]
 mod tests;
