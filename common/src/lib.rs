@@ -8,6 +8,7 @@ pub mod error;
 pub mod evaluate;
 mod fd;
 pub mod html;
+mod hugepages;
 pub mod images;
 pub mod infer;
 pub mod input;
@@ -17,8 +18,6 @@ pub mod model;
 pub mod network;
 pub mod options;
 pub mod output;
-#[path = "hugepages.rs"]
-mod pages;
 pub mod parameters;
 pub mod pca;
 pub mod plan;

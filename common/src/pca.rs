@@ -143,7 +143,7 @@ fn principal(covariance: Array2<f64>, count: usize) -> Result<(Vec<f64>, Array2<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::Level;
+    use crate::backend::InstructionSet;
     use crate::images::Pixels;
     use crate::infer::{Decoder, Encoder};
     use crate::model::{Network, Preset};
@@ -151,7 +151,7 @@ mod tests {
     use ndarray::{Array3, array};
 
     fn device() -> Device {
-        Device::Cpu { threads: 2, level: *Level::available().last().unwrap() }
+        Device::Cpu { threads: 2, isa: *InstructionSet::available().last().unwrap() }
     }
 
     fn spec(image: [usize; 2], latent: usize) -> Spec {

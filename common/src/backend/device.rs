@@ -1,6 +1,6 @@
 //! Where programs run.
 
-use super::cpu::{self, Level};
+use super::cpu::{self, InstructionSet};
 use super::{Backend, Cpu, Cuda};
 use crate::plan::{Plan, Precision};
 use crate::{Error, Result};
@@ -13,7 +13,7 @@ pub enum Device {
         /// Threads that compute; the result is the same for any number.
         threads: usize,
         /// The instructions that it uses.
-        level: Level,
+        isa: InstructionSet,
     },
     /// On an NVIDIA GPU.
     Cuda {
@@ -35,7 +35,7 @@ impl Device {
     /// # Errors
     /// [`Error::Usage`] where this CPU has not what `VAE_CPU` asks for.
     pub fn cpu(threads: usize) -> Result<Device> {
-        Ok(Device::Cpu { threads, level: Level::chosen()? })
+        Ok(Device::Cpu { threads, isa: InstructionSet::from_env()? })
     }
     /// How many plans keep it busy, each used by a thread of its own: on a GPU, one copies while the other computes; on the CPU,
     /// one has all threads.
@@ -51,9 +51,9 @@ impl Device {
     /// [`Error::Unavailable`] where there is no such device, or it has not the memory.
     pub fn open(self, plan: &Plan, precision: Precision) -> Result<Box<dyn Backend>> {
         match self {
-            Device::Cpu { threads, level } => {
+            Device::Cpu { threads, isa } => {
                 expect_memory(plan.bytes(precision), "try a smaller --batch, --samples or --hidden")?;
-                Ok(Box::new(Cpu::new(plan, threads, precision, level)?))
+                Ok(Box::new(Cpu::new(plan, threads, precision, isa)?))
             }
             Device::Cuda { ordinal } => Ok(Box::new(Cuda::new(plan, ordinal, precision)?)),
         }

@@ -3,18 +3,14 @@
 //! [`Backend`] has six methods, whatever the number of operations: a new operation is a variant of
 //! [`Op`](crate::plan::Op) and one match arm in each backend.
 
-#[path = "cpu/memory/arena.rs"]
-mod arena;
 pub mod cpu;
 pub mod cuda;
 mod device;
-#[path = "cpu/memory/views.rs"]
-mod memory;
 
 use crate::Result;
 use crate::plan::{Buf, Plan, Program};
 
-pub use cpu::{Cpu, Level, Profile, peak};
+pub use cpu::{Cpu, InstructionSet, Profile, peak};
 pub use cuda::Cuda;
 pub use device::Device;
 pub(crate) use device::expect_memory;

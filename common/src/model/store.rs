@@ -1,8 +1,8 @@
 //! Models on disk and in streams: opened, saved, and found again by the program that decodes.
 
 use super::{Model, ModelFile, Spec, Trained, sha256};
+use crate::hugepages::Pages;
 use crate::output::{Kind, Output};
-use crate::pages::Pages;
 use crate::stream::{Data, Head, ModelRef, Reader};
 use crate::{Error, Result};
 use std::fs::{self, File};

@@ -2,7 +2,7 @@
 
 use crate::gpu;
 use crate::reference::Data;
-use common::backend::{Adam, Backend, Cpu, Cuda, Level, SampleIndex, State};
+use common::backend::{Adam, Backend, Cpu, Cuda, InstructionSet, SampleIndex, State};
 use common::model::Binarize;
 use common::plan::{
     Activation, BufferShape, ConvGeometry, Gradient, KlTerm, Op, Param, PixelTransform, PixelType, Plan, Precision,
@@ -427,7 +427,7 @@ fn noise_has_the_bits_that_it_has_on_the_cpu() {
         backend.download(eps.buf, &mut draws).unwrap();
         (pixels, draws)
     };
-    let mut cpu = Cpu::new(&plan, 1, Precision::Fp32, Level::available()[0]).unwrap();
+    let mut cpu = Cpu::new(&plan, 1, Precision::Fp32, InstructionSet::available()[0]).unwrap();
     let mut cuda = Cuda::new(&plan, ordinal, Precision::Fp32).unwrap();
     let (expected, got) = (read(&mut cpu), read(&mut cuda));
     assert_eq!(expected.0, got.0);

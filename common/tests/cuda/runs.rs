@@ -2,7 +2,7 @@
 //! each time.
 
 use crate::gpu;
-use common::backend::{Device, Level};
+use common::backend::{Device, InstructionSet};
 use common::dataset::Dataset;
 use common::images::Pixels;
 use common::infer::{Decoder, Encoder};
@@ -32,7 +32,7 @@ pub fn data_of(spec: &Spec, n: usize) -> Dataset {
 }
 
 pub fn cpu() -> Device {
-    Device::Cpu { threads: 2, level: *Level::available().last().unwrap() }
+    Device::Cpu { threads: 2, isa: *InstructionSet::available().last().unwrap() }
 }
 
 /// Ten steps an epoch, the last with fewer images.

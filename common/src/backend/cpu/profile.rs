@@ -1,25 +1,24 @@
-//! Where the time of a run goes.
+//! The profiler: the time spent on each part of a program.
 
 use crate::plan::Program;
 use std::time::{Duration, Instant};
 
-/// The parts of a program and the time that all threads spent on each, in the order in which they come.
+/// The parts of a program, in order, and the time of all threads on each.
 pub type Profile = Vec<(String, Duration)>;
 
-/// The time of one thread, by the parts of a program: its operations, what the weights learn from, each that learns, and
-/// the waiting for other threads.
-pub(super) struct Clock {
+/// The laps of one thread: each operation, packing operands, waiting at barriers, each gradient with its update.
+pub(crate) struct Profiler {
     last: Option<Instant>,
     spent: Vec<Duration>,
     operations: usize,
 }
 
-impl Clock {
-    /// Costs nothing unless `on`.
-    pub(super) fn new(program: &Program, on: bool) -> Clock {
+impl Profiler {
+    /// Costs nothing unless `enabled`.
+    pub(crate) fn new(program: &Program, enabled: bool) -> Profiler {
         let operations = program.ops().len();
         let parts = operations + 2 + program.gradients().len();
-        Clock { last: on.then(Instant::now), spent: vec![Duration::ZERO; parts], operations }
+        Profiler { last: enabled.then(Instant::now), spent: vec![Duration::ZERO; parts], operations }
     }
     fn lap(&mut self, part: usize) {
         if let Some(last) = &mut self.last {
@@ -28,23 +27,23 @@ impl Clock {
             *last = now;
         }
     }
-    pub(super) fn operation(&mut self, i: usize) {
+    pub(crate) fn operation(&mut self, i: usize) {
         self.lap(i);
     }
-    pub(super) fn operands(&mut self) {
+    pub(crate) fn operands(&mut self) {
         self.lap(self.operations);
     }
-    pub(super) fn weight(&mut self, i: usize) {
-        self.lap(self.operations + 2 + i);
-    }
-    pub(super) fn waited(&mut self) {
+    pub(crate) fn barrier(&mut self) {
         self.lap(self.operations + 1);
     }
-    /// Adds it to that of other threads and runs.
-    pub(super) fn add_to(self, profile: &mut Profile, program: &Program) {
-        let operations = program.ops().iter().map(|call| call.op.label());
-        let waiting = ["cells and lists of what is learnt from".to_string(), "waiting for other threads".to_string()];
-        let names = operations.chain(waiting).chain(program.gradients().iter().map(|learn| learn.label()));
+    pub(crate) fn gradient(&mut self, i: usize) {
+        self.lap(self.operations + 2 + i);
+    }
+    /// Adds the laps to those of other threads and runs.
+    pub(crate) fn add_to(self, profile: &mut Profile, program: &Program) {
+        let operations = program.ops().iter().map(|checked| checked.op.label());
+        let between = ["packing operands of weight gradients".to_string(), "waiting for other threads".to_string()];
+        let names = operations.chain(between).chain(program.gradients().iter().map(|gradient| gradient.label()));
         for (name, spent) in names.zip(self.spent) {
             match profile.iter_mut().find(|(known, _)| *known == name) {
                 Some((_, sum)) => *sum += spent,

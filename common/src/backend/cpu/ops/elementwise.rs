@@ -1,20 +1,34 @@
-//! One function for each operation, over slices that hold whole rows. The number of rows is that of the output.
-//!
-//! Every function is inlined into the caller, which compiles it for each vector width.
+//! Operations that gather, copy, scale or sum.
 
-use super::simd::Simd;
+use super::assign;
 use crate::backend::SampleIndex;
-use crate::backend::memory::Block;
+use crate::backend::cpu::memory::BlockView;
+use crate::backend::cpu::simd::Simd;
 use crate::math::{exp, softplus, tanh};
 use crate::model::Binarize;
-use crate::plan::{Activation, PixelTransform, PixelType, Table};
+use crate::plan::{Activation, Activations, PixelTransform, PixelType, Table};
 use crate::rng::{Purpose, bernoulli};
 use std::ops::Range;
 
-/// y = from[row of the image], read as pixels
+/// y[n] = transform(from[row of image n]); 0 for padding: from[items, D] y[N, D]
 #[inline(always)]
-pub(super) fn gather(y: &mut [f32], at: &Block, from: Table, visit: SampleIndex, transform: PixelTransform) {
-    let row = visit.row as usize;
+pub(crate) fn gather<S: Simd>(simd: S, at: &BlockView, y: Activations, from: Table, transform: PixelTransform) {
+    // Images are scattered in memory: prefetch some images ahead.
+    const AHEAD: usize = 4;
+    for (n, y) in at.write(y).chunks_exact_mut(y.width).enumerate() {
+        if let Some(sample) = at.sample_index(n + AHEAD) {
+            prefetch_row(simd, at, from, sample.row as usize);
+        }
+        match at.sample_index(n) {
+            Some(sample) => gather_row(y, at, from, sample, transform),
+            None => y.fill(0.0),
+        }
+    }
+}
+
+#[inline(always)]
+fn gather_row(y: &mut [f32], at: &BlockView, from: Table, sample: SampleIndex, transform: PixelTransform) {
+    let row = sample.row as usize;
     let row = row * from.width..(row + 1) * from.width;
     match from.dtype {
         PixelType::U8 => y.iter_mut().zip(&at.bytes(from)[row]).for_each(|(y, v)| *y = *v as f32 / transform.white),
@@ -25,7 +39,7 @@ pub(super) fn gather(y: &mut [f32], at: &Block, from: Table, visit: SampleIndex,
         Binarize::Threshold => y.iter_mut().for_each(|y| *y = if *y > 0.5 { 1.0 } else { 0.0 }),
         Binarize::Static | Binarize::Dynamic => {
             let epoch = if transform.binarize == Binarize::Dynamic { at.state.epoch } else { 0 };
-            bernoulli(y, at.state.seed, Purpose::Binarize, [visit.id, epoch]);
+            bernoulli(y, at.state.seed, Purpose::Binarize, [sample.id, epoch]);
         }
     }
     let [black, white] = transform.range;
@@ -34,42 +48,9 @@ pub(super) fn gather(y: &mut [f32], at: &Block, from: Table, visit: SampleIndex,
     }
 }
 
-/// y = 1 at the label, else 0
+/// Prefetches `from[row]`.
 #[inline(always)]
-pub(super) fn one_hot(y: &mut [f32], label: u8) {
-    y.fill(0.0);
-    y[label as usize] = 1.0;
-}
-
-/// y[r] = [a[r], b[n]], `per` rows of a to one of b
-#[inline(always)]
-pub(super) fn concat(y: &mut [f32], a: &[f32], b: &[f32], [wa, wb]: [usize; 2], per: usize) {
-    for (r, y) in y.chunks_exact_mut(wa + wb).enumerate() {
-        let (to_a, to_b) = y.split_at_mut(wa);
-        to_a.copy_from_slice(&a[r * wa..][..wa]);
-        to_b.copy_from_slice(&b[r / per * wb..][..wb]);
-    }
-}
-
-/// y[r] = the first values of x[r]
-#[inline(always)]
-pub(super) fn first(y: &mut [f32], x: &[f32], [wy, wx]: [usize; 2], add: bool) {
-    for (y, x) in y.chunks_exact_mut(wy).zip(x.chunks_exact(wx)) {
-        put(y, add, |i| x[i]);
-    }
-}
-
-/// y[r] = x[r] - b
-#[inline(always)]
-pub(super) fn centre(y: &mut [f32], x: &[f32], b: &[f32], width: usize) {
-    for (y, x) in y.chunks_exact_mut(width).zip(x.chunks_exact(width)) {
-        put(y, false, |i| x[i] - b[i]);
-    }
-}
-
-/// Asks for `from[row]`, which is gathered soon.
-#[inline(always)]
-pub(super) fn fetch<S: Simd>(simd: S, at: &Block, from: Table, row: usize) {
+fn prefetch_row<S: Simd>(simd: S, at: &BlockView, from: Table, row: usize) {
     const LINE: usize = 64;
     let (start, bytes) = match from.dtype {
         PixelType::U8 => (at.bytes(from)[row * from.width..].as_ptr(), from.width),
@@ -78,9 +59,46 @@ pub(super) fn fetch<S: Simd>(simd: S, at: &Block, from: Table, row: usize) {
     (0..bytes).step_by(LINE).for_each(|line| simd.prefetch(start.wrapping_add(line).cast()));
 }
 
-/// y = act(y)
+/// y[n, label of image n] = 1, else 0: from[items, 1] y[N, classes]
 #[inline(always)]
-pub(super) fn activate(y: &mut [f32], act: Activation) {
+pub(crate) fn one_hot(at: &BlockView, y: Activations, from: Table) {
+    for (n, y) in at.write(y).chunks_exact_mut(y.width).enumerate() {
+        y.fill(0.0);
+        if let Some(sample) = at.sample_index(n) {
+            y[at.bytes(from)[sample.row as usize] as usize] = 1.0;
+        }
+    }
+}
+
+/// y[r] = [a[r], b[n]]: a[R, wa] b[N, wb] y[R, wa + wb]
+#[inline(always)]
+pub(crate) fn concat(y: &mut [f32], a: &[f32], b: &[f32], [wa, wb]: [usize; 2], per_image: usize) {
+    for (r, y) in y.chunks_exact_mut(wa + wb).enumerate() {
+        let (to_a, to_b) = y.split_at_mut(wa);
+        to_a.copy_from_slice(&a[r * wa..][..wa]);
+        to_b.copy_from_slice(&b[r / per_image * wb..][..wb]);
+    }
+}
+
+/// y[r] = x[r, ..wy], plus y[r] with `add`: x[R, wx] y[R, wy]
+#[inline(always)]
+pub(crate) fn narrow(y: &mut [f32], x: &[f32], [wy, wx]: [usize; 2], add: bool) {
+    for (y, x) in y.chunks_exact_mut(wy).zip(x.chunks_exact(wx)) {
+        assign(y, add, |i| x[i]);
+    }
+}
+
+/// y[r] = x[r] - b: x[R, width] b[width] y[R, width]
+#[inline(always)]
+pub(crate) fn subtract(y: &mut [f32], x: &[f32], b: &[f32], width: usize) {
+    for (y, x) in y.chunks_exact_mut(width).zip(x.chunks_exact(width)) {
+        assign(y, false, |i| x[i] - b[i]);
+    }
+}
+
+/// y = act(y), elementwise
+#[inline(always)]
+pub(crate) fn activation(y: &mut [f32], act: Activation) {
     match act {
         Activation::None => {}
         Activation::Relu => y.iter_mut().for_each(|y| *y = y.max(0.0)),
@@ -90,69 +108,70 @@ pub(super) fn activate(y: &mut [f32], act: Activation) {
     }
 }
 
-/// dy *= act', told from the output y
+/// dy *= act'(x), elementwise, as a function of y = act(x)
 #[inline(always)]
-pub(super) fn act_back(dy: &mut [f32], y: &[f32], act: Activation) {
+pub(crate) fn activation_back(dy: &mut [f32], y: &[f32], act: Activation) {
     let both = dy.iter_mut().zip(y);
     match act {
         Activation::None => {}
         Activation::Relu => both.for_each(|(d, y)| *d = if *y > 0.0 { *d } else { 0.0 }),
         Activation::LeakyRelu(slope) => both.for_each(|(d, y)| *d *= if *y > 0.0 { 1.0 } else { slope }),
         Activation::Tanh => both.for_each(|(d, y)| *d *= 1.0 - y * y),
-        // y = ln(1 + exp(v)), and the derivative is 1 / (1 + exp(-v)) = 1 - exp(-y).
+        // y = ln(1 + exp(x)), so the derivative is 1 / (1 + exp(-x)) = 1 - exp(-y).
         Activation::Softplus => both.for_each(|(d, y)| *d *= 1.0 - exp(-y)),
     }
 }
 
-/// d[r] *= weight[r]
+/// d[r] *= weight[r]: d[R, width] weight[R]
 #[inline(always)]
-pub(super) fn weigh(d: &mut [f32], weight: &[f32], width: usize) {
+pub(crate) fn scale_rows(d: &mut [f32], weight: &[f32], width: usize) {
     for (d, weight) in d.chunks_exact_mut(width).zip(weight) {
         d.iter_mut().for_each(|d| *d *= weight);
     }
 }
 
-/// weight[r] = scale / (images · per) for the rows of images that exist, 0 for the others
+/// The derivative of the batch mean with respect to each row: d[r] = scale / (images · P), 0 for padding: d[R], of
+/// which `valid` images are no padding
 #[inline(always)]
-pub(super) fn mean_weights(weight: &mut [f32], live: usize, images: usize, per: usize, scale: f32) {
-    let (there, absent) = weight.split_at_mut(live * per);
-    there.fill(scale / (images * per) as f32);
-    absent.fill(0.0);
+pub(crate) fn mean_back(d: &mut [f32], valid: usize, images: usize, per_image: usize, scale: f32) {
+    let (rows, padding) = d.split_at_mut(valid * per_image);
+    rows.fill(scale / (images * per_image) as f32);
+    padding.fill(0.0);
 }
 
-/// terms[n] = [mean over samples of recon, of kl] for the images that exist; a kl that is not there is 0
+/// losses[n] = [mean over samples of recon, of kl], 0 without a kl: recon[N, P] kl[N, P'] losses[valid images, 2]
 #[inline(always)]
-pub(super) fn terms(terms: &mut [f32], recon: &[f32], kl: &[f32], recon_per: usize, kl_per: usize) {
-    let mean = |v: &[f32], n: usize, per: usize| v[n * per..][..per].iter().sum::<f32>() / per as f32;
-    for (n, row) in terms.chunks_exact_mut(2).enumerate() {
-        row[0] = mean(recon, n, recon_per);
-        row[1] = if kl.is_empty() { 0.0 } else { mean(kl, n, kl_per) };
+pub(crate) fn elbo(losses: &mut [f32], [recon, kl]: [&[f32]; 2], [recon_per_image, kl_per_image]: [usize; 2]) {
+    let mean = |v: &[f32], n: usize, p: usize| v[n * p..][..p].iter().sum::<f32>() / p as f32;
+    for (n, row) in losses.chunks_exact_mut(2).enumerate() {
+        row[0] = mean(recon, n, recon_per_image);
+        row[1] = if kl.is_empty() { 0.0 } else { mean(kl, n, kl_per_image) };
     }
 }
 
-/// g = sum over r of dy[r] in some columns; the rest of g, which fills it to whole vectors, is 0. Activations of zeros at the end, of
-/// which there may be any number, change no bit.
+/// g = sum over r of dy[r, columns]: dy[R, width] g[columns, zero-padded to whole vectors]. Any number of zero rows at
+/// the end changes no bit.
 #[inline(always)]
-pub(super) fn bias_gradient(g: &mut [f32], dy: &[f32], width: usize, columns: Range<usize>) {
+pub(crate) fn bias_gradient(g: &mut [f32], dy: &[f32], width: usize, columns: Range<usize>) {
     const WIDE: usize = 64;
     g.fill(0.0);
-    // Short rows, the channels of many positions, are added up side by side.
-    let beside = WIDE / width.next_power_of_two();
-    if beside > 1 {
+    // Short rows, such as the channels at each output position, are summed several at a time.
+    let group = WIDE / width.next_power_of_two();
+    if group > 1 {
         let mut wide = [0.0; WIDE];
-        let wide = &mut wide[..beside * width];
-        add_rows(wide, dy, beside * width, 0..beside * width);
+        let wide = &mut wide[..group * width];
+        sum_rows(wide, dy, group * width, 0..group * width);
         let rows = wide.chunks_exact(width).map(|row| &row[columns.clone()]);
         rows.for_each(|row| g.iter_mut().zip(row).for_each(|(g, d)| *g += d));
     } else {
-        add_rows(g, dy, width, columns);
+        sum_rows(g, dy, width, columns);
     }
 }
 
-/// g += sum over r of dy[r] in some columns, the last row filled with zeros
+/// g += sum over r of dy[r, columns], the last row zero-padded: dy[R, width] g[columns]
 #[inline(always)]
-fn add_rows(g: &mut [f32], dy: &[f32], width: usize, columns: Range<usize>) {
-    // Four rows at a time: each sum waits for the one before.
+fn sum_rows(g: &mut [f32], dy: &[f32], width: usize, columns: Range<usize>) {
+    // Four rows at a time: each addition to g waits for the one before.
     let mut fours = dy.chunks_exact(4 * width);
     for rows in &mut fours {
         let row = |r: usize| &rows[r * width..][columns.clone()];
@@ -164,15 +183,5 @@ fn add_rows(g: &mut [f32], dy: &[f32], width: usize, columns: Range<usize>) {
         let at = |r: usize, column: usize| rest.get(r * width + column).copied().unwrap_or(0.0);
         let columns = g.iter_mut().zip(columns);
         columns.for_each(|(g, c)| *g += (at(0, c) + at(1, c)) + (at(2, c) + at(3, c)));
-    }
-}
-
-/// d = f, or d += f
-#[inline(always)]
-pub(super) fn put(d: &mut [f32], add: bool, f: impl Fn(usize) -> f32) {
-    if add {
-        d.iter_mut().enumerate().for_each(|(i, d)| *d += f(i));
-    } else {
-        d.iter_mut().enumerate().for_each(|(i, d)| *d = f(i));
     }
 }

@@ -1,24 +1,24 @@
-//! Convolutions as products: images to the rows of values under a window, and back.
+//! Convolutions as GEMMs: im2col, and its adjoint, col2im.
 //!
 //! ```text
-//! image [H, W, C]      columns [OH · OW][row][column, C]
+//! image x[N, H, W, C]      columns y[N, OH · OW, kernel row, kernel column, C]
 //! ```
 //!
-//! A line of a window, `[column, C]`, lies in one piece in both.
+//! A row of a patch, `[kernel column, C]`, is contiguous in both.
 
 use crate::plan::ConvGeometry;
 
-/// y[position] = the values of x under the window there, 0 outside
+/// y[n, output position] = the patch of x[n] there, zero-padded
 #[inline(always)]
-pub(super) fn im2col(y: &mut [f32], x: &[f32], w: &ConvGeometry) {
-    let images = x.chunks_exact(w.input_area() * w.channels);
-    for (y, x) in y.chunks_exact_mut(w.output_area() * w.patch_len()).zip(images) {
-        let mut lines = y.chunks_exact_mut(w.kernel * w.channels);
-        each_line(w, |inside| {
-            let to = lines.next().expect("each line of each window");
-            match inside {
+pub(crate) fn im2col(y: &mut [f32], x: &[f32], conv: &ConvGeometry) {
+    let images = x.chunks_exact(conv.input_area() * conv.channels);
+    for (y, x) in y.chunks_exact_mut(conv.output_area() * conv.patch_len()).zip(images) {
+        let mut rows = y.chunks_exact_mut(conv.kernel * conv.channels);
+        for_each_patch_row(conv, |valid| {
+            let to = rows.next().expect("a row of each patch");
+            match valid {
                 None => to.fill(0.0),
-                Some(Line { skip, from, len }) => {
+                Some(Span { skip, from, len }) => {
                     if len < to.len() {
                         to.fill(0.0);
                     }
@@ -29,51 +29,51 @@ pub(super) fn im2col(y: &mut [f32], x: &[f32], w: &ConvGeometry) {
     }
 }
 
-/// y = the sum of what each row of x lays under its window; added to y
+/// y[n] += the patches x[n, output position], each at its place
 #[inline(always)]
-pub(super) fn col2im(y: &mut [f32], x: &[f32], w: &ConvGeometry) {
-    let columns = x.chunks_exact(w.output_area() * w.patch_len());
-    for (y, x) in y.chunks_exact_mut(w.input_area() * w.channels).zip(columns) {
-        let mut lines = x.chunks_exact(w.kernel * w.channels);
-        each_line(w, |inside| {
-            let from = lines.next().expect("each line of each window");
-            if let Some(Line { skip, from: to, len }) = inside {
+pub(crate) fn col2im(y: &mut [f32], x: &[f32], conv: &ConvGeometry) {
+    let columns = x.chunks_exact(conv.output_area() * conv.patch_len());
+    for (y, x) in y.chunks_exact_mut(conv.input_area() * conv.channels).zip(columns) {
+        let mut rows = x.chunks_exact(conv.kernel * conv.channels);
+        for_each_patch_row(conv, |valid| {
+            let from = rows.next().expect("a row of each patch");
+            if let Some(Span { skip, from: to, len }) = valid {
                 add(&mut y[to..][..len], &from[skip..][..len]);
             }
         });
     }
 }
 
-/// The part of a line of a window that lies inside the image.
+/// The part of a patch row inside the image; the rest is padding.
 #[derive(Clone, Copy)]
-struct Line {
-    /// Values of it that lie before the image.
+struct Span {
+    /// Values of left padding.
     skip: usize,
-    /// Where the others are in the image.
+    /// Offset in the image.
     from: usize,
     len: usize,
 }
 
-/// Calls f for each line of each window, with none where it lies outside.
+/// Calls f for each row of each patch, with None where it is all padding.
 #[inline(always)]
-fn each_line(w: &ConvGeometry, mut f: impl FnMut(Option<Line>)) {
-    let ([height, width], [rows, columns]) = (w.input, w.output);
+fn for_each_patch_row(conv: &ConvGeometry, mut f: impl FnMut(Option<Span>)) {
+    let &ConvGeometry { channels, input: [height, width], output: [rows, columns], kernel, stride, padding } = conv;
     for oy in 0..rows {
         for ox in 0..columns {
-            let left = ox * w.stride;
-            let skip = w.padding.saturating_sub(left);
-            let (start, end) = (left + skip - w.padding, (left + w.kernel).saturating_sub(w.padding).min(width));
-            let len = end.saturating_sub(start) * w.channels;
-            for row in 0..w.kernel {
-                let y = (oy * w.stride + row).wrapping_sub(w.padding);
-                let inside = y < height && len > 0;
-                f(inside.then(|| Line { skip: skip * w.channels, from: (y * width + start) * w.channels, len }));
+            let left = ox * stride;
+            let skip = padding.saturating_sub(left);
+            let (start, end) = (left + skip - padding, (left + kernel).saturating_sub(padding).min(width));
+            let len = end.saturating_sub(start) * channels;
+            for row in 0..kernel {
+                let y = (oy * stride + row).wrapping_sub(padding);
+                let valid = y < height && len > 0;
+                f(valid.then(|| Span { skip: skip * channels, from: (y * width + start) * channels, len }));
             }
         }
     }
 }
 
-/// y += x
+/// y += x; unrolled for a patch row of kernel 5 and one channel.
 #[inline(always)]
 fn add(y: &mut [f32], x: &[f32]) {
     match (<&mut [f32; 5]>::try_from(&mut *y), <&[f32; 5]>::try_from(x)) {
@@ -82,7 +82,7 @@ fn add(y: &mut [f32], x: &[f32]) {
     }
 }
 
-/// Without a call where the length is that of a whole line of one channel.
+/// to = from; inline, without a call of memcpy, for a patch row of kernel 5 and one channel.
 #[inline(always)]
 fn copy(to: &mut [f32], from: &[f32]) {
     match (<&mut [f32; 5]>::try_from(&mut *to), <&[f32; 5]>::try_from(from)) {
@@ -95,13 +95,13 @@ fn copy(to: &mut [f32], from: &[f32]) {
 mod tests {
     use super::*;
 
-    /// The value under tap (i, j) at position (oy, ox), straight from the definition.
-    fn under(x: &[f32], w: &ConvGeometry, [oy, ox, i, j, c]: [usize; 5]) -> Option<usize> {
+    /// The index in the image of kernel pixel (i, j) at output position (oy, ox), by the definition.
+    fn index(x: &[f32], w: &ConvGeometry, [oy, ox, i, j, c]: [usize; 5]) -> Option<usize> {
         let (y, left) =
             ((oy * w.stride + i) as isize - w.padding as isize, (ox * w.stride + j) as isize - w.padding as isize);
-        let inside = (0..w.input[0] as isize).contains(&y) && (0..w.input[1] as isize).contains(&left);
+        let valid = (0..w.input[0] as isize).contains(&y) && (0..w.input[1] as isize).contains(&left);
         let at = (y * w.input[1] as isize + left) * w.channels as isize + c as isize;
-        inside.then_some(at as usize).filter(|at| *at < x.len())
+        valid.then_some(at as usize).filter(|at| *at < x.len())
     }
 
     fn each(w: &ConvGeometry, mut f: impl FnMut(usize, [usize; 5])) {
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_see_what_lies_under_them_and_lay_it_back() {
+    fn im2col_takes_the_patches_and_col2im_adds_them_back() {
         let sizes = [[28, 28], [7, 7], [1, 1], [2, 3], [5, 1], [6, 9]];
         for (input, channels) in sizes.into_iter().flat_map(|input| [(input, 1), (input, 3)]) {
             let w = ConvGeometry::halving(input, channels);
@@ -126,17 +126,20 @@ mod tests {
             let columns = w.output_area() * w.patch_len();
             let mut y = vec![7.0; 2 * columns];
             im2col(&mut y, &x, &w);
-            let mut laid = vec![0.0; image.len()];
+            let mut folded = vec![0.0; image.len()];
             each(&w, |k, at| {
-                let from = under(&image, &w, at);
+                let from = index(&image, &w, at);
                 assert_eq!(y[columns + k], from.map_or(0.0, |from| image[from]), "{w:?} {at:?}");
                 if let Some(to) = from {
-                    laid[to] += y[k];
+                    folded[to] += y[k];
                 }
             });
             let mut back = vec![1.0; x.len()];
             col2im(&mut back, &y, &w);
-            assert!(back.iter().zip(laid.iter().chain(&laid)).all(|(got, expected)| *got == 1.0 + expected), "{w:?}");
+            assert!(
+                back.iter().zip(folded.iter().chain(&folded)).all(|(got, expected)| *got == 1.0 + expected),
+                "{w:?}"
+            );
         }
     }
 }

@@ -1,152 +1,166 @@
-//! The products of a layer on the rows of a block: forwards, and the gradient of what goes in.
+//! The GEMMs of a layer on the rows of a block: linear, transposed convolution, and their input gradients.
 
-use super::multiply::{CellWork, Cells};
-use super::product::{self, Turned, as_cells};
-use super::simd::Simd;
-use super::turn::TurnedWeight;
-use super::zeros::Columns;
-use super::{bf16, kernels as k, windows};
-use crate::backend::memory::Block;
+use super::elementwise::activation;
+use super::im2col::col2im;
+use crate::backend::cpu::gemm::microkernel::{Element, WithElement};
+use crate::backend::cpu::gemm::sparsity::NonzeroColumns;
+use crate::backend::cpu::gemm::{self, TransposeScratch, TransposedWeight, as_packed, bf16};
+use crate::backend::cpu::memory::BlockView;
+use crate::backend::cpu::simd::Simd;
 use crate::plan::{Activation, Activations, ConvGeometry, Op, Param, Program};
 
-/// Room that a thread uses again and again.
+/// Scratch memory of a thread, which grows to the largest need.
 #[derive(Default)]
-pub(super) struct Scratch {
-    along: Vec<u32>,
-    turned: Turned,
-    columns: Columns,
-    pub(super) bits: Vec<u64>,
-    zeros: Vec<f32>,
-    laid: Vec<f32>,
-    turned_weight: TurnedWeight,
+pub(crate) struct Scratch {
+    packed: Vec<u32>,
+    transpose: TransposeScratch,
+    nonzero: NonzeroColumns,
+    /// Row masks, for [`NonzeroRows::scan`](gemm::sparsity::NonzeroRows::scan).
+    pub(crate) masks: Vec<u64>,
+    zero_bias: Vec<f32>,
+    patches: Vec<f32>,
+    transposed_weight: TransposedWeight,
 }
 
-/// Values of a weight that is turned round rather than all the rows that it is multiplied with.
-const SMALL: usize = 1 << 16;
-/// Values that are laid under windows at a time.
-const LAID: usize = 1 << 16;
+/// Largest W, in elements, that is transposed instead of dy and dx.
+const TRANSPOSE_MAX: usize = 1 << 16;
+/// Patches of col2im, in elements, that are computed at a time, so that they stay in the cache.
+const COL2IM_CHUNK: usize = 1 << 16;
 
-/// The cells of rows along their width.
+/// values[rows, width] packed along K = width: borrowed as they are in f32, in `scratch` otherwise.
 #[inline(always)]
-fn along<'a, S: Simd, C: Cells>(simd: S, values: &'a [f32], width: usize, room: &'a mut Vec<u32>) -> &'a [u32] {
-    if C::PER == 1 {
-        return as_cells(values);
+fn pack<'a, S: Simd, E: Element>(simd: S, values: &'a [f32], width: usize, scratch: &'a mut Vec<u32>) -> &'a [u32] {
+    if E::VALUES == 1 {
+        return as_packed(values);
     }
-    let cells = values.len() / width * bf16::cells(width);
-    room.resize(room.len().max(cells), 0);
-    bf16::along(simd, &mut room[..cells], values, width);
-    &room[..cells]
+    let len = values.len() / width * bf16::pairs(width);
+    scratch.resize(scratch.len().max(len), 0);
+    bf16::pack_along_k(simd, &mut scratch[..len], values, width);
+    &scratch[..len]
 }
 
-/// A product of rows with a weight or its W^T, whose result is put somewhere. All are one kind, since the code of a forward
-/// product is large and there should be one copy of it for each level.
-pub(super) struct Forward {
+/// y = act(x @ W + b), or y = act(b + col2im(x @ W)), with W or W^T. One type, so that the large code of the forward
+/// GEMM is compiled once per instruction set and precision.
+pub(crate) struct Linear {
     y: Activations,
     x: Activations,
     w: Param,
     transpose_w: bool,
     b: Option<Param>,
     act: Activation,
-    /// Each row is laid under its window, onto what is there if `add`.
-    col2im: Option<(ConvGeometry, bool)>,
+    col2im: Option<Col2im>,
 }
 
-impl Forward {
-    /// What an operation is, if it is one.
-    pub(super) fn of(op: &Op) -> Option<Forward> {
+#[derive(Clone, Copy)]
+struct Col2im {
+    conv: ConvGeometry,
+    /// Whether to accumulate into y.
+    add: bool,
+}
+
+impl Col2im {
+    /// Values of an image of y.
+    fn image_len(&self) -> usize {
+        self.conv.input_area() * self.conv.channels
+    }
+    /// Values of the patches of an image.
+    fn patches_len(&self) -> usize {
+        self.conv.output_area() * self.conv.patch_len()
+    }
+}
+
+impl Linear {
+    /// An operation as a forward GEMM, if it is one.
+    pub(crate) fn from_op(op: &Op) -> Option<Linear> {
         match *op {
-            Op::Linear { y, x, w, b, act } => Some(Forward { y, x, w, transpose_w: false, b, act, col2im: None }),
+            Op::Linear { y, x, w, b, act } => Some(Linear { y, x, w, transpose_w: false, b, act, col2im: None }),
             Op::ConvTranspose { y, x, w, transpose_w, b, act, conv, add } => {
-                Some(Forward { y, x, w, transpose_w, b, act, col2im: Some((conv, add)) })
+                Some(Linear { y, x, w, transpose_w, b, act, col2im: Some(Col2im { conv, add }) })
             }
-            // Many rows of a small weight: it is turned round rather than they.
-            Op::LinearBack { dx: y, dy: x, w, add: false } if y.per_image > 1 && w.values() <= SMALL => {
-                Some(Forward { y, x, w, transpose_w: true, b: None, act: Activation::None, col2im: None })
+            // Many rows, small W: transpose W once instead of dy and dx.
+            Op::LinearBack { dx: y, dy: x, w, add: false } if y.per_image > 1 && w.values() <= TRANSPOSE_MAX => {
+                Some(Linear { y, x, w, transpose_w: true, b: None, act: Activation::None, col2im: None })
             }
             _ => None,
         }
     }
 
     /// On the rows of a block.
-    pub(super) fn on<'a, 'm>(self, at: Block<'m>, program: &Program, scratch: &'a mut Scratch) -> Multiply<'a, 'm> {
-        let gathered = program.is_input(self.x);
-        Multiply { product: self, at, gathered, scratch }
+    pub(crate) fn on<'a, 'm>(self, at: BlockView<'m>, program: &Program, scratch: &'a mut Scratch) -> LinearOn<'a, 'm> {
+        let is_input = program.is_input(self.x);
+        LinearOn { linear: self, at, is_input, scratch }
     }
 }
 
-/// A forward product on the rows of a block.
-pub(super) struct Multiply<'a, 'm> {
-    product: Forward,
-    at: Block<'m>,
-    /// Whether x comes from the data, so that most of it may be zero.
-    gathered: bool,
+/// [`Linear`] on the rows of a block.
+pub(crate) struct LinearOn<'a, 'm> {
+    linear: Linear,
+    at: BlockView<'m>,
+    /// Whether x is raw input, hence likely sparse.
+    is_input: bool,
     scratch: &'a mut Scratch,
 }
 
-impl CellWork for Multiply<'_, '_> {
+impl WithElement for LinearOn<'_, '_> {
     #[inline(always)]
-    fn on<S: Simd, C: Cells>(self, simd: S) {
-        let Multiply { product, at, gathered, scratch } = self;
-        let Forward { y, x, w, transpose_w, b, act, col2im } = product;
-        let cells = along::<S, C>(simd, at.read(x), x.width, &mut scratch.along);
-        let listed = gathered && scratch.columns.find(simd, cells, x.width.div_ceil(C::PER));
-        let lit = listed.then_some(&scratch.columns);
+    fn with_element<S: Simd, E: Element>(self, simd: S) {
+        let LinearOn { linear, at, is_input, scratch } = self;
+        let Linear { y, x, w, transpose_w, b, act, col2im: fold } = linear;
+        let x_packed = pack::<S, E>(simd, at.read(x), x.width, &mut scratch.packed);
+        let sparse = is_input && fold.is_none() && scratch.nonzero.scan(simd, x_packed, x.width.div_ceil(E::VALUES));
+        let nonzero = sparse.then_some(&scratch.nonzero);
         let weight = match transpose_w {
-            true => scratch.turned_weight.of::<S, C>(simd, [w.inp, w.out], at.bias(w)),
-            false => at.weight(w, C::PRECISION),
+            true => scratch.transposed_weight.transpose::<S, E>(simd, [w.inp, w.out], at.bias(w)),
+            false => at.weight(w, E::PRECISION),
         };
         let (out, bias) = (weight.panels.out, b.map(|b| at.bias(b)));
         let zeros = out.next_multiple_of(S::LANES);
-        scratch.zeros.resize(scratch.zeros.len().max(zeros), 0.0);
-        // The product keeps its sums in registers through what is a few instructions.
-        let fused = col2im.is_none() && !matches!(act, Activation::Tanh | Activation::Softplus);
-        let (within, after) = if fused { (act, Activation::None) } else { (Activation::None, act) };
-        let added = if col2im.is_some() { None } else { bias };
-        let added = added.unwrap_or(&scratch.zeros[..zeros]);
+        scratch.zero_bias.resize(scratch.zero_bias.len().max(zeros), 0.0);
+        let zero_bias = &scratch.zero_bias[..zeros];
         let y = at.write(y);
-        // What is laid under windows is used at once: a few images of it stay in the cache.
-        let (part, image) = match col2im {
-            None => (y.len(), y.len()),
-            Some((conv, add)) => {
+        // The GEMM's epilogue applies an activation of a few instructions, which needs no further registers.
+        let fused = fold.is_none() && !matches!(act, Activation::Tanh | Activation::Softplus);
+        let (inside, after) = if fused { (act, Activation::None) } else { (Activation::None, act) };
+        match fold {
+            None => gemm::forward::<S, E>(simd, y, x_packed, weight, bias.unwrap_or(zero_bias), inside, nonzero),
+            Some(fold) => {
                 match bias {
-                    Some(b) => y.chunks_exact_mut(conv.channels).for_each(|y| y.copy_from_slice(&b[..y.len()])),
-                    None if !add => y.fill(0.0),
+                    Some(b) => y.chunks_exact_mut(fold.conv.channels).for_each(|y| y.copy_from_slice(&b[..y.len()])),
+                    None if !fold.add => y.fill(0.0),
                     None => {}
                 }
-                let image = conv.input_area() * conv.channels;
-                ((LAID / (conv.output_area() * conv.patch_len())).max(1) * image, image)
-            }
-        };
-        let cells_of_part = cells.len() / (y.len() / image) * (part / image);
-        for (y, x) in y.chunks_mut(part).zip(cells.chunks(cells_of_part)) {
-            let laid = col2im.map_or(0, |(conv, _)| y.len() / image * conv.output_area() * conv.patch_len());
-            scratch.laid.resize(scratch.laid.len().max(laid), 0.0);
-            let to = if col2im.is_some() { &mut scratch.laid[..laid] } else { &mut *y };
-            product::forward::<S, C>(simd, to, x, weight, added, within, lit);
-            if let Some((conv, _)) = &col2im {
-                windows::col2im(y, &scratch.laid[..laid], conv);
+                // A few images at a time, so that their patches stay in the cache.
+                let images = (COL2IM_CHUNK / fold.patches_len()).max(1);
+                let x_len = x_packed.len() / (y.len() / fold.image_len());
+                for (y, x) in y.chunks_mut(images * fold.image_len()).zip(x_packed.chunks(images * x_len)) {
+                    let len = y.len() / fold.image_len() * fold.patches_len();
+                    scratch.patches.resize(scratch.patches.len().max(len), 0.0);
+                    let patches = &mut scratch.patches[..len];
+                    gemm::forward::<S, E>(simd, patches, x, weight, zero_bias, inside, None);
+                    col2im(y, patches, &fold.conv);
+                }
             }
         }
-        k::activate(y, after);
+        activation(y, after);
     }
 }
 
-/// dx = dy W^T, added to dx if `add`.
-pub(super) struct Back<'a, 'm> {
-    pub(super) dx: Activations,
-    pub(super) dy: Activations,
-    pub(super) w: Param,
-    pub(super) add: bool,
-    pub(super) at: Block<'m>,
-    pub(super) scratch: &'a mut Scratch,
+/// dx = dy @ W^T, plus dx if `add`.
+pub(crate) struct LinearBack<'a, 'm> {
+    pub(crate) dx: Activations,
+    pub(crate) dy: Activations,
+    pub(crate) w: Param,
+    pub(crate) add: bool,
+    pub(crate) at: BlockView<'m>,
+    pub(crate) scratch: &'a mut Scratch,
 }
 
-impl CellWork for Back<'_, '_> {
+impl WithElement for LinearBack<'_, '_> {
     #[inline(always)]
-    fn on<S: Simd, C: Cells>(self, simd: S) {
-        let Back { dx, dy, w, add, at, scratch } = self;
-        let cells = along::<S, C>(simd, at.read(dy), dy.width, &mut scratch.along);
-        let w = at.weight(w, C::PRECISION);
-        product::input_gradient::<S, C>(simd, at.write(dx), cells, w, add, &mut scratch.turned)
+    fn with_element<S: Simd, E: Element>(self, simd: S) {
+        let LinearBack { dx, dy, w, add, at, scratch } = self;
+        let dy_packed = pack::<S, E>(simd, at.read(dy), dy.width, &mut scratch.packed);
+        let w = at.weight(w, E::PRECISION);
+        gemm::input_gradient::<S, E>(simd, at.write(dx), dy_packed, w, add, &mut scratch.transpose)
     }
 }

@@ -1,162 +1,115 @@
-//! The second phase of a step: every parameter, in tiles, each with its gradient and then the optimizer while it is in the
-//! cache. The gradient never goes to memory.
+//! The second phase of a step: per tile of a parameter, the gradient and, while it is in the cache, the optimizer's
+//! update. Gradients are never written to memory.
 
-use super::bf16;
-use super::kernels as k;
-use super::multiply::{CellWork, Cells};
-use super::optimizer::Rates;
-use super::panels::Panels;
-use super::product::{self, Learner, WeightGradient, as_cells};
-use super::simd::Simd;
-use crate::backend::memory::{Parts, Tile};
-use crate::plan::{Gradient, Program};
+use super::AdamStep;
+use super::elementwise::bias_gradient;
+use crate::backend::cpu::gemm::microkernel::{Element, WithElement};
+use crate::backend::cpu::gemm::{self, Epilogue, Panels, WeightGradient, as_packed, bf16};
+use crate::backend::cpu::memory::{TileSlices, TileView};
+use crate::backend::cpu::partition::{K_CHUNK, ParamTile};
+use crate::backend::cpu::simd::Simd;
+use crate::plan::{Activations, Gradient};
 use std::ops::Range;
 
-/// Some rows of a few panels: the unit of work.
-pub(crate) struct Job {
-    pub(crate) learn: Gradient,
-    /// Which of the program's.
-    pub(crate) number: usize,
-    pub(crate) panels: Panels,
-    pub(crate) which: Range<usize>,
-    pub(crate) rows: Range<usize>,
+/// Computes the gradient of a tile and updates it.
+pub(crate) struct Update<'a, 'm> {
+    pub(crate) tile: &'a ParamTile,
+    pub(crate) at: TileView<'m>,
+    /// Scratch.
+    pub(crate) gradient: &'a mut [f32],
+    pub(crate) adam: AdamStep,
 }
 
-impl Job {
-    /// Every parameter in tiles. A tile with its moments stays in the L2 cache; where a batch does not, so that it comes
-    /// from afar once for each tile, tiles are larger; and where an image has many rows, so that a small weight is much work,
-    /// they are smaller.
-    pub(crate) fn all(program: &Program, lanes: usize, batch: usize) -> Vec<Job> {
-        const ROWS: usize = 200;
-        const SHARES: usize = 16;
-        let work: usize = program.gradients().iter().map(Gradient::flops).sum();
-        let mut jobs = vec![];
-        for (number, &learn) in program.gradients().iter().enumerate() {
-            let (p, per) = match learn {
-                Gradient::Weight { w, x, .. } => (w, x.per_image),
-                Gradient::Bias { b, .. } => (b, 0),
-            };
-            let several = if batch * per > K && per == 1 { 3 } else { 1 };
-            let panels = Panels::new([p.inp, p.out], lanes);
-            let mut tiles = p.inp.div_ceil(ROWS);
-            while tiles < p.inp.div_ceil(8) && learn.flops() / (tiles * panels.count()) > work / SHARES {
-                tiles += 1;
-            }
-            let step = p.inp.div_ceil(tiles).next_multiple_of(8);
-            for first in (0..panels.count()).step_by(several) {
-                let which = first..(first + several).min(panels.count());
-                let rows = (0..p.inp).step_by(step).map(|i| i..(i + step).min(p.inp));
-                jobs.extend(rows.map(|rows| Job { learn, number, panels, which: which.clone(), rows }));
-            }
-        }
-        jobs
-    }
-    /// Values that it changes.
-    pub(crate) fn values(&self) -> usize {
-        self.which.clone().map(|panel| self.rows.len() * self.panels.width(panel)).sum()
-    }
-    /// About how long it takes, in multiplications for each image.
-    pub(crate) fn cost(&self, program: &Program) -> usize {
-        match self.learn {
-            // About what is left of it where images are mostly black.
-            Gradient::Weight { x, .. } if program.is_input(x) => self.values() / 2,
-            Gradient::Weight { x, .. } => self.values() * x.per_image,
-            Gradient::Bias { dy, .. } => self.values() * dy.per_image,
-        }
-    }
-}
-
-/// Activations of cells that a tile learns from at a time, so that they stay in the cache: whole blocks.
-const K: usize = 256;
-
-/// Learns one tile.
-pub(super) struct OnWeights<'a, 'm> {
-    pub(super) job: &'a Job,
-    pub(super) tile: Tile<'m>,
-    pub(super) gradient: &'a mut [f32],
-    pub(super) rates: Rates,
-}
-
-impl CellWork for OnWeights<'_, '_> {
+impl WithElement for Update<'_, '_> {
     #[inline(always)]
-    fn on<S: Simd, C: Cells>(mut self, simd: S) {
-        let Job { learn, panels, ref which, ref rows, .. } = *self.job;
-        let g = &mut self.gradient[..self.job.values()];
-        match learn {
-            Gradient::Bias { dy, .. } => {
-                for panel in which.clone() {
-                    let g = &mut g[..panels.width(panel)];
-                    k::bias_gradient(g, self.tile.read(dy), dy.width, panels.columns(panel));
-                    let Parts { w, m, v, .. } = self.tile.parts(panel);
-                    self.rates.apply(simd, w, m, v, g);
-                }
-            }
-            Gradient::Weight { x, dy, .. } => {
-                let cells = |r| self.tile.across(r).unwrap_or_else(|| as_cells(self.tile.read(r)));
-                let (x_cells, dy_cells) = (cells(x), cells(dy));
-                let count = x_cells.len() / x.width;
-                let lit = self.tile.lit(x).filter(|lit| lit.worth(rows, count));
-                for first in (0..count).step_by(K) {
-                    let end = (first + K).min(count);
-                    let x = &x_cells[first * x.width..end * x.width];
-                    let dy = &dy_cells[first * dy.width..end * dy.width];
-                    let lit = lit.map(|lit| lit.from(first));
-                    let mut rest = &mut *g;
-                    for panel in which.clone() {
-                        let part;
-                        (part, rest) = rest.split_at_mut(rows.len() * panels.width(panel));
-                        let learn = (end == count).then(|| Optimized {
-                            simd,
-                            parts: self.tile.parts(panel),
-                            at: (panels, panel, rows.start),
-                            rates: self.rates,
-                        });
-                        let at = WeightGradient { panels, panel, x, dy, begun: first > 0 };
-                        product::weight_gradient::<S, C>(simd, part, &at, rows.clone(), lit, learn);
-                    }
-                }
+    fn with_element<S: Simd, E: Element>(self, simd: S) {
+        match self.tile.gradient {
+            Gradient::Bias { dy, .. } => self.bias(simd, dy),
+            Gradient::Weight { x, dy, .. } => self.weight::<S, E>(simd, x, dy),
+        }
+    }
+}
+
+impl Update<'_, '_> {
+    #[inline(always)]
+    fn bias<S: Simd>(mut self, simd: S, dy: Activations) {
+        let panels = self.tile.panels;
+        for panel in self.tile.panel_range.clone() {
+            let g = &mut self.gradient[..panels.width(panel)];
+            bias_gradient(g, self.at.read(dy), dy.width, panels.columns(panel));
+            let TileSlices { w, m, v, .. } = self.at.slices(panel);
+            self.adam.apply(simd, w, m, v, g);
+        }
+    }
+
+    #[inline(always)]
+    fn weight<S: Simd, E: Element>(mut self, simd: S, x: Activations, dy: Activations) {
+        let ParamTile { panels, ref panel_range, ref rows, .. } = *self.tile;
+        let packed = |r| self.at.interleaved(r).unwrap_or_else(|| as_packed(self.at.read(r)));
+        let (x_packed, dy_packed) = (packed(x), packed(dy));
+        let count = x_packed.len() / x.width;
+        let nonzero = self.at.nonzero_rows(x).filter(|nonzero| nonzero.is_profitable(rows, count));
+        for first in (0..count).step_by(K_CHUNK) {
+            let end = (first + K_CHUNK).min(count);
+            let x = &x_packed[first * x.width..end * x.width];
+            let dy = &dy_packed[first * dy.width..end * dy.width];
+            let nonzero = nonzero.map(|nonzero| nonzero.from(first));
+            let mut rest = &mut self.gradient[..self.tile.values()];
+            for panel in panel_range.clone() {
+                let g;
+                (g, rest) = rest.split_at_mut(rows.len() * panels.width(panel));
+                let epilogue = (end == count).then(|| AdamEpilogue {
+                    simd,
+                    slices: self.at.slices(panel),
+                    panels,
+                    panel,
+                    first_row: rows.start,
+                    adam: self.adam,
+                });
+                let operands = WeightGradient { panels, panel, x, dy, accumulate: first > 0 };
+                gemm::weight_gradient::<S, E>(simd, g, &operands, rows.clone(), nonzero, epilogue);
             }
         }
     }
 }
 
-/// A tile on which the optimizer acts, a few rows at a time.
-struct Optimized<'a, S> {
+/// Adam, fused to the weight gradient of a panel of a tile.
+struct AdamEpilogue<'a, S> {
     simd: S,
-    parts: Parts<'a>,
-    /// Its panel, and its first row.
-    at: (Panels, usize, usize),
-    rates: Rates,
+    slices: TileSlices<'a>,
+    panels: Panels,
+    panel: usize,
+    first_row: usize,
+    adam: AdamStep,
 }
 
-impl<S> Optimized<'_, S> {
-    /// Where some rows lie in the tile.
+impl<S> AdamEpilogue<'_, S> {
+    /// The range of some rows in the slices of the tile.
     fn range(&self, rows: Range<usize>) -> Range<usize> {
-        let (panels, panel, first) = self.at;
-        let width = panels.width(panel);
-        (rows.start - first) * width..(rows.end - first) * width
+        let width = self.panels.width(self.panel);
+        (rows.start - self.first_row) * width..(rows.end - self.first_row) * width
     }
 }
 
-impl<S: Simd> Learner for Optimized<'_, S> {
+impl<S: Simd> Epilogue for AdamEpilogue<'_, S> {
     #[inline(always)]
-    fn needs(&self, rows: Range<usize>) -> [&[u32]; 3] {
+    fn prefetch(&self, rows: Range<usize>) -> [&[u32]; 3] {
         let at = self.range(rows);
-        [&*self.parts.w, &*self.parts.m, &*self.parts.v].map(|values| as_cells(&values[at.clone()]))
+        [&*self.slices.w, &*self.slices.m, &*self.slices.v].map(|values| as_packed(&values[at.clone()]))
     }
     #[inline(always)]
-    fn done(&mut self, rows: Range<usize>, gradient: &[f32]) {
-        let (panels, panel, first) = self.at;
-        // An odd row shares its cells with the one before.
-        let even = rows.start - (rows.start - first) % 2;
-        let (at, cells) = (self.range(rows.clone()), self.range(even..rows.end));
-        let Parts { w, m, v, pairs } = &mut self.parts;
-        self.rates.apply(self.simd, &mut w[at.clone()], &mut m[at.clone()], &mut v[at], gradient);
+    fn apply(&mut self, rows: Range<usize>, gradient: &[f32]) {
+        // An odd row is paired with the one before it.
+        let even = rows.start - (rows.start - self.first_row) % 2;
+        let (at, pair_range) = (self.range(rows.clone()), self.range(even..rows.end));
+        let TileSlices { w, m, v, pairs } = &mut self.slices;
+        self.adam.apply(self.simd, &mut w[at.clone()], &mut m[at.clone()], &mut v[at], gradient);
         if let Some([forward, backward]) = pairs {
-            let (width, half) = (panels.width(panel), (even - first) / 2);
+            let (width, half) = (self.panels.width(self.panel), (even - self.first_row) / 2);
             let forward = &mut forward[half * width..][..(rows.end - even).div_ceil(2) * width];
-            bf16::across(self.simd, forward, &w[cells.clone()], width);
-            bf16::along(self.simd, &mut backward[cells.start / 2..cells.end / 2], &w[cells], width);
+            bf16::vnni_interleave(self.simd, forward, &w[pair_range.clone()], width);
+            let backward = &mut backward[pair_range.start / 2..pair_range.end / 2];
+            bf16::pack_along_k(self.simd, backward, &w[pair_range], width);
         }
     }
 }
