@@ -22,8 +22,7 @@ mod simd;
 mod step;
 mod threads;
 
-use super::{Backend, SampleIndex, State};
-use crate::Result;
+use super::{Backend, ProgramId, SampleIndex, State};
 use crate::plan::{Buf, Plan, Precision, Program};
 use memory::Memory;
 pub use peak::peak;
@@ -33,6 +32,7 @@ pub use simd::InstructionSet;
 use std::sync::Mutex;
 use std::thread::{Builder, scope};
 use step::{Compiled, Run};
+use vae_cli::Result;
 
 /// The buffers of a plan in main memory, and the threads that compute on them.
 pub struct Cpu {
@@ -43,17 +43,19 @@ pub struct Cpu {
     precision: Precision,
     isa: InstructionSet,
     profile: Option<Profile>,
+    programs: Vec<Compiled>,
 }
 
 impl Cpu {
     /// Allocates the buffers of a plan. The state starts empty: no item, no learning rate.
     ///
     /// # Errors
-    /// [`Error::Unavailable`](crate::Error::Unavailable) where the system has no memory.
+    /// [`Error::Unavailable`](vae_cli::Error::Unavailable) where the system has no memory.
     pub fn new(plan: &Plan, threads: usize, precision: Precision, isa: InstructionSet) -> Result<Cpu> {
         let memory = Memory::new(plan, isa, precision)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Ok(Cpu { cores, memory, state: State::new(plan), threads: threads.max(1), precision, isa, profile: None })
+        let (state, threads) = (State::new(plan), threads.max(1));
+        Ok(Cpu { memory, state, threads, cores, precision, isa, profile: None, programs: vec![] })
     }
     /// The time spent since the last call; the first call enables the profiler, which costs some time.
     pub fn profile(&mut self) -> Profile {
@@ -66,33 +68,45 @@ impl Backend for Cpu {
         self.memory.upload(to, values);
         Ok(())
     }
-    fn upload_bytes(&mut self, to: Buf, values: Vec<u8>) -> Result<()> {
+    fn upload_bytes(&mut self, to: Buf, values: &[u8]) -> Result<()> {
         self.memory.upload_bytes(to, values);
         Ok(())
     }
-    fn upload_indices(&mut self, order: &[SampleIndex]) -> Result<()> {
-        self.memory.indices.clear();
-        self.memory.indices.extend_from_slice(order);
+    fn move_bytes(&mut self, to: Buf, values: Vec<u8>) -> Result<()> {
+        self.memory.move_bytes(to, values);
         Ok(())
     }
-    fn download(&self, from: Buf, into: &mut [f32]) -> Result<()> {
-        self.memory.download(from, into);
+    fn upload_indices(&mut self, samples: &[SampleIndex]) -> Result<()> {
+        self.memory.indices.clear();
+        self.memory.indices.extend_from_slice(samples);
         Ok(())
+    }
+    fn download(&self, from: Buf, first: usize, into: &mut [f32]) -> Result<()> {
+        self.memory.download(from, first, into);
+        Ok(())
+    }
+    fn all_finite(&self, of: Buf) -> Result<bool> {
+        Ok(self.memory.all_finite(of))
     }
     fn state(&mut self) -> &mut State {
         &mut self.state
     }
-    fn run(&mut self, program: &Program, steps: usize) -> Result<()> {
-        assert!(steps <= self.state.steps_left(), "a run ends with the epoch");
+    fn compile(&mut self, program: &Program) -> Result<ProgramId> {
         let compiled = Compiled::new(program, self.isa, self.precision, self.state.batch);
         self.memory.prepare(program, compiled.precision)?;
+        self.programs.push(compiled);
+        Ok(ProgramId(self.programs.len() - 1))
+    }
+    fn run(&mut self, program: ProgramId, steps: usize) -> Result<()> {
+        assert!(steps <= self.state.steps_left(), "a run ends with the epoch");
+        let compiled = &self.programs[program.0];
         let threads = [self.threads, self.cores];
         let profiled = self.profile.is_some();
-        let run = Run::new(&compiled, &self.memory, self.isa, self.state, steps, threads, profiled);
+        let run = Run::new(compiled, &self.memory, self.isa, self.state, steps, threads, profiled);
         let (state, profilers) = on_threads(&run);
         self.state = state;
         if let Some(profile) = &mut self.profile {
-            profilers.into_iter().for_each(|profiler| profiler.add_to(profile, program));
+            profilers.into_iter().for_each(|profiler| profiler.add_to(profile, &compiled.program));
         }
         Ok(())
     }
@@ -116,15 +130,4 @@ fn on_threads(run: &Run) -> (State, Vec<Profiler>) {
         state
     });
     (state, profilers.into_inner().expect("no thread panics with it"))
-}
-
-/// Bytes of main memory.
-pub(super) fn memory_of_machine() -> u64 {
-    #[cfg(target_os = "linux")]
-    {
-        let info = rustix::system::sysinfo();
-        info.totalram as u64 * info.mem_unit as u64
-    }
-    #[cfg(not(target_os = "linux"))]
-    u64::MAX
 }

@@ -9,7 +9,7 @@
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use crate::{Error, Result};
+use vae_cli::{Error, Result};
 
 /// A vector of 32-bit packed elements: each an f32, or a pair of bf16 with the first in the low half.
 pub(crate) trait Simd: Copy {

@@ -13,8 +13,8 @@ use crate::backend::State;
 use crate::plan::{Activations, Precision, Program};
 
 /// A program with all that follows from it and the plan.
-pub(crate) struct Compiled<'p> {
-    pub(crate) program: &'p Program,
+pub(crate) struct Compiled {
+    pub(crate) program: Program,
     pub(crate) precision: Precision,
     tiles: Vec<ParamTile>,
     tile_costs: Vec<usize>,
@@ -23,13 +23,13 @@ pub(crate) struct Compiled<'p> {
     operands: Vec<Activations>,
 }
 
-impl<'p> Compiled<'p> {
-    pub(crate) fn new(program: &'p Program, isa: InstructionSet, precision: Precision, batch: usize) -> Compiled<'p> {
+impl Compiled {
+    pub(crate) fn new(program: &Program, isa: InstructionSet, precision: Precision, batch: usize) -> Compiled {
         // Only training trades precision for speed: the test loss of a bf16 run is one of fp32.
         let precision = if program.gradients().is_empty() { Precision::Fp32 } else { precision };
         let tiles = ParamTile::partition(program, isa.lanes(), batch);
         Compiled {
-            program,
+            program: program.clone(),
             precision,
             tile_costs: tiles.iter().map(|tile| tile.cost(program)).collect(),
             gradient_len: tiles.iter().map(ParamTile::values).max().unwrap_or(0),
@@ -41,7 +41,7 @@ impl<'p> Compiled<'p> {
 
 /// What the threads of a run share.
 pub(crate) struct Run<'a> {
-    compiled: &'a Compiled<'a>,
+    compiled: &'a Compiled,
     memory: &'a Memory,
     isa: InstructionSet,
     /// The state at the first step.
@@ -67,7 +67,7 @@ struct Worker {
 impl<'a> Run<'a> {
     /// With at most `threads`, on `cores`.
     pub(crate) fn new(
-        compiled: &'a Compiled<'a>,
+        compiled: &'a Compiled,
         memory: &'a Memory,
         isa: InstructionSet,
         start: State,
@@ -100,7 +100,7 @@ impl<'a> Run<'a> {
             thread,
             scratch: Scratch::default(),
             gradient: vec![0.0; self.compiled.gradient_len],
-            profiler: Profiler::new(self.compiled.program, self.profiled),
+            profiler: Profiler::new(&self.compiled.program, self.profiled),
         };
         let mut state = self.start;
         for step in 1..=self.steps {
@@ -126,7 +126,7 @@ impl<'a> Run<'a> {
 
     /// The first phase: every operation on each block of images, then the operands of the second.
     fn forward_backward(&self, worker: &mut Worker, state: &State, step: usize) {
-        let Compiled { program, precision, ref operands, .. } = *self.compiled;
+        let Compiled { ref program, precision, ref operands, .. } = *self.compiled;
         let Worker { thread, scratch, profiler, .. } = worker;
         self.blocks.for_each(*thread, step, self.blocks(state), |block| {
             let images = block * self.block..(block + 1) * self.block;

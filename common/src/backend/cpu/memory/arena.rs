@@ -1,8 +1,9 @@
 //! A bump allocator of zeroed, cache-line aligned memory on huge pages: GEMMs stream megabytes of weights, and a TLB
 //! miss stalls them.
 
-use crate::{Error, Result, hugepages};
+use crate::hugepages;
 use memmap2::MmapRaw;
+use vae_cli::{Error, Result};
 
 /// Chunks of anonymous memory, unmapped on drop.
 pub(crate) struct Arena {

@@ -2,13 +2,13 @@
 #![allow(unsafe_code)]
 
 use super::arena::Arena;
-use crate::Result;
 use crate::backend::SampleIndex;
 use crate::backend::cpu::gemm::Panels;
 use crate::backend::cpu::gemm::sparsity::NonzeroRows;
 use crate::backend::cpu::simd::InstructionSet;
 use crate::plan::{Activations, Buf, BufferShape, PixelType, Plan, Precision, Program};
 use std::ops::Range;
+use vae_cli::Result;
 
 /// `len` values in the arena of a [`Memory`].
 pub(super) struct Storage<T> {
@@ -98,7 +98,7 @@ impl Memory {
         let max_block = plan.block();
         let images = plan.batch.next_multiple_of(max_block);
         let mut arena = Arena::new(plan.bytes(precision) as usize);
-        let mut buffer = |shape: &BufferShape| {
+        let mut buffer = |shape: &BufferShape| -> Result<_> {
             let panels = |size| Panels::new(size, isa.lanes());
             Ok(match *shape {
                 BufferShape::Activations(width) => {
@@ -199,22 +199,38 @@ impl Memory {
             panels.pack_bf16(self.isa, pairs.0, pairs.1, packed);
         }
     }
-    /// Reads the first values of a buffer; unpacks a weight to row-major `[in, out]`.
-    pub(crate) fn download(&self, buf: Buf, into: &mut [f32]) {
+    /// Reads the elements of a buffer from `first`; unpacks a whole weight to row-major `[in, out]`.
+    pub(crate) fn download(&self, buf: Buf, first: usize, into: &mut [f32]) {
         // SAFETY: blocks and tiles live only inside a backend's `run`, which holds &mut.
-        let values = |len: usize| unsafe { self.floats(buf).slice(0..len) };
+        let values = |range| unsafe { self.floats(buf).slice(range) };
         match self.panels(buf) {
-            Some(panels) => panels.unpack(into, values(panels.values())),
-            None => into.copy_from_slice(values(into.len())),
+            Some(panels) => panels.unpack(into, values(0..panels.values())),
+            None => into.copy_from_slice(values(first..first + into.len())),
         }
     }
-    /// Replaces a table of bytes.
-    pub(crate) fn upload_bytes(&mut self, buf: Buf, values: Vec<u8>) {
+    /// Whether no element of a buffer is NaN or infinite; the padding of panels is zero.
+    pub(crate) fn all_finite(&self, buf: Buf) -> bool {
+        let floats = self.floats(buf);
+        // SAFETY: as in `download`.
+        unsafe { floats.slice(0..floats.len) }.iter().all(|v| v.is_finite())
+    }
+    /// Takes a whole table of bytes.
+    pub(crate) fn move_bytes(&mut self, buf: Buf, values: Vec<u8>) {
+        assert_eq!(values.len(), self.bytes_len(buf), "{buf:?}");
+        self.buffers[buf.0 as usize] = Buffer::Bytes(values);
+    }
+    /// Writes the first elements of a table of bytes.
+    pub(crate) fn upload_bytes(&mut self, buf: Buf, values: &[u8]) {
+        let len = self.bytes_len(buf);
+        let Buffer::Bytes(bytes) = &mut self.buffers[buf.0 as usize] else { panic!("{buf:?} holds floats") };
+        bytes.resize(len, 0);
+        bytes[..values.len()].copy_from_slice(values);
+    }
+    fn bytes_len(&self, buf: Buf) -> usize {
         match self.shapes[buf.0 as usize] {
-            BufferShape::Table(items, width, PixelType::U8) => assert_eq!(values.len(), items * width, "{buf:?}"),
+            BufferShape::Table(items, width, PixelType::U8) => items * width,
             other => panic!("{buf:?}: expected a table of bytes, got {other:?}"),
         }
-        self.buffers[buf.0 as usize] = Buffer::Bytes(values);
     }
 }
 
@@ -229,9 +245,10 @@ mod tests {
         let mut plan = Plan::new(4);
         let (y, b) = (plan.rows(1, 3), plan.bias("b", 3, 1));
         let forged = Activations { buf: b.buf, ..y };
-        let program = Program::new(vec![Op::ActivationBack { dy: forged, y, act: Activation::Relu }], vec![]);
+        let program = Program::forward(vec![Op::ActivationBack { dy: forged, y, act: Activation::Relu }]);
         let mut cpu = Cpu::new(&plan, 1, Precision::Fp32, InstructionSet::available()[0]).unwrap();
         cpu.state().items = 4;
-        cpu.run(&program, 1).unwrap();
+        let program = cpu.compile(&program).unwrap();
+        cpu.run(program, 1).unwrap();
     }
 }

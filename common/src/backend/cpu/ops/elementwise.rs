@@ -4,11 +4,11 @@ use super::assign;
 use crate::backend::SampleIndex;
 use crate::backend::cpu::memory::BlockView;
 use crate::backend::cpu::simd::Simd;
-use crate::math::{exp, softplus, tanh};
 use crate::model::Binarize;
 use crate::plan::{Activation, Activations, PixelTransform, PixelType, Table};
-use crate::rng::{Purpose, bernoulli};
 use std::ops::Range;
+use vae_numerics::math::{exp, softplus, tanh};
+use vae_numerics::rng::{Purpose, bernoulli};
 
 /// y[n] = transform(from[row of image n]); 0 for padding: from[items, D] y[N, D]
 #[inline(always)]
@@ -139,14 +139,12 @@ pub(crate) fn mean_back(d: &mut [f32], valid: usize, images: usize, per_image: u
     padding.fill(0.0);
 }
 
-/// losses[n] = [mean over samples of recon, of kl], 0 without a kl: recon[N, P] kl[N, P'] losses[valid images, 2]
+/// losses[n] = mean over the rows of image n of the term: term[R] losses[valid images]
 #[inline(always)]
-pub(crate) fn elbo(losses: &mut [f32], [recon, kl]: [&[f32]; 2], [recon_per_image, kl_per_image]: [usize; 2]) {
-    let mean = |v: &[f32], n: usize, p: usize| v[n * p..][..p].iter().sum::<f32>() / p as f32;
-    for (n, row) in losses.chunks_exact_mut(2).enumerate() {
-        row[0] = mean(recon, n, recon_per_image);
-        row[1] = if kl.is_empty() { 0.0 } else { mean(kl, n, kl_per_image) };
-    }
+pub(crate) fn mean_rows<'a>(losses: impl Iterator<Item = &'a mut f32>, term: &[f32], per_image: usize) {
+    losses.zip(term.chunks_exact(per_image)).for_each(|(loss, rows)| {
+        *loss = rows.iter().sum::<f32>() / per_image as f32;
+    });
 }
 
 /// g = sum over r of dy[r, columns]: dy[R, width] g[columns, zero-padded to whole vectors]. Any number of zero rows at

@@ -3,7 +3,7 @@
 //! q[N, 2 Z] = [mu, logvar]; the prior p[N, 2 Z] = [mu_p, logvar_p], or N(0, I); z[R, Z] eps[R, Z], R = N · L samples.
 
 use super::assign;
-use crate::math::{exp, sum, sum2, twice_kl};
+use vae_numerics::math::{exp, sum, sum2, twice_kl};
 
 /// z[r] = mu[n] + exp(logvar[n] / 2) eps[r]: eps[R, Z] q[N, 2 Z] z[R, Z]
 #[inline(always)]

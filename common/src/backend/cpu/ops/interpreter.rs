@@ -8,8 +8,8 @@ use crate::backend::cpu::gemm::sparsity::NonzeroRows;
 use crate::backend::cpu::gemm::{as_packed, bf16};
 use crate::backend::cpu::memory::BlockView;
 use crate::backend::cpu::simd::{InstructionSet, Simd, WithSimd};
-use crate::plan::{Activations, KlTerm, Op, Precision, Program};
-use crate::rng::{self, Purpose};
+use crate::plan::{Activations, Op, Precision, Program};
+use vae_numerics::rng::{self, Purpose};
 
 /// Executes one operation. GEMMs are monomorphised per instruction set and precision; other operations per instruction
 /// set only. Separate types keep the number of copies small.
@@ -104,16 +104,18 @@ impl WithSimd for NoGemm<'_, '_> {
                 stored.copy_from_slice(&at.read(x)[..stored.len()]);
             }
             Op::ScaleRows { d, weight } => el::scale_rows(at.write(d), at.read(weight), d.width),
-            Op::Elbo { losses, d_recon, recon, kl } => {
-                let (valid, images) = (at.valid(), at.state.live());
-                el::mean_back(at.write(d_recon), valid, images, d_recon.per_image, 1.0);
-                let mut kls = &[][..];
-                if let Some(KlTerm { kl, d_kl }) = kl {
-                    el::mean_back(at.write(d_kl), valid, images, d_kl.per_image, at.state.kl_weight());
-                    kls = at.read(kl);
+            Op::WeightedSum { losses, d_terms, terms, weights } => {
+                let (valid, images, width) = (at.valid(), at.state.live(), losses.width);
+                let losses = at.write_table(losses);
+                for t in 0..width {
+                    let column = losses.iter_mut().skip(t).step_by(width);
+                    let (Some(term), Some(d)) = (terms[t], d_terms[t]) else {
+                        column.for_each(|loss| *loss = 0.0);
+                        continue;
+                    };
+                    el::mean_back(at.write(d), valid, images, d.per_image, at.state.weight(weights[t]));
+                    el::mean_rows(column, at.read(term), term.per_image);
                 }
-                let per_image = [recon.per_image, kl.map_or(1, |term| term.kl.per_image)];
-                el::elbo(at.write_table(losses), [at.read(recon), kls], per_image);
             }
         }
     }

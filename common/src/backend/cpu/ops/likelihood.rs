@@ -4,7 +4,7 @@
 //! loss[R] target[N, D] mean[R, D] logits[R, D], or [R, D, 2] with a learned variance.
 
 use super::assign;
-use crate::math::{bernoulli as bce, exp, ln, sigmoid as logistic, sum, sum_and_map, sum2};
+use vae_numerics::math::{bernoulli as bce, exp, ln, sigmoid as logistic, sum, sum_and_map, sum2};
 
 /// mean[r] = 1 / (1 + exp(-logits[r])), of the first logit of each pixel
 #[inline(always)]
