@@ -81,7 +81,7 @@ fn covariance(data: &Dataset, mean: &[f64]) -> Array2<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::Level;
+    use crate::backend::InstructionSet;
     use crate::infer::{Decoder, Encoder};
     use crate::model::{Network, Preset};
     use ndarray::{Array3, array};
@@ -89,7 +89,7 @@ mod tests {
     use vae_stream::images::{ImageShape, Pixels};
 
     fn device() -> Device {
-        Device::Cpu { threads: 2, level: *Level::available().last().unwrap() }
+        Device::Cpu { threads: 2, isa: *InstructionSet::available().last().unwrap() }
     }
 
     fn spec([height, width]: [usize; 2], latent: usize) -> Spec {

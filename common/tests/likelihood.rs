@@ -3,7 +3,7 @@
 //! A linear Gaussian VAE: x = 1/2 + W z / 4 + sigma e with z from N(0, I), since the sigmoid of a small logit l is 1/2 + l / 4
 //! but for l³ / 48. Then x is from N(1/2, W W^T / 16 + sigma² I), and p(z given x) is Gaussian too.
 
-use common::backend::{Device, Level};
+use common::backend::{Device, InstructionSet};
 use common::dataset::Dataset;
 use common::evaluate::{Evaluator, Judgement};
 use common::model::{Likelihood, Model, Network, Objective, Prior, Spec, StateDict, Weight};
@@ -17,7 +17,7 @@ const SIGMA: f64 = 0.01;
 const IMAGES: usize = 12;
 
 fn device() -> Device {
-    Device::Cpu { threads: 2, level: *Level::available().last().unwrap() }
+    Device::Cpu { threads: 2, isa: *InstructionSet::available().last().unwrap() }
 }
 
 /// W `[D, Z]`: logits of at most about 0.1.

@@ -2,7 +2,7 @@
 
 use crate::gpu;
 use crate::reference::Data;
-use common::backend::{Adam, Backend, Cpu, Cuda, Level, SampleIndex, State};
+use common::backend::{Adam, Backend, Cpu, Cuda, InstructionSet, SampleIndex, State};
 use common::model::Binarize;
 use common::plan::{
     Activation, BufferShape, ConvGeometry, Gradient, Op, Param, PixelTransform, PixelType, Plan, Precision, Program,
@@ -441,7 +441,7 @@ fn noise_is_bit_identical_to_the_cpu() {
         backend.download(eps.buf, 0, &mut draws).unwrap();
         (pixels, draws)
     };
-    let mut cpu = Cpu::new(&plan, 1, Precision::Fp32, Level::available()[0]).unwrap();
+    let mut cpu = Cpu::new(&plan, 1, Precision::Fp32, InstructionSet::available()[0]).unwrap();
     let mut cuda = Cuda::new(&plan, ordinal, Precision::Fp32).unwrap();
     let (expected, got) = (read(&mut cpu), read(&mut cuda));
     assert_eq!(expected.0, got.0);

@@ -1,7 +1,7 @@
 //! End to end: training, encoding and decoding on the GPU agree with the CPU up to rounding, and are deterministic.
 
 use crate::gpu;
-use common::backend::{Device, Level};
+use common::backend::{Device, InstructionSet};
 use common::dataset::Dataset;
 use common::infer::{Decoder, Encoder};
 use common::model::{
@@ -33,7 +33,7 @@ pub fn data_of(spec: &Spec, n: usize) -> Dataset {
 }
 
 pub fn cpu() -> Device {
-    Device::Cpu { threads: 2, level: *Level::available().last().unwrap() }
+    Device::Cpu { threads: 2, isa: *InstructionSet::available().last().unwrap() }
 }
 
 /// Ten steps an epoch, the last with fewer images.

@@ -2,7 +2,7 @@
 
 mod plain;
 
-use common::backend::{Device, Level, SampleIndex};
+use common::backend::{Device, InstructionSet, SampleIndex};
 use common::model::{Bottleneck, DataSpec, Hidden, Init, Likelihood, Network, Objective, Prior, StateDict};
 use common::network::loss_graph;
 use common::parameters;
@@ -57,11 +57,11 @@ fn autoencoder(mut case: Case, code: Activation) -> Case {
     case
 }
 
-/// On every level that this CPU has, and on the emulated GPU.
+/// On every instruction set of this CPU, and on the emulated GPU.
 fn check(case: Case) {
     let gpu = cuda_emulator::load(Path::new(env!("CARGO_TARGET_TMPDIR"))).then_some(Device::Cuda { ordinal: 0 });
-    let levels = Level::available().into_iter().map(|level| Device::Cpu { threads: 2, level });
-    levels.chain(gpu).for_each(|device| check_on(device, &case));
+    let cpus = InstructionSet::available().into_iter().map(|isa| Device::Cpu { threads: 2, isa });
+    cpus.chain(gpu).for_each(|device| check_on(device, &case));
 }
 
 /// Takes one step with lr 0, so that the first moment is a tenth of the gradient.

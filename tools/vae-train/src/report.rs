@@ -98,9 +98,9 @@ pub fn run(spec: &Spec, test: Option<&Dataset>, device: Device) -> Map<String, V
         "device": device.name(),
     }));
     match device {
-        Device::Cpu { threads, level } => {
+        Device::Cpu { threads, isa } => {
             record.insert("threads".into(), threads.into());
-            record.insert("instructions".into(), level.name().into());
+            record.insert("instructions".into(), isa.name().into());
         }
         Device::Cuda { ordinal } => {
             record.insert("gpu".into(), ordinal.into());

@@ -21,7 +21,7 @@ pub fn measure(place: &Place) -> Result<Value> {
     println!("\nthe step of each preset on {threads} threads, median of {} epochs (range)", place.rounds);
     let mut numbers = vec![];
     for preset in Preset::all().iter().filter(|preset| preset.network.bottleneck != Bottleneck::Components) {
-        let bf16 = machine::level().has_bf16().then_some(Precision::Bf16);
+        let bf16 = machine::isa().has_bf16().then_some(Precision::Bf16);
         for precision in [Some(Precision::Fp32), bf16].into_iter().flatten() {
             numbers.push(epochs(place, &data, preset, threads, precision)?);
         }
@@ -35,7 +35,7 @@ fn epochs(place: &Place, data: &Dataset, preset: &Preset, threads: usize, precis
     let mut plan = Plan::new(preset.batch);
     let model = loss_graph(&mut plan, &network, &preset.objective, &DataSpec::default(), items, data.pixel_type());
     let step = model.training(&mut plan);
-    let mut cpu = Cpu::new(&plan, threads, precision, machine::level())?;
+    let mut cpu = Cpu::new(&plan, threads, precision, machine::isa())?;
     parameters::upload(&mut cpu, &plan, &parameters::initial(&plan, 0, Init::Pytorch), false)?;
     match (data.pixel_type(), data.pixels()) {
         (PixelType::U8, Pixels::U8(pixels)) => cpu.move_bytes(model.images.buf, pixels.iter().copied().collect())?,

@@ -69,7 +69,7 @@ impl Trainer {
     fn ours_bf16() -> Option<Trainer> {
         let Trainer { name, command, .. } = Trainer::ours();
         let (name, command) = (format!("{name} bf16"), format!("{command} --precision bf16"));
-        machine::level().has_bf16().then_some(Trainer { name, precision: Some(Precision::Bf16), command })
+        machine::isa().has_bf16().then_some(Trainer { name, precision: Some(Precision::Bf16), command })
     }
     /// In each precision that is fast here.
     pub fn all_ours() -> Vec<Trainer> {

@@ -1,7 +1,7 @@
 //! What the numbers were measured on.
 
 use crate::place::Place;
-use common::backend::Level;
+use common::backend::InstructionSet;
 use common::plan::Precision;
 use serde_json::{Value, json};
 use vae_cli::Result;
@@ -39,10 +39,10 @@ fn info(name: &str) -> Option<String> {
 
 /// GFLOP/s that so many threads reach on numbers in registers.
 pub fn peak(threads: usize, precision: Precision) -> f64 {
-    common::backend::peak(threads, precision, level())
+    common::backend::peak(threads, precision, isa())
 }
 
 /// The instructions that our programs use.
-pub fn level() -> Level {
-    Level::chosen().unwrap_or_else(|e| panic!("{e}"))
+pub fn isa() -> InstructionSet {
+    InstructionSet::from_env().unwrap_or_else(|e| panic!("{e}"))
 }

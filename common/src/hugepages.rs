@@ -1,24 +1,24 @@
-//! Bytes on large pages, where the system has them. A page of 4 KiB costs about 2 µs when it is first touched, more than to
-//! read it and to hash it.
+//! Anonymous memory on huge pages, where the system has them. The first access to a page of 4 KiB costs about 2 µs,
+//! more than reading and hashing it.
 
 use memmap2::{MmapMut, MmapOptions};
 use std::io::{self, ErrorKind, Read};
 use std::ops::Deref;
 
-/// A large page. The system aligns maps of this size to it.
-const LARGE: usize = 2 << 20;
+/// The size of a huge page. The system aligns maps of this size to it.
+const HUGE_PAGE: usize = 2 << 20;
 
-/// Bytes that were read.
+/// The contents of a file.
 pub struct Pages {
     map: MmapMut,
     len: usize,
 }
 
 impl Pages {
-    /// All that `input` gives: about so many bytes.
+    /// Reads `input` to its end, expecting about that many bytes.
     ///
     /// # Errors
-    /// What the system says.
+    /// An error of the system.
     pub fn read(mut input: impl Read, expected: usize) -> io::Result<Pages> {
         let (mut map, mut len) = (zeros((expected + 1).max(1 << 16))?, 0);
         loop {
@@ -45,14 +45,14 @@ impl Deref for Pages {
     }
 }
 
-/// Zeros, at least so many. Pages that nothing touches cost nothing.
+/// At least that many zero bytes. Untouched pages cost nothing.
 pub(crate) fn zeros(bytes: usize) -> io::Result<MmapMut> {
-    let large = bytes >= LARGE;
-    let len = if large { bytes.checked_next_multiple_of(LARGE).unwrap_or(bytes) } else { bytes };
+    let huge = bytes >= HUGE_PAGE;
+    let len = if huge { bytes.checked_next_multiple_of(HUGE_PAGE).unwrap_or(bytes) } else { bytes };
     let map = MmapOptions::new().len(len).map_anon()?;
     #[cfg(target_os = "linux")]
-    if large {
-        let _ = map.advise(memmap2::Advice::HugePage); // or small ones do
+    if huge {
+        let _ = map.advise(memmap2::Advice::HugePage); // without, pages are of 4 KiB
     }
     Ok(map)
 }

@@ -1,27 +1,29 @@
-//! Adam, over slices of a parameter and of its moments.
+//! The Adam update, elementwise over a parameter and its moments.
 
-use super::simd::Simd;
 use crate::backend::State;
+use crate::backend::cpu::simd::Simd;
 
-/// Adam (Kingma and Ba 2015, algorithm 1) at one step, its bias correction folded into `rate` and `root`.
+/// The coefficients of one step of Adam (Kingma and Ba 2015, algorithm 1): the bias corrections are folded into `rate`,
+/// the step size, and `root`, the factor of sqrt(v).
 #[derive(Clone, Copy)]
-pub(super) struct Rates {
+pub(crate) struct AdamStep {
     betas: [f32; 2],
     rate: f32,
     root: f32,
     eps: f32,
 }
 
-impl Rates {
-    pub(super) fn of(state: &State) -> Rates {
+impl AdamStep {
+    pub(crate) fn new(state: &State) -> AdamStep {
         let [rate, root] = state.adam.corrected(state.steps);
-        Rates { betas: state.adam.betas, rate, root, eps: state.adam.eps }
+        AdamStep { betas: state.adam.betas, rate, root, eps: state.adam.eps }
     }
 
-    /// m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g², w -= rate m / (sqrt(v) root + eps), for whole vectors
+    /// m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g², w -= rate m / (sqrt(v) root + eps), elementwise; w[n] m[n] v[n]
+    /// g[n], n a multiple of the vector length
     #[inline(always)]
-    pub(super) fn apply<S: Simd>(&self, simd: S, w: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32]) {
-        let Rates { betas: [b1, b2], rate, root, eps } = *self;
+    pub(crate) fn apply<S: Simd>(&self, simd: S, w: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32]) {
+        let AdamStep { betas: [b1, b2], rate, root, eps } = *self;
         let all = [b1, 1.0 - b1, b2, 1.0 - b2, -rate, root, eps, 1e-35].map(|value| simd.splat(value));
         let [b1, a1, b2, a2, rate, root, eps, least] = all;
         assert!(w.len().is_multiple_of(S::LANES) && [m.len(), v.len(), g.len()] == [w.len(); 3]);
@@ -31,8 +33,8 @@ impl Rates {
             let g = simd.read(g);
             let first = simd.mul_add(b1, simd.read(m), simd.mul(a1, g));
             let second = simd.mul_add(b2, simd.read(v), simd.mul(a2, simd.mul(g, g)));
-            let deviation = simd.mul(second, simd.inverse_root(simd.max(second, least)));
-            let step = simd.mul(first, simd.inverse(simd.mul_add(deviation, root, eps)));
+            let deviation = simd.mul(second, simd.rsqrt(simd.max(second, least)));
+            let step = simd.mul(first, simd.recip(simd.mul_add(deviation, root, eps)));
             simd.write(m, first);
             simd.write(v, second);
             simd.write(w, simd.mul_add(rate, step, simd.read(w)));
@@ -42,19 +44,19 @@ impl Rates {
 
 #[cfg(test)]
 mod tests {
-    use super::super::simd::{Level, Work};
     use super::*;
     use crate::backend::Adam;
+    use crate::backend::cpu::simd::{InstructionSet, WithSimd};
     use crate::plan::Plan;
 
     /// Twenty steps of Adam on 48 weights, against the paper's algorithm in f64.
     struct Check;
 
-    impl Work for Check {
+    impl WithSimd for Check {
         type Output = ();
 
         #[inline(always)]
-        fn with<S: Simd>(self, simd: S) {
+        fn with_simd<S: Simd>(self, simd: S) {
             const N: usize = 48;
             let mut state = State::new(&Plan::new(1));
             state.adam = Adam::new(0.01);
@@ -67,7 +69,7 @@ mod tests {
                         * 10f32.powi(i as i32 % 12 - 8)
                         * if i % 5 == 0 { 0.0 } else { 1.0 }
                 });
-                Rates::of(&state).apply(simd, &mut w, &mut m, &mut v, &g);
+                AdamStep::new(&state).apply(simd, &mut w, &mut m, &mut v, &g);
                 state.steps += 1;
                 for i in 0..N {
                     let g = g[i] as f64;
@@ -89,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn adam_is_that_of_the_paper_on_every_level() {
-        Level::available().into_iter().for_each(|level| level.run(Check));
+    fn adam_is_that_of_the_paper_on_every_instruction_set() {
+        InstructionSet::available().into_iter().for_each(|isa| isa.dispatch(Check));
     }
 }

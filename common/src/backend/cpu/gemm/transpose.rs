@@ -1,23 +1,27 @@
-//! Turning rows into columns.
+//! Transposition of packed elements, and of a packed weight.
 
-use super::bf16;
-use super::multiply::Cells;
+use super::microkernel::Element;
 use super::panels::Panels;
-use super::product::{Weight, as_cells, as_cells_mut};
-use super::simd::Simd;
+use super::{PackedWeight, as_packed, as_packed_mut, bf16};
+use crate::backend::cpu::simd::Simd;
 
-/// Room for W^T, where many rows are multiplied with a small W^T: then `dy W^T` is a product like `x W`, in the same order of
-/// sums, and neither dy nor dx need be turned.
+/// Scratch for W^T. With many rows and a small W, dx = dy @ W^T is a forward GEMM over the transposed weight, in the
+/// same order of sums: transposing W once is cheaper than transposing dy and dx.
 #[derive(Default)]
-pub(super) struct TurnedWeight {
+pub(crate) struct TransposedWeight {
     values: Vec<f32>,
     pairs: Vec<u32>,
 }
 
-impl TurnedWeight {
-    /// W^T `[out, in]` from the panels of W `[in, out]`, for forward products.
+impl TransposedWeight {
+    /// W^T `[out, in]`, packed for a forward GEMM, from the panels of W `[in, out]`.
     #[inline(always)]
-    pub(super) fn of<S: Simd, C: Cells>(&mut self, simd: S, [inp, out]: [usize; 2], w: &[f32]) -> Weight<'_> {
+    pub(crate) fn transpose<S: Simd, E: Element>(
+        &mut self,
+        simd: S,
+        [inp, out]: [usize; 2],
+        w: &[f32],
+    ) -> PackedWeight<'_> {
         let (from, to) = (Panels::new([inp, out], S::LANES), Panels::new([out, inp], S::LANES));
         assert_eq!(w.len(), from.values());
         self.values.resize(self.values.len().max(to.values()), 0.0);
@@ -29,26 +33,26 @@ impl TurnedWeight {
             }
             for f in 0..from.count() {
                 let rows = from.columns(f);
-                let (at, turned) = (from.rows(f, columns.clone()), to.rows(t, rows.clone()));
+                let (at, transposed) = (from.rows(f, columns.clone()), to.rows(t, rows.clone()));
                 let size = [columns.len(), rows.len()];
-                transpose(simd, as_cells_mut(&mut values[turned]), width, as_cells(&w[at]), from.width(f), size);
+                transpose(simd, as_packed_mut(&mut values[transposed]), width, as_packed(&w[at]), from.width(f), size);
             }
         }
-        if C::PER == 1 {
-            return Weight { panels: to, forward: as_cells(values), backward: &[] };
+        if E::VALUES == 1 {
+            return PackedWeight { panels: to, forward: as_packed(values), backward: &[] };
         }
-        let cells = to.of_cells(C::PER);
-        self.pairs.resize(self.pairs.len().max(cells.values()), 0);
+        let packed = to.packed(E::VALUES);
+        self.pairs.resize(self.pairs.len().max(packed.values()), 0);
         for t in 0..to.count() {
-            bf16::across(simd, &mut self.pairs[cells.panel(t)], &values[to.panel(t)], to.width(t));
+            bf16::vnni_interleave(simd, &mut self.pairs[packed.panel(t)], &values[to.panel(t)], to.width(t));
         }
-        Weight { panels: to, forward: &self.pairs[..cells.values()], backward: &[] }
+        PackedWeight { panels: to, forward: &self.pairs[..packed.values()], backward: &[] }
     }
 }
 
-/// to[j, i] = from[i, j] for [m, n] cells i, j.
+/// to = from^T: from[m, n] to[n, m], with leading dimensions.
 #[inline(always)]
-pub(super) fn transpose<S: Simd>(
+pub(crate) fn transpose<S: Simd>(
     simd: S,
     to: &mut [u32],
     to_ld: usize,
@@ -63,10 +67,10 @@ pub(super) fn transpose<S: Simd>(
         for j in (0..n).step_by(side) {
             if i + side <= m && j + side <= n {
                 let (to, from) = (&mut to[j * to_ld + i..], &from[i * from_ld + j..]);
-                // SAFETY: the square ends at [i + side, j + side], within both by the assertions.
+                // SAFETY: the tile ends at [i + side, j + side], within both by the assertions.
                 #[allow(unsafe_code)]
                 unsafe {
-                    simd.turn(to.as_mut_ptr(), to_ld, from.as_ptr(), from_ld)
+                    simd.transpose(to.as_mut_ptr(), to_ld, from.as_ptr(), from_ld)
                 }
             } else {
                 for (i, j) in (i..m.min(i + side)).flat_map(|i| (j..n.min(j + side)).map(move |j| (i, j))) {

@@ -1,37 +1,38 @@
-//! Main memory for buffers, in pages as large as the system has: products walk through megabytes of weights, and a page
-//! that the CPU has to look up is waited for.
+//! A bump allocator of zeroed, cache-line aligned memory on huge pages: GEMMs stream megabytes of weights, and a TLB
+//! miss stalls them.
 
-use crate::pages;
+use crate::hugepages;
 use memmap2::MmapRaw;
 use vae_cli::{Error, Result};
 
-/// What buffers are cut from. It is given back when the arena is dropped.
-pub(super) struct Arena {
+/// Chunks of anonymous memory, unmapped on drop.
+pub(crate) struct Arena {
     chunks: Vec<MmapRaw>,
-    /// Where the free part of the last chunk begins.
+    /// The offset of the free part of the last chunk.
     at: usize,
-    least: usize,
+    /// The smallest size of the next chunk.
+    capacity: usize,
 }
 
 impl Arena {
-    /// The size of a cache line, to which buffers are aligned: no vector straddles two.
+    /// The alignment of buffers, a cache line, so that no vector straddles two.
     const LINE: usize = 64;
 
-    /// Takes `least` bytes from the system at first, or more. Pages that nothing touches cost nothing.
-    pub(super) fn new(least: usize) -> Arena {
-        Arena { chunks: vec![], at: 0, least }
+    /// The first chunk will have `capacity` bytes or more. Untouched pages cost nothing.
+    pub(crate) fn new(capacity: usize) -> Arena {
+        Arena { chunks: vec![], at: 0, capacity }
     }
 
-    /// The start of `len` values of zero bits, and of nothing else.
+    /// Allocates `len` values of zero bits.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] where the system refuses.
-    pub(super) fn zeros<T>(&mut self, len: usize) -> Result<*mut T> {
+    /// [`Error::Unavailable`] where the system has no memory.
+    pub(crate) fn zeros<T>(&mut self, len: usize) -> Result<*mut T> {
         assert!(align_of::<T>() <= Self::LINE);
         let bytes = len.saturating_mul(size_of::<T>());
         if self.chunks.last().is_none_or(|chunk| bytes > chunk.len().saturating_sub(self.at)) {
-            let size = bytes.max(std::mem::replace(&mut self.least, 1));
-            let chunk = pages::zeros(size).map_err(|e| {
+            let size = bytes.max(std::mem::replace(&mut self.capacity, 1));
+            let chunk = hugepages::zeros(size).map_err(|e| {
                 Error::Unavailable(format!(
                     "the system gives no {} MB of memory: {e}; see ulimit -v, or try a smaller --batch or --hidden",
                     size >> 20
@@ -41,7 +42,7 @@ impl Arena {
             self.chunks.push(MmapRaw::from(chunk));
         }
         let chunk = self.chunks.last().expect("there is one now");
-        // It lies within the chunk, whose length was compared.
+        // Within the chunk, by the comparison of its length.
         let start = chunk.as_mut_ptr().wrapping_add(self.at);
         self.at = (self.at + bytes).next_multiple_of(Self::LINE);
         Ok(start.cast())
@@ -53,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn buffers_are_zero_aligned_and_apart() {
+    fn buffers_are_zero_aligned_and_disjoint() {
         let mut arena = Arena::new(1000);
         let lens = [0, 1, 17, 1 << 20, 5, 300_000];
         let starts: Vec<(usize, usize)> =
@@ -63,7 +64,7 @@ mod tests {
             assert!(starts[..i].iter().all(|(other, len)| start + bytes <= *other || other + len <= *start));
         }
         for (start, bytes) in starts {
-            // SAFETY: so much was asked for there.
+            // SAFETY: that many bytes were allocated there.
             #[allow(unsafe_code)]
             let values = unsafe { std::slice::from_raw_parts(start as *const u8, bytes) };
             assert!(values.iter().all(|byte| *byte == 0));
@@ -71,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_that_the_system_refuses_is_an_error() {
+    fn memory_that_the_system_has_not_is_an_error() {
         for len in [1 << 45, 1 << 62, usize::MAX] {
             let error = Arena::new(0).zeros::<f32>(len).unwrap_err().to_string();
             assert!(error.contains("the system gives no"), "{error}");
