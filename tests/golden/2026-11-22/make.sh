@@ -39,26 +39,25 @@ rm preview.bin
 # Records.
 vae-train --hidden 8 --latent 2 --epochs 3 --batch 8 --test test.vae images.vae -o run.bin > run.jsonl
 rm run.bin
-vae-train --hidden 8 --latent 2 --dry-run images.vae > dry-run.json
 vae-eval -m mlp.bin -k 5 --per-image test.vae > eval.jsonl
 vae-model info mlp.bin > info.json
 vae-cat --head latents.vae > head.json
 vae-cat --check preview.vae > check.json
 
-# checkpoint NAME OPTIONS: NAME.ckpt of a run that is killed in the middle of an epoch, and NAME-resumed.bin, in which it ends.
+# checkpoint NAME OPTIONS: NAME-checkpoint.bin of a run that is killed in the middle of an epoch, and NAME-resumed.bin, in which it ends.
 checkpoint() {
     name=$1
     shift
     run="$* --epochs 60 --batch 7 --lr 3e-3 --seed 3 images.vae"
     vae-train $run -o "$name-resumed.bin" > /dev/null
-    until vae-model info "$name.ckpt" 2> /dev/null | jq -e -s '.[0].checkpoint | .epoch > 10 and .at > 0' > /dev/null; do
-        rm -f "$name.ckpt"
-        timeout -s KILL 0.2 vae-train $run --every 7 --checkpoint "$name.ckpt" -o killed.bin > /dev/null || :
+    until vae-model info "$name-checkpoint.bin" 2> /dev/null | jq -e -s '.[0].checkpoint | .epoch > 10 and .at > 0' > /dev/null; do
+        rm -f "$name-checkpoint.bin"
+        timeout -s KILL 0.2 vae-train $run --every 7 --checkpoint "$name-checkpoint.bin" -o killed.bin > /dev/null || :
     done
-    cp "$name.ckpt" again.ckpt
-    vae-train $run --resume --checkpoint again.ckpt -o again.bin > /dev/null
+    cp "$name-checkpoint.bin" again-checkpoint.bin
+    vae-train $run --resume --checkpoint again-checkpoint.bin -o again.bin > /dev/null
     cmp again.bin "$name-resumed.bin"
-    rm again.*
+    rm again*
 }
 checkpoint mlp --hidden 8 --latent 2
 checkpoint conv --conv 3,4 --latent 2
@@ -76,6 +75,5 @@ for command in $tools "vae-model info" "vae-model verify" "vae-model export" "va
         done
 done
 
-rm -f .*.ckpt.* # of the runs that were killed
 cp ./* "$here"
 rm -rf "$work"

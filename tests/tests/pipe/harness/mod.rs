@@ -1,0 +1,7 @@
+//! What the tests are made with: a temporary folder with a shell in it, and fixtures.
+
+mod fixtures;
+mod shell;
+
+pub use fixtures::{MODEL, NETWORKS, SplitMix64, idx, mnist};
+pub use shell::{CommandOutput, TOOLS, TestDir, code, repository, skipped, tools};

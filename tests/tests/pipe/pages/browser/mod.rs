@@ -1,0 +1,5 @@
+//! The pages in a real browser, Chromium without a window. `make test-page` runs these.
+
+mod chromium;
+mod explorer;
+mod watch;
