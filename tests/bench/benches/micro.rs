@@ -1,5 +1,5 @@
-//! The parts of the product one by one: `make bench ONLY=micro`, or `cargo bench`. Criterion compares each with the last
-//! run. Data and weights are drawn here; nothing is downloaded.
+//! The parts of the product one by one: `make bench ONLY=micro`, or `cargo bench`. Criterion compares each with the
+//! last run. Data and weights are drawn here; nothing is downloaded.
 
 use common::backend::Device;
 use common::dataset::Dataset;

@@ -1,5 +1,5 @@
-//! The presets beyond the classic nets: seconds per epoch, in turn with the peers that know them, and whether all reach the
-//! same losses; and how fast a likelihood is estimated.
+//! The presets beyond the classic nets: seconds per epoch, in turn with the peers that know them, and whether all reach
+//! the same losses; and how fast a likelihood is estimated.
 
 use crate::epochs::{PIXELS, Trainer};
 use crate::machine;

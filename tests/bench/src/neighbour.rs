@@ -102,8 +102,8 @@ impl Running {
     }
 }
 
-/// Seconds per epoch of each of these programs while all of them train: the median of the epochs that began when all had
-/// done one.
+/// Seconds per epoch of each of these programs while all of them train: the median of the epochs that began when all
+/// had done one.
 fn at_once(setup: &Setup, run: &Run, trainers: &[&Trainer]) -> Result<Vec<f64>> {
     let (to, epochs) = channel();
     let lines: Vec<String> = trainers.iter().map(|trainer| trainer.line(&run.options(), 1 << 20, 0)).collect();

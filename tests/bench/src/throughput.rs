@@ -1,4 +1,5 @@
-//! All training images through encode and decode, beside what bounds it: what a pipe carries, and what the products take.
+//! All training images through encode and decode, beside what bounds it: what a pipe carries, and what the products
+//! take.
 
 use crate::machine;
 use crate::setup::Setup;

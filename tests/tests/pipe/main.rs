@@ -1,4 +1,4 @@
-//! The programs as people use them: command lines, run by a shell in a folder of their own.
+//! Tests of the programs through command lines, each in a shell and a temporary folder of its own.
 
 mod golden;
 mod gpu;

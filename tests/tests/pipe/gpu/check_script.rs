@@ -1,4 +1,4 @@
-//! What `make gpu-check` sends to a machine with a GPU, `tests/gpu/run.sh`: on the emulator, with little of everything.
+//! `tests/gpu/run.sh`, the script of `make gpu-check`, on the GPU emulator with small numbers of everything.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -6,15 +6,16 @@ use std::path::Path;
 
 use crate::harness::{CommandOutput, TOOLS, TestDir, repository, skipped, tools};
 
-/// As the tests of Rust end.
+/// Stubs of the parity tests: the last line of a test run that passes, and of one that fails.
 const GOOD: &str =
     "#!/bin/sh\n[ \"$VAE_CUDA_TEST\" = device ] && echo 'test result: ok. 3 passed; 0 failed; 0 ignored'\n";
 const BAD: &str = "#!/bin/sh\necho 'test each ... ok'; echo 'test wide_products ... FAILED'; exit 101\n";
-/// As compute-sanitizer runs a program in which it finds nothing, and one in which it does.
+/// Stubs of compute-sanitizer: one that finds no error, and one that finds one.
 const CLEAN: &str = "#!/bin/sh\nshift 4\n\"$@\" && echo '========= ERROR SUMMARY: 0 errors'\n";
 const FOUND: &str = "#!/bin/sh\necho '========= COMPUTE-SANITIZER'; echo '========= Invalid read of size 4'; exit 9\n";
 
-/// What `make gpu-check` makes, of links, with these programs for parity and for compute-sanitizer; or none, told.
+/// The folder of `make gpu-check`, made of links, with these stubs of the parity tests and of compute-sanitizer; none
+/// without a C++ compiler, with a message.
 fn with_folder(test: &str, parity: &str, sanitizer: &str) -> Option<TestDir> {
     let Some(emulator) = cuda_emulator::folder(Path::new(env!("CARGO_TARGET_TMPDIR"))) else {
         skipped(test, "no C++ compiler here");
@@ -45,7 +46,7 @@ fn with_folder(test: &str, parity: &str, sanitizer: &str) -> Option<TestDir> {
     Some(dir)
 }
 
-/// The table: of each part, its result and its numbers.
+/// The rows of the table: part, result, numbers.
 fn rows(output: &CommandOutput) -> Vec<[String; 3]> {
     let (_, table) = output.text().split_once("|---|---|---|\n").expect("a table");
     let cells = |line: &str| line.trim_matches(['|', ' ']).splitn(3, " | ").map(String::from).collect::<Vec<_>>();

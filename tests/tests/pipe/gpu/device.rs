@@ -1,4 +1,4 @@
-//! `--device`: on the stand-in for a GPU (kernels/emulator), and without one.
+//! `--device`, with the GPU emulator (kernels/emulator) and without a GPU.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use crate::harness::{MODEL, TestDir};
 
 const RUN: &str = "--batch 20 --epochs 2 digits.vae --test test.vae";
 
-/// A folder with digits, where there is a GPU; none without a C++ compiler to make one.
+/// A folder with digits, and the GPU emulator; none without a C++ compiler to build it.
 pub fn with_gpu() -> Option<TestDir> {
     let driver = cuda_emulator::folder(Path::new(env!("CARGO_TARGET_TMPDIR")))?;
     let mut dir = TestDir::new();
@@ -16,7 +16,7 @@ pub fn with_gpu() -> Option<TestDir> {
     Some(dir)
 }
 
-/// A folder with digits and no GPU: what has the name of the driver is none.
+/// A folder with digits and no GPU: the file with the name of the driver is empty.
 fn without_gpu() -> TestDir {
     let mut dir = TestDir::new();
     dir.write("libcuda.so.1", "");

@@ -1,5 +1,5 @@
-//! Filters on a GPU, where two engines work in turns: what comes out is what one would make, frame by frame, also where
-//! something fails. On the stand-in for a GPU (kernels/emulator).
+//! Filters on a GPU, where two engines take alternate frames: their output is that of one engine, errors included. On
+//! the GPU emulator (kernels/emulator).
 
 use crate::gpu::device::with_gpu;
 use crate::harness::{MODEL, TestDir};
@@ -86,7 +86,7 @@ fn a_fault_in_the_middle_comes_after_all_frames_before_it() {
         output.text().lines().count()
     };
     assert_eq!(items("cuda"), items("cpu"));
-    // What a worker meets, told by its number in the whole stream.
+    // An error in a worker names the item by its number in the whole stream.
     let latents = dir.run("vae-encode -m model.bin many.vae --npy z").succeeds().stdout;
     let width = (latents.len() - 128) / 4 / 150;
     let mut bad = latents.clone();

@@ -1,4 +1,5 @@
-//! Fixtures: a small model and IDX files, made once; MNIST; networks of every kind; and how files are read and compared.
+//! Fixtures: a small model and IDX files, made once; MNIST; networks of every kind; and how files are read and
+//! compared.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,8 +18,8 @@ fn cached(name: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
 }
 
-/// A model of synthetic digits. Two runs of the tests at once may both write it: the programs replace a file in one step,
-/// and training gives the same bytes.
+/// A model of synthetic digits. Two runs of the tests at once may both write it: the programs replace a file in one
+/// step, and training gives the same bytes.
 pub fn model() -> &'static Path {
     static MADE: OnceLock<PathBuf> = OnceLock::new();
     MADE.get_or_init(|| {

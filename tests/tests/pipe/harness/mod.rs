@@ -1,4 +1,4 @@
-//! What the tests are made with: a temporary folder with a shell in it, and fixtures.
+//! The harness of the tests: a temporary folder with a shell, and fixtures.
 
 mod fixtures;
 mod shell;

@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Every program.
+/// The names of all programs.
 pub const TOOLS: [&str; 11] = [
     "mnist-dump",
     "vae-train",
@@ -31,7 +31,7 @@ pub const TOOLS: [&str; 11] = [
 /// Seconds after which a command line is stopped, and its test fails.
 const TIMEOUT: &str = "300";
 
-/// The folder of the built programs: the one above that of this test program.
+/// The folder of the built programs, target/<profile>.
 pub fn tools() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
@@ -49,8 +49,8 @@ pub fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the folder of the workspace")
 }
 
-/// A temporary folder, the working directory of its command lines, with an environment of its own: the built programs on
-/// PATH, no MNIST and no GPU unless a test sets them.
+/// A temporary folder, the working directory of its command lines, with an environment of its own: the built programs
+/// on PATH, no MNIST and no GPU unless a test sets them.
 pub struct TestDir {
     root: TempDir,
     variables: BTreeMap<&'static str, OsString>,
@@ -80,12 +80,12 @@ impl TestDir {
         fs::read(self.path(name)).unwrap_or_else(|e| panic!("{name}: {e}; there is only {:?}", self.files()))
     }
 
-    /// Makes a file here.
+    /// Writes a file here.
     pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
         fs::write(self.path(name), bytes).expect("a file to write");
     }
 
-    /// The names of all that is here, hidden or not.
+    /// The names of all files here, hidden ones too.
     pub fn files(&self) -> Vec<String> {
         let entries = fs::read_dir(self.path("")).expect("the folder");
         let mut names: Vec<String> =

@@ -1,4 +1,4 @@
-//! What every program says of itself, and what it makes of mistyped names.
+//! `--help` of every program, and suggestions for mistyped names.
 
 use crate::harness::{TOOLS, TestDir};
 

@@ -3,7 +3,7 @@
 use crate::harness::{TOOLS, TestDir};
 use crate::install::help::commands;
 
-/// What bash does when TAB is pressed behind these words.
+/// Prints the completions of bash for the last of these words.
 const ASK_BASH: &str = r#"
 . made/share/bash-completion/completions/$1
 [[ $(complete -p $1) =~ -F\ ([^ ]+) ]]
@@ -24,7 +24,7 @@ fn written() -> TestDir {
     dir
 }
 
-/// A page without what only roff wants.
+/// A man page without the escapes of roff.
 fn page(dir: &TestDir, command: &str) -> String {
     let name = format!("made/share/man/man1/{}.1", command.replace(' ', "-"));
     String::from_utf8(dir.read(&name)).expect("text").replace("\\-", "-").replace("\\*(Aq", "'").replace("\\fR", "")

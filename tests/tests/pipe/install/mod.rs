@@ -1,4 +1,4 @@
-//! What `make install` puts beside the programs: packaging, man pages and completions; and `--help`.
+//! Installation: packaging, man pages and completions; and `--help`.
 
 mod help;
 mod manual;

@@ -1,4 +1,4 @@
-//! `make install`, `make uninstall` and `make dist`, by the scripts that they run and with the programs of these tests.
+//! `make install`, `make uninstall` and `make dist`: their scripts, run with the programs under test.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::harness::{CommandOutput, MODEL, TOOLS, TestDir, repository};
 
-/// What runs a script of `packaging` with these arguments; the folder of the programs is that of `vae-cat`.
+/// Runs a script of `packaging` with these arguments, in which $programs is the folder of the programs under test.
 fn run(dir: &TestDir, script: &str, arguments: &str) -> CommandOutput {
     let packaging = repository().join("packaging");
     dir.run(&format!("programs=$(dirname \"$(command -v vae-cat)\"); {}/{script}.sh {arguments}", packaging.display()))
@@ -96,7 +96,7 @@ fn installing_anew_replaces_and_is_uninstalled_as_one() {
     install(&dir, "prefix");
     let list = dir.path("prefix/share/vae-pipes/files");
     let first = fs::read_to_string(&list).expect("the list");
-    // A program of an earlier version, which this one has not.
+    // A program of an earlier version that this one lacks.
     dir.write("prefix/bin/vae-old", "");
     fs::write(&list, format!("{first}bin/vae-old\n")).expect("a list to write");
     dir.write("prefix/bin/vae-cat", "damaged");

@@ -1,4 +1,4 @@
-//! The scripts of `examples`, on a few synthetic digits, and its Makefile.
+//! The scripts and the Makefile of `examples`, on a few synthetic digits.
 
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::harness::{TestDir, code, repository, skipped};
 
-/// A folder in which `$EXAMPLES` are quick.
+/// A folder with the settings that make `$EXAMPLES` quick.
 fn with_examples() -> TestDir {
     let mut dir = TestDir::new();
     dir.set("EXAMPLES", repository().join("examples"));

@@ -1,4 +1,4 @@
-//! The page to explore a model with: it stands alone, and decodes what vae-decode decodes.
+//! vae-model page: it needs no other file, and decodes what vae-decode decodes.
 
 use common::backend::Device;
 use common::infer::Prior;
@@ -30,7 +30,7 @@ const walk = ["linear", "spherical"].map((how) => [0, 0.5, 1].map((t) => between
 console.log(JSON.stringify({ largest, priors: priors.map(plain), walk }));
 "#;
 
-/// A folder with every network, a PCA too, and node; or none, where that is not there.
+/// A folder with every network and a PCA; none without Node.js.
 fn with_node() -> Option<TestDir> {
     let dir = TestDir::with_networks();
     if !dir.has("node") {

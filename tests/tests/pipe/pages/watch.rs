@@ -1,4 +1,4 @@
-//! vae-watch: what goes through it, and what its page is told.
+//! vae-watch: the stream that it passes on, and what it serves to its page.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::harness::TestDir;
-use crate::pages::watch_client::{RUN, Watching, as_text};
+use crate::pages::watch_client::{RUN, WatchServer, as_text};
 
 fn with_run() -> TestDir {
     let dir = TestDir::new();
@@ -54,7 +54,7 @@ fn a_pipe_goes_on_behind_it() {
 #[test]
 fn the_page_has_the_losses_and_the_pictures_of_each_epoch() {
     let dir = with_run();
-    let watching = Watching::start(&dir, "--stay run.vae");
+    let watching = WatchServer::start(&dir, "--stay run.vae");
     let news = watching.until("finished");
     assert_eq!((&news["epoch"], &news["epochs"], &news["kept"]), (&json!(3), &json!(3), &json!([1, 2, 3])));
     assert_eq!(news["run"]["network"]["hidden"], json!([32]));
@@ -82,12 +82,12 @@ fn the_page_hears_of_an_epoch_while_the_run_goes_on() {
     let dir = with_run();
     let bytes = dir.read("run.vae");
     let second = bytes.windows(11).position(|w| w == b"\"epoch\":2,\"").expect("a second epoch");
-    let mut watching = Watching::start(&dir, "");
+    let mut watching = WatchServer::start(&dir, "");
     assert_eq!(watching.news()["stage"], "waiting");
     let (mut input, mut output) = (watching.stdin(), watching.stdout());
     input.write_all(&bytes[..second]).expect("it reads");
     let news = watching.until("live");
-    // A page that waits for more hears the end before the program ends.
+    // A request that waits for updates is answered before the program ends.
     let last = std::thread::scope(|scope| {
         let page = scope.spawn(|| watching.follow(news));
         input.write_all(&bytes[second..]).expect("it reads");
@@ -108,7 +108,7 @@ fn newline_json_of_losses_draws_curves_alone() {
         |epoch: u64| json!({"kind": "epoch", "epoch": epoch, "test": {"loss": 5, "kl": "NaN", "recon": 0}}).to_string();
     // The last line of a run that was killed.
     dir.write("losses.jsonl", format!("{}\n\n{}\n{{\"kind\":\"ep", line(1), line(2)));
-    let watching = Watching::start(&dir, "--stay losses.jsonl");
+    let watching = WatchServer::start(&dir, "--stay losses.jsonl");
     let news = watching.until("finished");
     assert_eq!(news["curves"], json!({"epochs": [1, 2], "loss": {"test": [5.0, 5.0]}}));
     assert_eq!((&news["kept"], &news["run"]), (&json!([]), &json!(null)));
@@ -124,7 +124,7 @@ fn an_epoch_that_comes_again_replaces_what_followed_it() {
     let line = |epoch: u64, loss: f64| json!({"kind": "epoch", "epoch": epoch, "train": {"loss": loss}}).to_string();
     let lines = [line(1, 9.0), line(2, 8.0), line(3, 7.0), line(2, 6.0)].join("\n");
     dir.write("losses.jsonl", lines + "\n");
-    let news = Watching::start(&dir, "--stay losses.jsonl").until("finished");
+    let news = WatchServer::start(&dir, "--stay losses.jsonl").until("finished");
     assert_eq!(news["curves"], json!({"epochs": [1, 2], "loss": {"train": [9.0, 6.0]}}));
 }
 
@@ -133,7 +133,7 @@ fn a_port_that_is_taken_is_said_before_anything_is_read() {
     let dir = TestDir::new();
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("an address").port();
-    // An input that neither says anything nor ends.
+    // An input that neither sends a byte nor ends.
     dir.run("mkfifo silent").succeeds();
     dir.run(&format!("timeout 60 vae-watch --port {port} 0<> silent -o out")).fails(
         69,
@@ -154,7 +154,7 @@ fn a_host_that_is_not_this_machine_is_refused() {
 #[test]
 fn only_this_machine_is_answered_and_only_what_there_is() {
     let dir = with_run();
-    let watching = Watching::start(&dir, "--stay run.vae");
+    let watching = WatchServer::start(&dir, "--stay run.vae");
     let ask = |method: &str, target: &str, host: &str| {
         watching.ask(&format!("{method} {target} HTTP/1.1\r\n{host}Connection: close\r\n\r\n"))
     };
@@ -183,7 +183,7 @@ fn only_this_machine_is_answered_and_only_what_there_is() {
 #[test]
 fn the_page_stands_alone() {
     let dir = with_run();
-    let page = Watching::start(&dir, "--stay run.vae").get("/");
+    let page = WatchServer::start(&dir, "--stay run.vae").get("/");
     assert!(page.body.starts_with("<!doctype html>") && page.body.ends_with("</html>\n"));
     for outside in ["https:", "src=", "url(", "import ", "@import", "XMLHttp", "WebSocket", "{{"] {
         assert!(!page.body.contains(outside), "{outside}");
@@ -198,7 +198,7 @@ fn the_page_stands_alone() {
 #[test]
 fn pages_that_read_nothing_hold_up_neither_the_pipe_nor_its_end() {
     let dir = TestDir::new();
-    let mut watching = Watching::start(&dir, "");
+    let mut watching = WatchServer::start(&dir, "");
     let mut pages = Vec::new();
     for k in 0..40 {
         let mut page = watching.connect();
@@ -218,7 +218,7 @@ fn pages_that_read_nothing_hold_up_neither_the_pipe_nor_its_end() {
 #[test]
 fn pages_that_ask_all_the_time_hold_up_no_fast_run() {
     let dir = TestDir::new();
-    let mut watching = Watching::start(&dir, "-o /dev/null");
+    let mut watching = WatchServer::start(&dir, "-o /dev/null");
     let mut input = watching.stdin();
     let line = |epoch: u64| json!({"kind": "epoch", "epoch": epoch, "train": {"loss": 1.0 / epoch as f64}}).to_string();
     let lines: String = (1..=50_000).map(|epoch| line(epoch) + "\n").collect();
@@ -235,7 +235,7 @@ fn pages_that_ask_all_the_time_hold_up_no_fast_run() {
 #[test]
 fn memory_is_bounded_however_long_the_run() {
     let dir = TestDir::new();
-    let mut watching = Watching::start(&dir, "--stay -o /dev/null");
+    let mut watching = WatchServer::start(&dir, "--stay -o /dev/null");
     let input = watching.stdin();
     write_run(input, 200, 8, 256);
     let news = watching.until("finished");
@@ -251,7 +251,7 @@ fn a_long_log_is_thinned() {
     let dir = TestDir::new();
     let line = |epoch: u64| json!({"kind": "epoch", "epoch": epoch, "train": {"loss": 1.0 / epoch as f64}}).to_string();
     dir.write("losses.jsonl", (1..=20_000).map(|epoch| line(epoch) + "\n").collect::<String>());
-    let news = Watching::start(&dir, "--stay losses.jsonl -o /dev/null").until("finished");
+    let news = WatchServer::start(&dir, "--stay losses.jsonl -o /dev/null").until("finished");
     let epochs = news["curves"]["epochs"].as_array().expect("a list");
     assert!((400..=1000).contains(&epochs.len()), "{}", epochs.len());
     assert_eq!((&epochs[0], epochs.last()), (&json!(1), Some(&json!(20_000))));
@@ -269,7 +269,7 @@ fn pictures_that_cannot_be_shown_go_through_all_the_same() {
     .expect("a head");
     writer.write(data).expect("a frame");
     writer.finish().expect("an end");
-    let mut watching = Watching::start(&dir, "--stay colour.vae");
+    let mut watching = WatchServer::start(&dir, "--stay colour.vae");
     let note = watching.until("finished")["note"].clone();
     assert!(as_text(&note).contains("expected items [H, W], got [3, 4, 4]"), "{note}");
     let mut passed = Vec::new();
@@ -280,7 +280,7 @@ fn pictures_that_cannot_be_shown_go_through_all_the_same() {
 #[test]
 fn with_stay_the_output_ends_but_the_page_stays_until_ctrl_c() {
     let dir = with_run();
-    let mut watching = Watching::start(&dir, "--stay run.vae");
+    let mut watching = WatchServer::start(&dir, "--stay run.vae");
     let mut passed = Vec::new();
     watching.stdout().read_to_end(&mut passed).expect("its end");
     assert!(passed == dir.read("run.vae"));
@@ -296,11 +296,11 @@ fn with_stay_the_output_ends_but_the_page_stays_until_ctrl_c() {
 fn signals_end_it_while_the_stream_goes_by() {
     let dir = with_run();
     for (signal, expected) in [(Signal::INT, 130), (Signal::TERM, 143)] {
-        let watching = Watching::start(&dir, "--stay -o out");
+        let watching = WatchServer::start(&dir, "--stay -o out");
         watching.send(signal);
         assert_eq!(watching.end(), (expected, String::new()));
     }
-    let stays = Watching::start(&dir, "--stay run.vae");
+    let stays = WatchServer::start(&dir, "--stay run.vae");
     stays.until("finished");
     stays.send(Signal::TERM);
     assert_eq!(stays.end().0, 143);
@@ -326,7 +326,7 @@ fn a_stage_that_fails_before_it_is_noticed_after_it_and_on_the_page() {
     assert_eq!(dir.run("vae-watch --port 0 cut.vae > passed 2> said").codes, [65]);
     dir.assert_same("cut.vae", "passed");
 
-    let mut watching = Watching::start(&dir, "--stay");
+    let mut watching = WatchServer::start(&dir, "--stay");
     let mut input = watching.stdin();
     input.write_all(&dir.read("cut.vae")).expect("it reads");
     let news = watching.until("live");
@@ -362,7 +362,7 @@ fn a_reader_that_closes_ends_it_quietly_unless_it_is_to_stay() {
     assert_eq!(line.split_off(1), [0, 0]);
     assert_eq!(String::from_utf8(dir.read("said")).expect("text").lines().count(), 1);
 
-    let mut watching = Watching::start(&dir, "--stay");
+    let mut watching = WatchServer::start(&dir, "--stay");
     drop(watching.stdout());
     watching.stdin().write_all(&dir.read("run.vae")).expect("it reads on");
     assert_eq!(watching.until("finished")["kept"], json!([1, 2, 3]));

@@ -1,4 +1,4 @@
-//! vae-watch while it runs, and a plain client of it.
+//! A running vae-watch, and an HTTP client of it.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -14,28 +14,28 @@ use crate::harness::{TestDir, code};
 pub const RUN: &str =
     "mnist-dump --synthetic=300 | vae-train --hidden 32 --latent 4 -o model.bin --epochs 3 --batch 50 --preview 8";
 
-/// A vae-watch that serves, on a port of its own.
-pub struct Watching {
+/// A running vae-watch, on a port of its own.
+pub struct WatchServer {
     child: Child,
     pub port: u16,
     stderr: BufReader<ChildStderr>,
 }
 
-/// What it answered.
+/// An HTTP response.
 pub struct Answer {
     pub status: u16,
     pub head: String,
     pub body: String,
 }
 
-impl Watching {
-    /// Starts it with these arguments, its input and output in our hands, and waits until it says where the page is.
-    pub fn start(dir: &TestDir, args: &str) -> Watching {
-        Watching::start_at(dir, 0, args)
+impl WatchServer {
+    /// Starts it with these arguments, its standard input and output as pipes, and waits for the URL of the page.
+    pub fn start(dir: &TestDir, args: &str) -> WatchServer {
+        WatchServer::start_at(dir, 0, args)
     }
 
-    /// Starts it on this port.
-    pub fn start_at(dir: &TestDir, port: u16, args: &str) -> Watching {
+    /// The same on this port.
+    pub fn start_at(dir: &TestDir, port: u16, args: &str) -> WatchServer {
         let mut command = dir.command("vae-watch");
         command.args(["--port", &port.to_string()]).args(args.split_whitespace());
         let mut child =
@@ -46,10 +46,10 @@ impl Watching {
         let port = said.trim_end().strip_suffix('/').and_then(|url| url.rsplit(':').next()?.parse().ok());
         let port = port.unwrap_or_else(|| panic!("expected where the page is, got {said:?}"));
         assert!(said.starts_with("vae-watch: http://"), "{said}");
-        Watching { child, port, stderr }
+        WatchServer { child, port, stderr }
     }
 
-    /// Where the page is.
+    /// The URL of the page.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}/", self.port)
     }
@@ -62,14 +62,14 @@ impl Watching {
         self.child.stdout.take().expect("its output is ours")
     }
 
-    /// A connection to it.
+    /// A TCP connection to the server.
     pub fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(("127.0.0.1", self.port)).expect("it listens");
         stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a limit");
         stream
     }
 
-    /// Asks in these words, and reads the answer.
+    /// Sends a request and reads the response.
     pub fn ask(&self, request: &str) -> Answer {
         let mut stream = self.connect();
         stream.write_all(request.as_bytes()).expect("it listens");
@@ -85,7 +85,7 @@ impl Watching {
         self.ask(&format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
     }
 
-    /// All that there is to see now.
+    /// The whole state that the page would show.
     pub fn news(&self) -> Value {
         let mut news = self.portion("/news");
         while news["more"] == true {
@@ -100,14 +100,14 @@ impl Watching {
         news
     }
 
-    /// One answer to a page.
+    /// The JSON of one response.
     pub fn portion(&self, target: &str) -> Value {
         let answer = self.get(target);
         assert_eq!(answer.status, 200, "{}", answer.head);
         serde_json::from_str(&answer.body).expect("JSON")
     }
 
-    /// Asks as a page does, again and again for what is new since `news`, up to the end; gives the last answer.
+    /// Polls as a page does, for updates since `news`, up to the end of the run; gives the last answer.
     pub fn follow(&self, mut news: Value) -> Value {
         while news["more"] == true || !["finished", "failed"].contains(&as_text(&news["stage"])) {
             news = self.portion(&format!("/news?session={}&since={}", as_text(&news["session"]), news["serial"]));
@@ -115,7 +115,7 @@ impl Watching {
         news
     }
 
-    /// Waits until the page shows this stage, and gives all that it has then.
+    /// Polls until the run has reached this stage, and gives the whole state.
     pub fn until(&self, stage: &str) -> Value {
         let begun = Instant::now();
         loop {
@@ -128,7 +128,7 @@ impl Watching {
         }
     }
 
-    /// The most memory that it had, in kB.
+    /// Peak resident memory, in kB.
     pub fn peak(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("Linux");
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
@@ -139,7 +139,7 @@ impl Watching {
         kill_process(Pid::from_child(&self.child), signal).expect("a signal");
     }
 
-    /// Waits for its end; gives the exit code, and what it said since the first line.
+    /// Waits for its end; gives the exit code, and standard error after the first line.
     pub fn end(mut self) -> (i32, String) {
         drop(self.child.stdin.take());
         let mut said = String::new();
@@ -148,7 +148,7 @@ impl Watching {
     }
 }
 
-impl Drop for Watching {
+impl Drop for WatchServer {
     fn drop(&mut self) {
         let _ = self.child.kill(); // it may have ended
         let _ = self.child.wait();

@@ -1,4 +1,4 @@
-//! Streams that were cut short or altered, or that lie about their size.
+//! Corrupt streams: truncated, with flipped bits, or with false sizes.
 
 use crate::harness::{SplitMix64, TestDir};
 
@@ -13,12 +13,12 @@ const READERS: [&str; 7] = [
     "vae-plot latent damaged.vae -o out",
 ];
 
-/// Whether the program reads latents, not images.
+/// Whether the program reads latents instead of images.
 fn takes_latents(reader: &str) -> bool {
     reader.starts_with("vae-decode") || reader.starts_with("vae-plot")
 }
 
-/// A folder with a small stream of two frames that the program takes.
+/// A folder with a stream of two frames for the program.
 fn with_stream(reader: &str) -> TestDir {
     let dir = TestDir::with_model();
     let latents = if takes_latents(reader) { "| vae-encode -m model.bin" } else { "" };
@@ -28,7 +28,7 @@ fn with_stream(reader: &str) -> TestDir {
     dir
 }
 
-/// The program must refuse `damaged` in one line, and leave nothing behind.
+/// Asserts that the program rejects `damaged` in one error line, and leaves no file.
 fn refused(dir: &TestDir, reader: &str, damaged: &[u8], what: &str) {
     refused_within("unlimited", dir, reader, damaged, what);
 }

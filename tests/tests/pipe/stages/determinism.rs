@@ -1,11 +1,11 @@
-//! Same input, same bytes: whatever the number of threads and of images in a frame.
+//! Determinism: the same bytes for any number of threads and of images per frame.
 
 use crate::harness::{MODEL, TestDir};
 
 const THREADS: [usize; 3] = [1, 2, 8];
 const FRAMES: [usize; 3] = [1, 7, 256];
 
-/// Runs a pipe for all threads and frames; each must write the same bytes.
+/// Asserts that a pipe writes the same bytes for all numbers of threads and of images per frame.
 fn same_bytes(dir: &TestDir, line: impl Fn(usize, usize) -> String) {
     let mut first = None;
     for frame in FRAMES {

@@ -1,4 +1,4 @@
-//! Input that is no images or latents of the model, and command lines that make no sense.
+//! Errors of input, exit codes 65 and 66, and of usage, exit code 2.
 
 use ndarray::{Array1, Array2, Array3};
 
@@ -9,7 +9,7 @@ fn image_readers(input: &str) -> [String; 2] {
     [format!("vae-encode -m model.bin {input} -o out"), format!("vae-train {MODEL} {input} -o out")]
 }
 
-/// Every reader refuses the input with 65, in one line with these words, and writes nothing.
+/// Asserts exit code 65 of every command line, one error line with these words, and no new file.
 fn refused(dir: &TestDir, lines: impl IntoIterator<Item = String>, words: &[&str]) {
     let before = dir.files();
     for line in lines {
@@ -261,7 +261,7 @@ fn options_are_judged_before_any_image_is_read() {
         ("-o m.bin --test nowhere", "no such file"),
         ("-o m.bin --test -", "file or FIFO"),
     ] {
-        // An input that neither says anything nor ends.
+        // An input that neither sends a byte nor ends.
         let output = dir.run(&format!("timeout 60 vae-train {options} 0<> silent > losses.jsonl"));
         assert!(output.stderr.contains(words), "{options}: {}", output.stderr);
     }

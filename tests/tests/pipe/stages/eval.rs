@@ -1,4 +1,4 @@
-//! vae-eval: what it says of a model, of each image, and what it refuses.
+//! vae-eval: its records of a model and of each image, and its errors.
 
 use serde_json::{Value, json};
 

@@ -1,11 +1,11 @@
-//! Streams that someone is still typing.
+//! Latency: an item is answered before the next one is sent, and before an error after it.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 
 use crate::harness::TestDir;
 
-/// Sends an item to a program, waits for what it makes of it, and only then sends the next.
+/// Sends an item to a program, and the next only when the first is answered.
 fn answers_each(dir: &TestDir, line: &str, item: &str) {
     let mut words = line.split(' ');
     let mut command = dir.command(words.next().expect("a program"));

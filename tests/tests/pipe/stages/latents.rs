@@ -1,4 +1,4 @@
-//! Latents: what is in them, how they leave the stream and come back, and that parts of a stream are as the whole.
+//! vae-encode and vae-decode: tensors, conversions to and from .npy and newline JSON, draws, and shards.
 
 use ndarray::{Array2, Axis, Ix2};
 use serde_json::json;

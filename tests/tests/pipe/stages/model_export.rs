@@ -1,4 +1,4 @@
-//! Weights that go out to PyTorch, and come back.
+//! vae-model export, and import of what it wrote.
 
 use serde_json::Value;
 

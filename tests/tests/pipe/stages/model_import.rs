@@ -1,4 +1,4 @@
-//! State dicts of others: taken in where the network shows, and refused in one line where it does not.
+//! vae-model import: state dicts of other programs, and its errors.
 
 use std::collections::HashMap;
 
@@ -44,7 +44,7 @@ fn layers(widths: &[(&str, [usize; 2])]) -> Shapes {
     widths.iter().flat_map(pair).collect()
 }
 
-/// Small numbers, of which no two neighbours are the same.
+/// Small numbers, each different from its neighbours.
 fn values(shape: &[usize]) -> Vec<f32> {
     (0..shape.iter().product()).map(|i: usize| (i * 37 % 64) as f32 / 64.0 - 0.5).collect()
 }
@@ -63,7 +63,7 @@ fn floats(shapes: &Shapes) -> Vec<u8> {
     safetensors(shapes, Dtype::F32, |v| v.to_le_bytes().to_vec())
 }
 
-/// The import fails with this code, in one line with these words, and leaves nothing.
+/// Asserts this exit code of an import, one error line with these words, and no new file.
 #[track_caller]
 fn refused(dir: &TestDir, file: &str, options: &str, code: i32, words: &[&str]) {
     let before = dir.files();

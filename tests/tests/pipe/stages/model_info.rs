@@ -1,10 +1,10 @@
-//! What vae-model says of a model, and which it calls good.
+//! vae-model info and verify.
 
 use common::model::Model;
 
 use crate::harness::{MODEL, TestDir};
 
-/// Rewrites `model.bin` with other weights and a digest that agrees.
+/// Writes a copy of `model.bin` with other weights and a valid digest.
 fn altered(dir: &TestDir, name: &str, change: impl FnOnce(&mut Model)) {
     let mut model = Model::from_bytes(&dir.read("model.bin"), "model.bin").expect("a model");
     change(&mut model);
@@ -88,7 +88,7 @@ fn a_tensor_that_is_missing_misshapen_or_not_finite_is_65_and_named() {
         ("moments.ckpt", ["moments.ckpt: ", "no tensor adam.v.mu.bias"]),
     ] {
         dir.run(&format!("vae-model verify {name}")).fails(65, "vae-model", &words);
-        // Nor is such a model exported or shown.
+        // Export and page reject such a model too.
         dir.run(&format!("vae-model export {name} -o out")).fails(65, "vae-model", &words);
         dir.run(&format!("vae-model page -m {name} -o out")).fails(65, "vae-model", &words);
         assert!(!dir.path("out").exists());

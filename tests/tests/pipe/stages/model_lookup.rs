@@ -1,4 +1,4 @@
-//! How a decoder finds the model of its latents, and what it says when it cannot.
+//! How vae-decode locates the model of its latents, and its errors.
 
 use crate::harness::{MODEL, SplitMix64, TestDir};
 
@@ -112,7 +112,7 @@ fn what_is_no_model_is_65() {
 fn a_bit_flipped_in_a_model_is_65() {
     let dir = with_latents();
     let (good, mut random) = (dir.read("model.bin"), SplitMix64(1));
-    // Half of them in the header, which is the smaller part by far.
+    // Half of the flips go to the header, by far the smaller part.
     for most in [good.len(), 2000].repeat(50) {
         let (byte, bit) = (random.below(most), random.below(8));
         let mut bad = good.clone();

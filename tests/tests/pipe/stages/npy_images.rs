@@ -1,4 +1,4 @@
-//! Images of one's own: .npy, labels beside them, sizes other than MNIST's.
+//! Images from .npy files: their dtypes, shapes and labels, and sizes other than MNIST's.
 
 use ndarray::{Array, Array1, Array3};
 use serde_json::json;

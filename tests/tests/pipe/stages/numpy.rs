@@ -1,4 +1,4 @@
-//! The other side: Python with NumPy reads and writes what the programs write and read.
+//! Interoperability with NumPy: streams, .npy and model files, read and written by Python.
 //!
 //! `PYTHON` names the interpreter, and `REQUIRE_NUMPY=1` makes its absence a failure.
 

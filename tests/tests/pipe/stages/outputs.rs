@@ -1,8 +1,8 @@
-//! Places that cannot be written, and what must not be written there.
+//! Outputs: full disks, closed pipes, folders, links and terminals.
 
 use crate::harness::TestDir;
 
-/// Every program, with work that it can do.
+/// A command line of every program that succeeds.
 const LINES: [&str; 13] = [
     "mnist-dump --synthetic=300",
     "mnist-dump --synthetic=300 --npy x",
@@ -49,7 +49,7 @@ fn a_full_disk_is_74() {
 fn standard_output_closed_at_the_start_is_74_before_any_work() {
     let dir = with_work();
     let before = dir.files();
-    // What would take hours if it were begun.
+    // Work that would take hours.
     let works = ["mnist-dump --synthetic=4000000000", "vae-sample -m model.bin -n 4000000000"];
     let train = [
         "vae-train --epochs 1000000 digits.vae -o new.bin",

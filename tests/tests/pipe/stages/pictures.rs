@@ -1,4 +1,4 @@
-//! The pipes that make pictures, typed as the README types them.
+//! Pipes that end in grid-png, as the README has them.
 
 use crate::harness::{TestDir, idx};
 

@@ -1,4 +1,4 @@
-//! Curves and latents, plotted from what the other programs write.
+//! vae-plot: curves of logs, and scatter plots of latents.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;

@@ -1,8 +1,9 @@
-//! PyTorch computes with exported weights what the programs compute, and the programs with weights of PyTorch what that does.
+//! PyTorch with exported weights, and the programs with imported ones, compute the same images.
 
 use crate::harness::{NETWORKS, TestDir, skipped};
 
-/// A module for each description that `vae-model info` writes, with the names of its state dict; and what it makes of images.
+/// A module for each description that `vae-model info` writes, with the names of its state dict; and what it makes of
+/// images.
 const MODULE: &str = r#"
 import json, sys
 import numpy as np

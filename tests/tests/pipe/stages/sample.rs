@@ -1,11 +1,11 @@
-//! Latents that vae-sample makes: draws, planes, paths, and what it refuses.
+//! vae-sample: draws from the prior, manifolds, interpolations, traversals, and errors.
 
 use ndarray::{Array2, ArrayView1, Axis, Ix2, array, concatenate, s};
 use serde_json::json;
 
 use crate::harness::TestDir;
 
-/// A place with a model of 4 latent dimensions, a stream of the latents of 5 digits, and the same as .npy.
+/// A folder with a model of 4 latent dimensions, a stream of the latents of 5 digits, and the same as .npy.
 fn with_points() -> TestDir {
     let dir = TestDir::with_model();
     dir.pipe("mnist-dump --synthetic=5 | vae-encode -m model.bin -o points.vae").succeeds();
@@ -13,7 +13,7 @@ fn with_points() -> TestDir {
     dir
 }
 
-/// A place with `plane.bin`, a model of 2 latent dimensions.
+/// A folder with `plane.bin`, a model of 2 latent dimensions.
 fn with_plane() -> TestDir {
     let dir = TestDir::new();
     dir.run("mnist-dump --synthetic=50 -o digits.vae").succeeds();
@@ -243,7 +243,7 @@ fn interpolation_of_fewer_than_two_points_is_refused() {
     }
     let line = "vae-cat points.vae --take 1 | vae-sample --interpolate linear 2> said | vae-decode | vae-cat --check";
     dir.pipe(line).fails(65, "vae-cat", &["vae-sample failed", "at least two points"]);
-    // A traversal of no points is no latents.
+    // A traversal of no points makes no latents.
     let none = dir.pipe("vae-cat points.vae --take 0 | vae-sample --traverse all - | vae-cat --check").succeeds();
     assert_eq!(none.json()["items"], 0);
 }

@@ -1,4 +1,4 @@
-//! Latents for conditional models: which class each is of, where a learned prior has it, and what is refused.
+//! vae-sample of conditional models: classes, learned priors, and errors.
 
 use ndarray::{Array2, ArrayView1, Axis, Ix2, array, s};
 use serde_json::Value;

@@ -1,8 +1,8 @@
-//! A stage that fails is noticed by every stage after it, and said twice: where it happened, and at the end.
+//! Error propagation: a failed stage fails every stage after it; the first and the last print its message.
 
 use crate::harness::TestDir;
 
-/// Each stage's messages go to a file of their own, here and in the tests.
+/// The standard error of one stage, which the tests redirect to a file of this name.
 fn said(dir: &TestDir, name: &str) -> String {
     String::from_utf8(dir.read(name)).expect("text")
 }

@@ -1,4 +1,4 @@
-//! Labels of a conditional model: what is needed, what is refused, and options that make no model.
+//! Conditional models: their labels, and errors of labels and options.
 
 use ndarray::{Array1, Array3};
 

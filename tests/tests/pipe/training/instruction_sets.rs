@@ -1,4 +1,4 @@
-//! The instructions of a CPU, `VAE_CPU`, and the numbers that products multiply, `--precision`.
+//! `VAE_CPU`, the instruction set of a CPU, and `--precision`, the number format of products.
 
 use serde_json::json;
 

@@ -1,8 +1,8 @@
-//! Losses on the real MNIST, where `MNIST_DIR` names it: those that others report for the same settings.
+//! Losses on MNIST, if `MNIST_DIR` names it: those of PyTorch and of published runs with the same settings.
 
 use crate::harness::{TestDir, mnist, skipped};
 
-/// The real MNIST as streams, or none.
+/// A folder with MNIST as streams; none without MNIST.
 fn with_mnist(test: &str) -> Option<TestDir> {
     let Some(folder) = mnist() else {
         skipped(test, "MNIST_DIR is not set");
@@ -98,8 +98,8 @@ fn the_vae_of_squared_errors_reaches_the_known_losses() {
     assert_near(&losses, 3, constant + 31.2, 0.5);
 }
 
-/// PyTorch gives squared errors per pixel of 0.0231 and, after three epochs, 0.0176; its loss is their mean, ours their sum.
-/// One seed spreads by 0.0012 (standard deviation).
+/// PyTorch gives squared errors per pixel of 0.0231 and, after three epochs, 0.0176; its loss is their mean, ours their
+/// sum. One seed spreads by 0.0012 (standard deviation).
 #[test]
 fn the_autoencoder_reaches_the_known_errors() {
     let Some(dir) = with_mnist("ae-20") else { return };

@@ -1,11 +1,11 @@
-//! Every kind of model that vae-train makes, through the whole pipe: each is trained, encodes, decodes and goes on exactly.
+//! The matrix of models: each kind is trained, resumed, evaluated, encoded, decoded and previewed.
 
 use serde_json::json;
 
 use crate::harness::TestDir;
 
-/// The options of one of each kind, small.
-const KINDS: [(&str, &str); 9] = [
+/// A small model of each kind: its name and options.
+const MODELS: [(&str, &str); 9] = [
     ("conv", "--conv 4,6 --latent 3"),
     ("conv, conditional", "--conv 4 --latent 3 --classes 10 --prior 8 --activation leaky-relu:0.1,tanh"),
     ("conditional", "--hidden 16 --latent 3 --classes 10"),
@@ -35,7 +35,7 @@ fn train(options: &str) -> String {
 #[test]
 fn each_learns_encodes_and_decodes() {
     let dir = with_digits();
-    for (kind, options) in KINDS {
+    for (kind, options) in MODELS {
         let records = dir.run(&epochs(6, &format!("{options} -o model.bin --lr 5e-3"))).succeeds().records();
         let loss = |epoch: usize| records[epoch]["train"]["loss"].as_f64().expect("a loss");
         assert!(loss(6) < loss(1), "{kind}: {records:?}");
@@ -52,7 +52,7 @@ fn each_learns_encodes_and_decodes() {
 #[test]
 fn each_gives_the_same_bytes_for_any_number_of_threads_and_goes_on_exactly() {
     let dir = with_digits();
-    for (kind, options) in KINDS {
+    for (kind, options) in MODELS {
         dir.run(&train(&format!("{options} --threads 1 -o one.bin > one.jsonl"))).succeeds();
         dir.run(&train(&format!("{options} --threads 3 -o three.bin > three.jsonl"))).succeeds();
         assert!(dir.read("one.bin") == dir.read("three.bin"), "{kind}: one thread and three");
@@ -67,7 +67,7 @@ fn each_gives_the_same_bytes_for_any_number_of_threads_and_goes_on_exactly() {
 #[test]
 fn each_is_judged_with_the_loss_that_training_told() {
     let dir = with_digits();
-    for (kind, options) in KINDS {
+    for (kind, options) in MODELS {
         let records = dir.run(&train(&format!("{options} -o model.bin"))).succeeds().records();
         let draws = if options.contains("--samples 3") { "--samples 3" } else { "" };
         let judged = dir.run(&format!("vae-eval -m model.bin test.vae {draws}")).succeeds().json();
@@ -85,7 +85,7 @@ fn each_is_judged_with_the_loss_that_training_told() {
 #[test]
 fn each_shows_its_preview() {
     let dir = with_digits();
-    for (kind, options) in KINDS {
+    for (kind, options) in MODELS {
         let line = train(&format!("{options} --preview 10 -o model.bin"));
         dir.run(&format!("{line} > run.vae")).succeeds();
         let groups = dir.run("vae-cat run.vae --check").succeeds().json()["groups"].clone();
@@ -125,8 +125,8 @@ fn prior_draws_of_the_preview_do_not_depend_on_the_images() {
 #[test]
 fn dynamic_binarization_draws_pixels_anew_and_static_does_not() {
     let dir = with_digits();
-    // One image, seen by a model that does not learn: the loss changes with its pixels alone, since each epoch has noise of
-    // its own for z, which an autoencoder has not.
+    // One image, seen by a model that does not learn: the loss changes with its pixels alone, since each epoch has
+    // noise of its own for z, which an autoencoder has not.
     dir.run("mnist-dump --synthetic=1 -o one.vae").succeeds();
     let losses = |how: &str| {
         let line =

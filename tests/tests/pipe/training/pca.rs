@@ -1,4 +1,4 @@
-//! Principal components in the place of a network.
+//! The preset pca-20: principal components instead of a network.
 
 use crate::harness::{TestDir, repository};
 

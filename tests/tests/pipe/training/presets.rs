@@ -1,4 +1,4 @@
-//! What a preset builds, counted.
+//! `--dry-run`: the layers and parameter counts of the presets.
 
 use safetensors::SafeTensors;
 

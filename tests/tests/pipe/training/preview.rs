@@ -1,4 +1,4 @@
-//! Pictures of a model in training, in the stream between its records.
+//! `--preview`: images in the stream of a run, between its records.
 
 use serde_json::json;
 

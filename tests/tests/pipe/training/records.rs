@@ -1,4 +1,4 @@
-//! What vae-train writes beside the model: its records, and its checkpoints.
+//! vae-train: its records and its checkpoints.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! A run that stops anywhere and goes on ends in the bytes of an unbroken one.
+//! `--resume`: a run stopped anywhere and resumed ends in the bytes of an uninterrupted run.
 
 use std::process::{Child, Stdio};
 use std::thread::sleep;
@@ -11,7 +11,7 @@ use crate::harness::{MODEL, SplitMix64, TestDir, code};
 /// Long enough to be stopped several times: 4,000 steps.
 const RUN: &str = "--epochs 40 --batch 20 --seed 3 digits.vae -o model.bin";
 
-/// Digits, and `whole.bin` of an unbroken run.
+/// Digits, and `whole.bin` of an uninterrupted run.
 fn with_whole(run: &str) -> TestDir {
     let dir = TestDir::new();
     dir.run("mnist-dump --synthetic=2000 -o digits.vae").succeeds();
@@ -33,7 +33,7 @@ fn wait_for(dir: &TestDir, name: &str, run: &mut Child) {
     }
 }
 
-/// Stops a run some moments after its first checkpoint, several times, and lets it end.
+/// Signals a run shortly after its first checkpoint, several times, and then lets it end.
 fn a_run_stopped_again_and_again_ends_in_the_same_bytes(signal: Signal, seed: u64) {
     let dir = with_whole(RUN);
     let mut random = SplitMix64(seed);

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM during training.
+//! SIGINT (Ctrl-C) and SIGTERM during training.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Stdio};
@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::harness::{CommandOutput, MODEL, TestDir, code};
 
-/// A run that has written its first records.
+/// A running program that has written its first records.
 struct Running {
     child: Child,
     records: BufReader<std::process::ChildStdout>,

@@ -1,4 +1,4 @@
-//! Chromium, told what to do through its DevTools protocol: JSON with a zero byte after each message, on two pipes.
+//! A client of Chromium's DevTools protocol: messages of JSON, each with a zero byte after it, on two pipes.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
@@ -13,12 +13,12 @@ use serde_json::{Value, json};
 
 use crate::harness::{TestDir, repository};
 
-/// Nothing of its own on the network, nothing kept, no window. Root has no sandbox.
+/// No network traffic of its own, no window, and no sandbox, which root cannot have.
 const FLAGS: &str = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking \
                      --disable-component-update --disable-sync --disable-extensions --hide-scrollbars \
                      --force-color-profile=srgb --remote-debugging-pipe --user-data-dir=profile";
-/// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The longest that a call of the browser may take.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A browser with one page.
 pub struct Browser {
@@ -28,8 +28,8 @@ pub struct Browser {
     calls: u64,
     session: Option<String>,
     events: Vec<Value>,
-    /// Its profile and its pipes.
-    _place: TestDir,
+    /// The folder of its profile and its pipes.
+    _dir: TestDir,
 }
 
 impl Browser {
@@ -37,7 +37,7 @@ impl Browser {
     pub fn start(width: u32, height: u32) -> Browser {
         let dir = TestDir::new();
         let there = dir.run("command -v chromium > /dev/null").codes == [0];
-        assert!(there, "there is no Chromium: apt-get install chromium");
+        assert!(there, "Chromium is missing: apt-get install chromium");
         dir.run("mkdir profile; mkfifo to from").succeeds();
         let mut command = dir.command("sh");
         command.args(["-c", &format!("exec chromium {FLAGS} about:blank 3< to 4> from")]);
@@ -54,7 +54,7 @@ impl Browser {
                 }
             }
         });
-        let mut browser = Browser { child, to, from: heard, calls: 0, session: None, events: Vec::new(), _place: dir };
+        let mut browser = Browser { child, to, from: heard, calls: 0, session: None, events: Vec::new(), _dir: dir };
         let target = browser.call("Target.createTarget", json!({"url": "about:blank"}))["targetId"].clone();
         let session = browser.call("Target.attachToTarget", json!({"targetId": target, "flatten": true}));
         browser.session = session["sessionId"].as_str().map(str::to_owned);
@@ -76,7 +76,7 @@ impl Browser {
         }
         self.to.write_all(format!("{message}\0").as_bytes()).expect("Chromium listens");
         loop {
-            let mut heard = self.from.recv_timeout(PATIENCE).unwrap_or_else(|e| panic!("{method}: no answer: {e}"));
+            let mut heard = self.from.recv_timeout(TIMEOUT).unwrap_or_else(|e| panic!("{method}: no answer: {e}"));
             if heard["id"] == id {
                 assert!(heard.get("error").is_none(), "{method}: {heard}");
                 return heard["result"].take();
@@ -85,7 +85,7 @@ impl Browser {
         }
     }
 
-    /// Goes to a page, and waits for it.
+    /// Opens a page, and waits until it is loaded.
     #[track_caller]
     pub fn open(&mut self, url: &str) {
         let went = self.call("Page.navigate", json!({"url": url}));
@@ -93,7 +93,7 @@ impl Browser {
         self.until(&format!("location.href !== 'about:blank' && document.readyState === 'complete' // {url}"));
     }
 
-    /// What an expression is in the page.
+    /// The value of a JavaScript expression in the page.
     #[track_caller]
     pub fn value(&mut self, expression: &str) -> Value {
         let params = json!({"expression": expression, "returnByValue": true, "awaitPromise": true});
@@ -114,7 +114,7 @@ impl Browser {
         let begun = Instant::now();
         while self.value(expression) != true {
             let page = self.value("document.body.innerText");
-            assert!(begun.elapsed() < PATIENCE / 3, "never true: {expression}; the page says {page}");
+            assert!(begun.elapsed() < TIMEOUT / 3, "never true: {expression}; the page says {page}");
             sleep(Duration::from_millis(20));
         }
     }
@@ -172,7 +172,7 @@ impl Browser {
         panic!("Tab never leads to {element}");
     }
 
-    /// Presses the mouse on an element, at these shares of its width and height, and moves it to others.
+    /// Drags the mouse over an element, between these fractions of its width and height.
     #[track_caller]
     pub fn drag(&mut self, element: &str, from: [f64; 2], to: [f64; 2]) {
         let corner = format!(
@@ -214,7 +214,7 @@ impl Browser {
         fs::write(folder.join(format!("{name}.png")), png).expect("a file");
     }
 
-    /// The page is no wider than the screen.
+    /// Asserts that the page is no wider than the screen.
     #[track_caller]
     pub fn fits(&mut self) {
         self.drawn();
@@ -222,7 +222,7 @@ impl Browser {
         assert!(page.as_u64() <= screen.as_u64(), "a page of {page} pixels on a screen of {screen}");
     }
 
-    /// What it wrote to its console, or the browser about it.
+    /// The messages in the console, of the page and of the browser.
     pub fn complaints(&mut self) -> Vec<String> {
         self.value("1"); // what is still on its way
         let loud = |event: &&Value| {
@@ -237,7 +237,7 @@ impl Browser {
         self.events.iter().filter(loud).map(Value::to_string).collect()
     }
 
-    /// Nothing was complained of, and nothing was asked for but from `home`.
+    /// Asserts that the console is empty, and that every request went to `home`.
     #[track_caller]
     pub fn is_quiet(&mut self, home: &str) {
         let complaints = self.complaints();

@@ -1,4 +1,4 @@
-//! The page of `vae-model page`, which is a file.
+//! The page of `vae-model page`, opened as a file.
 
 use crate::harness::TestDir;
 use crate::pages::browser::chromium::Browser;

@@ -1,4 +1,4 @@
-//! The pages in a real browser, Chromium without a window. `make test-page` runs these.
+//! The pages in headless Chromium. `make test-page` runs these tests.
 
 mod chromium;
 mod explorer;

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::harness::TestDir;
 use crate::pages::browser::chromium::Browser;
-use crate::pages::watch_client::Watching;
+use crate::pages::watch_client::WatchServer;
 
 /// Eight epochs with test images, cut behind each epoch's record.
 fn epochs() -> (TestDir, Vec<Vec<u8>>) {
@@ -45,7 +45,7 @@ fn text(browser: &mut Browser) -> String {
 #[ignore = "needs Chromium: make test-page"]
 fn a_run_is_drawn_while_it_goes_on_and_the_page_keeps_it_when_the_server_is_gone() {
     let (dir, parts) = epochs();
-    let mut watching = Watching::start(&dir, "-o /dev/null");
+    let mut watching = WatchServer::start(&dir, "-o /dev/null");
     let (mut input, url) = (watching.stdin(), watching.url());
     let mut browser = Browser::start(1200, 900);
     browser.open(&url);
@@ -87,7 +87,7 @@ fn a_run_is_drawn_while_it_goes_on_and_the_page_keeps_it_when_the_server_is_gone
 #[ignore = "needs Chromium: make test-page"]
 fn the_slider_goes_back_through_the_epochs_by_keyboard_and_by_mouse() {
     let (dir, _) = epochs();
-    let watching = Watching::start(&dir, "--stay -o /dev/null run.vae");
+    let watching = WatchServer::start(&dir, "--stay -o /dev/null run.vae");
     let mut browser = Browser::start(1200, 900);
     browser.open(&watching.url());
     stage(&mut browser, "finished");
@@ -122,7 +122,7 @@ fn the_slider_goes_back_through_the_epochs_by_keyboard_and_by_mouse() {
 #[ignore = "needs Chromium: make test-page"]
 fn an_earlier_epoch_stays_in_sight_while_newer_ones_come() {
     let (dir, parts) = epochs();
-    let mut watching = Watching::start(&dir, "-o /dev/null");
+    let mut watching = WatchServer::start(&dir, "-o /dev/null");
     let (mut input, url) = (watching.stdin(), watching.url());
     let mut browser = Browser::start(1200, 900);
     browser.open(&url);
@@ -145,7 +145,7 @@ fn an_earlier_epoch_stays_in_sight_while_newer_ones_come() {
 #[ignore = "needs Chromium: make test-page"]
 fn it_is_usable_on_a_phone_and_in_the_dark() {
     let (dir, _) = epochs();
-    let watching = Watching::start(&dir, "--stay -o /dev/null run.vae");
+    let watching = WatchServer::start(&dir, "--stay -o /dev/null run.vae");
     let mut browser = Browser::start(375, 800);
     browser.open(&watching.url());
     stage(&mut browser, "finished");
@@ -179,7 +179,7 @@ fn it_is_usable_on_a_phone_and_in_the_dark() {
 #[ignore = "needs Chromium: make test-page"]
 fn a_server_that_is_lost_leaves_its_page_as_it_was_and_a_new_one_is_followed() {
     let (dir, parts) = epochs();
-    let mut watching = Watching::start(&dir, "-o /dev/null");
+    let mut watching = WatchServer::start(&dir, "-o /dev/null");
     let (mut input, url, port) = (watching.stdin(), watching.url(), watching.port);
     let mut browser = Browser::start(1200, 900);
     browser.open(&url);
@@ -197,7 +197,7 @@ fn a_server_that_is_lost_leaves_its_page_as_it_was_and_a_new_one_is_followed() {
     let only_the_server = |complaint: &String| complaint.contains("ERR_");
     assert!(browser.complaints().iter().all(only_the_server), "{:?}", browser.complaints());
 
-    let again = Watching::start_at(&dir, port, "--stay -o /dev/null run.vae");
+    let again = WatchServer::start_at(&dir, port, "--stay -o /dev/null run.vae");
     stage(&mut browser, "finished");
     assert_eq!(browser.text(AT), "8 of 8");
 
@@ -207,7 +207,7 @@ fn a_server_that_is_lost_leaves_its_page_as_it_was_and_a_new_one_is_followed() {
     let record =
         |epoch: u64| json!({"kind": "epoch", "epoch": epoch, "epochs": 5, "test": {"loss": 9.0 / epoch as f64}});
     dir.write("losses.jsonl", (1..=5).map(|epoch| record(epoch).to_string() + "\n").collect::<String>());
-    let _other = Watching::start_at(&dir, port, "--stay -o /dev/null losses.jsonl");
+    let _other = WatchServer::start_at(&dir, port, "--stay -o /dev/null losses.jsonl");
     assert_eq!(text(&mut browser), "Finished: epoch 8 of 8");
     browser.value("dispatchEvent(new Event('focus'))");
     browser.until(&format!("{AT} === '5 of 5'"));
@@ -223,7 +223,7 @@ fn losses_alone_are_curves_alone() {
         json!({"kind": "epoch", "epoch": epoch, "epochs": 40, "test": test}).to_string() + "\n"
     };
     dir.write("losses.jsonl", (1..=40).map(record).collect::<String>());
-    let watching = Watching::start(&dir, "--stay -o /dev/null losses.jsonl");
+    let watching = WatchServer::start(&dir, "--stay -o /dev/null losses.jsonl");
     let mut browser = Browser::start(1200, 700);
     browser.open(&watching.url());
     browser.until(&format!("document.querySelector('#chart-loss path') && {POINTS} === 40"));
@@ -246,7 +246,7 @@ fn text_of_the_stream_is_no_markup() {
     let run = json!({"kind": "run", "device": evil, "objective": {"likelihood": evil}}).to_string();
     let epoch = json!({"kind": "epoch", "epoch": 1, "epochs": 1, "train": {"loss": 3}}).to_string();
     dir.write("losses.jsonl", format!("{run}\n{epoch}\n"));
-    let watching = Watching::start(&dir, "--stay -o /dev/null losses.jsonl");
+    let watching = WatchServer::start(&dir, "--stay -o /dev/null losses.jsonl");
     let mut browser = Browser::start(1200, 700);
     browser.open(&watching.url());
     stage(&mut browser, "finished");
@@ -261,7 +261,7 @@ fn text_of_the_stream_is_no_markup() {
 fn a_run_faster_than_the_page_ends_with_its_newest_epoch() {
     let dir = TestDir::new();
     let line = |epoch: u64| json!({"kind": "epoch", "epoch": epoch, "train": {"loss": 1.0 + 1.0 / epoch as f64}});
-    let mut watching = Watching::start(&dir, "");
+    let mut watching = WatchServer::start(&dir, "");
     let (mut input, mut output, url) = (watching.stdin(), watching.stdout(), watching.url());
     let mut browser = Browser::start(1200, 700);
     browser.open(&url);
