@@ -1,8 +1,8 @@
 //! How much the built-in digits have in common with real ones.
 
 use crate::setup::Setup;
-use common::Result;
 use serde_json::{Value, json};
+use vae_cli::Result;
 
 pub fn measure(setup: &Setup) -> Result<Value> {
     setup.sh("mnist-dump --synthetic=10000 -o digits.vae")?;

@@ -1,10 +1,10 @@
 //! Peak memory of each program: of the filters over a short and a long stream.
 
 use crate::setup::Setup;
-use common::{Error, Result};
 use nix::sys::resource::{UsageWho, getrusage};
 use serde_json::{Value, json};
 use std::process::{Command, Stdio};
+use vae_cli::{Error, Result};
 
 pub fn measure(setup: &Setup) -> Result<Value> {
     const TIMES: usize = 30;

@@ -3,8 +3,8 @@
 use crate::setup::Setup;
 use crate::throughput;
 use crate::times::Times;
-use common::Result;
 use serde_json::{Map, Value, json};
+use vae_cli::Result;
 
 pub fn measure(setup: &Setup) -> Result<Value> {
     let rounds = 4 * setup.rounds; // they are short

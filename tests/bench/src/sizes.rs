@@ -1,8 +1,8 @@
 //! Bytes of each program.
 
 use crate::setup::Setup;
-use common::{Error, Result};
 use serde_json::{Map, Value};
+use vae_cli::{Error, Result};
 
 pub fn measure(setup: &Setup) -> Result<Value> {
     println!("\nprograms, MB");

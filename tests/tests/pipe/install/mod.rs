@@ -1,5 +1,6 @@
-//! Installation: packaging, man pages and completions; and `--help`.
+//! Installation: packaging, man pages, completions, `--help`, and what the programs link.
 
+mod dependencies;
 mod help;
 mod manual;
 mod packaging;
