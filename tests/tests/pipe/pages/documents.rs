@@ -1,4 +1,4 @@
-//! The pages of documentation: README.md and the Markdown of docs and common. Their commands run, and what they link to
+//! The pages of documentation, README.md and those of docs, common and tests: their commands run, and what they link to
 //! exists.
 
 use std::collections::BTreeSet;
@@ -25,7 +25,7 @@ fn pages() -> Vec<String> {
         let pages = names.filter(|name| name.ends_with(".md"));
         pages.map(|name| Path::new(folder).join(name).display().to_string()).collect::<Vec<_>>()
     };
-    let pages: BTreeSet<String> = ["", "docs", "common"].into_iter().flat_map(markdown).collect();
+    let pages: BTreeSet<String> = ["", "docs", "common", "tests"].into_iter().flat_map(markdown).collect();
     assert!(pages.contains("README.md") && pages.contains("docs/RECIPES.md"), "{pages:?}");
     pages.into_iter().collect()
 }
