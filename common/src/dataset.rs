@@ -2,7 +2,7 @@
 
 use crate::backend::Backend;
 use crate::images::Pixels;
-use crate::plan::{Cell, Table};
+use crate::plan::{PixelType, Table};
 use crate::stream::{Data, Frame, Reader};
 use crate::{Error, Result};
 use ndarray::Array3;
@@ -105,10 +105,10 @@ impl Dataset {
         self.labels.as_deref()
     }
     /// The type of the pixels.
-    pub fn cell(&self) -> Cell {
+    pub fn pixel_type(&self) -> PixelType {
         match self.pixels {
-            Pixels::U8(_) => Cell::Byte,
-            Pixels::F32(_) => Cell::Float,
+            Pixels::U8(_) => PixelType::U8,
+            Pixels::F32(_) => PixelType::F32,
         }
     }
     /// The pixels of some images, `[count · H · W]`: bytes or floats.
@@ -155,9 +155,9 @@ impl Dataset {
     /// all that training sees.
     pub fn sha256(&self) -> String {
         let mut hash = Sha256::new();
-        let dtype = match self.cell() {
-            Cell::Byte => "|u1",
-            Cell::Float => "<f4",
+        let dtype = match self.pixel_type() {
+            PixelType::U8 => "|u1",
+            PixelType::F32 => "<f4",
         };
         hash.update(format!("{dtype} {:?} ", self.shape()));
         self.ids.iter().for_each(|id| hash.update(id.to_le_bytes()));

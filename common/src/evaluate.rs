@@ -9,13 +9,13 @@
 //! Both in nats per image, with draws keyed by the seed and the index of the image.
 
 use crate::Result;
-use crate::backend::{Backend, Device, Precision, State, Visit};
+use crate::backend::{Backend, Device, SampleIndex, State};
 use crate::dataset::Dataset;
 use crate::math::twice_kl;
 use crate::model::Trained;
 use crate::network;
 use crate::parameters;
-use crate::plan::{Cell, Plan, Program, Table};
+use crate::plan::{PixelType, Plan, Precision, Program, Table};
 
 /// Images that a device takes at a time, of so many.
 fn batch(device: Device, items: usize) -> usize {
@@ -72,7 +72,7 @@ pub struct Nll {
 /// Judges images.
 pub struct Evaluator {
     backend: Box<dyn Backend>,
-    judged: Program,
+    elbo_graph: Program,
     draws: Option<Draws>,
     at: Tables,
     images: Dataset,
@@ -80,7 +80,7 @@ pub struct Evaluator {
     latent: usize,
 }
 
-/// Where the results of `judged` lie, by image.
+/// Where the results of `elbo_graph` lie, by image.
 struct Tables {
     mse: Table,
     /// Reconstruction `[samples]`, q `[2Z]` and, where it is learned, p `[2Z]`.
@@ -107,47 +107,47 @@ impl Evaluator {
         images.expect_unit_range()?;
         let (mut plan, items) = (Plan::new(batch(device, images.items())), images.items());
         let p = &mut plan;
-        let pixels = p.table(items, network.pixels(), images.cell());
-        let labels = network.classes().map(|_| p.table(items, 1, Cell::Byte));
+        let pixels = p.table(items, network.pixels(), images.pixel_type());
+        let labels = network.classes().map(|_| p.table(items, 1, PixelType::U8));
         // The draws need the encoder's part once more: a program is a whole of its own.
         let encoded = |p: &mut Plan| {
             let x = network::images(p, &spec.data, pixels);
             let y = labels.zip(network.classes()).map(|(labels, classes)| p.one_hot(labels, classes));
-            let seen = network::seen(p, &spec.data, pixels, x);
-            (x, y, network::encoder(p, network, seen, y), network::prior(p, network, y))
+            let input = network::encoder_input(p, &spec.data, pixels, x);
+            (x, y, network::encoder(p, network, input, y), network::prior(p, network, y))
         };
         let (x, y, code, prior) = encoded(p);
-        let z = p.first(code, network.latent);
+        let z = p.narrow(code, network.latent);
         let v = network::decoder(p, network, &spec.objective, z, y);
         let mean = network::means(p, network, v);
         let error = p.squared_error(mean, x);
-        let mse = p.keep(items, error);
+        let mse = p.store(items, error);
         let elbo = network.is_variational().then(|| {
             let (z, _) = p.sample(code, samples);
             let v = network::decoder(p, network, &spec.objective, z, y);
             let recon = network::reconstruction(p, &spec.objective, v, x);
-            (p.keep(items, recon), p.keep(items, code), prior.map(|prior| p.keep(items, prior)))
+            (p.store(items, recon), p.store(items, code), prior.map(|prior| p.store(items, prior)))
         });
-        let judged = Program::new(p.take(), vec![]);
+        let elbo_graph = Program::new(p.take(), vec![]);
         let draws = network.is_variational().then(|| {
             let (x, y, code, prior) = encoded(p);
             let (z, eps) = p.sample(code, DRAWS);
             let v = network::decoder(p, network, &spec.objective, z, y);
             let recon = network::reconstruction(p, &spec.objective, v, x);
             let kl = p.sampled_kl([z, eps], code, prior);
-            let (recon, kl) = (p.keep(items, recon), p.keep(items, kl));
+            let (recon, kl) = (p.store(items, recon), p.store(items, kl));
             Draws { program: Program::new(p.take(), vec![]), recon, kl }
         });
         parameters::check(p, model, false)?;
         let mut backend = device.open(p, Precision::Fp32)?;
         parameters::upload(&mut *backend, p, model, false)?;
-        let visits: Vec<Visit> =
-            images.ids().iter().enumerate().map(|(row, id)| Visit { row: row as u32, id: *id }).collect();
-        backend.upload_order(&visits)?;
+        let indices: Vec<SampleIndex> =
+            images.ids().iter().enumerate().map(|(row, id)| SampleIndex { row: row as u32, id: *id }).collect();
+        backend.upload_indices(&indices)?;
         images.clone().upload(&mut *backend, pixels, labels)?;
         backend.state().seed = seed;
         let (at, latent) = (Tables { mse, elbo }, network.latent);
-        Ok(Evaluator { backend, judged, draws, at, images, samples, latent })
+        Ok(Evaluator { backend, elbo_graph, draws, at, images, samples, latent })
     }
 
     /// The images, in the order of the judgements.
@@ -167,7 +167,7 @@ impl Evaluator {
     /// # Errors
     /// Those of the device.
     pub fn judge(&mut self, k: usize, progress: impl FnMut(usize)) -> Result<Vec<Judgement>> {
-        run(&mut *self.backend, &self.judged, self.images.items(), 0)?;
+        run(&mut *self.backend, &self.elbo_graph, self.images.items(), 0)?;
         let (mse, pixels) = (self.table(self.at.mse)?, self.images.image().iter().product::<usize>());
         let mut elbos = self.elbos()?;
         let mut nlls = self.nlls(k, progress)?;

@@ -3,13 +3,13 @@
 //! What comes out for an image does not depend on the images beside it: each row of a product is a running sum of its own,
 //! in an order that depends on the network alone.
 
-use crate::backend::{Backend, Device, Precision, Visit};
+use crate::backend::{Backend, Device, SampleIndex};
 use crate::dataset::{Dataset, Part};
 use crate::math::exp;
 use crate::model::Trained;
 use crate::network;
 use crate::parameters;
-use crate::plan::{Cell, Plan, Program, Rows, Table};
+use crate::plan::{Activations, PixelType, Plan, Precision, Program, Table};
 use crate::rng::{Purpose, normals};
 use crate::{Error, Result};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
@@ -60,27 +60,27 @@ impl Engine {
     }
     /// Runs the program on images with these indices, and labels where the model is conditional.
     fn run(&mut self, ids: impl Iterator<Item = u32>, labels: Option<&[u8]>) -> Result<()> {
-        let order: Vec<Visit> = ids.enumerate().map(|(k, id)| Visit { row: k as u32, id }).collect();
+        let order: Vec<SampleIndex> = ids.enumerate().map(|(k, id)| SampleIndex { row: k as u32, id }).collect();
         if let Some(table) = self.labels {
             let mut labels = labels.expect("a conditional model is given labels").to_vec();
             labels.resize(BATCH, 0);
             self.backend.upload_bytes(table.buf, labels)?;
         }
-        self.backend.upload_order(&order)?;
+        self.backend.upload_indices(&order)?;
         let state = self.backend.state();
         (state.at, state.items) = (0, order.len());
         self.backend.run(&self.program, 1)
     }
     /// The first rows of a buffer with one row for each image, as many as fill these.
-    fn rows(&self, from: Rows, into: ArrayViewMut2<f32>) -> Result<()> {
+    fn rows(&self, from: Activations, into: ArrayViewMut2<f32>) -> Result<()> {
         self.backend.download(from.buf, into.into_slice().expect("whole rows of a new array are contiguous"))
     }
 }
 
 /// The labels of a batch, `[N, K]`, and the table that they come from, in a conditional model.
-fn labels(plan: &mut Plan, model: &impl Trained) -> Option<(Table, Rows)> {
+fn labels(plan: &mut Plan, model: &impl Trained) -> Option<(Table, Activations)> {
     let classes = model.spec().network.classes()?;
-    let table = plan.table(BATCH, 1, Cell::Byte);
+    let table = plan.table(BATCH, 1, PixelType::U8);
     Some((table, plan.one_hot(table, classes)))
 }
 
@@ -88,8 +88,8 @@ fn labels(plan: &mut Plan, model: &impl Trained) -> Option<(Table, Rows)> {
 pub struct Encoder {
     engine: Engine,
     images: Table,
-    code: Rows,
-    z: Option<Rows>,
+    code: Activations,
+    z: Option<Activations>,
     size: [usize; 2],
     latent: usize,
 }
@@ -99,7 +99,7 @@ impl Encoder {
     ///
     /// # Errors
     /// A model without the tensors of its network; draws from a code that is a point.
-    pub fn new(model: &impl Trained, cell: Cell, sample: Option<u32>, device: Device) -> Result<Encoder> {
+    pub fn new(model: &impl Trained, cell: PixelType, sample: Option<u32>, device: Device) -> Result<Encoder> {
         let (network, data) = (&model.spec().network, &model.spec().data);
         if sample.is_some() && !network.is_variational() {
             return Err(Error::Usage(
@@ -111,8 +111,8 @@ impl Encoder {
         let images = plan.table(BATCH, network.pixels(), cell);
         let (labels, y) = labels(&mut plan, model).unzip();
         let x = network::images(&mut plan, data, images);
-        let seen = network::seen(&mut plan, data, images, x);
-        let code = network::encoder(&mut plan, network, seen, y);
+        let input = network::encoder_input(&mut plan, data, images, x);
+        let code = network::encoder(&mut plan, network, input, y);
         let z = sample.map(|_| plan.sample(code, 1).0);
         let engine = Engine::new(model, &mut plan, labels, sample.unwrap_or(0), device)?;
         Ok(Encoder { engine, images, code, z, size: network.image, latent: network.latent })
@@ -125,7 +125,7 @@ impl Encoder {
     pub fn encode(&mut self, data: &Dataset) -> Result<Latents> {
         data.expect_size(self.size)?;
         data.expect_unit_range()?;
-        if data.cell() != self.images.cell {
+        if data.pixel_type() != self.images.dtype {
             return Err(Error::Data(
                 "the images change their dtype in the middle of the stream; expected one dtype".into(),
             ));
@@ -161,8 +161,8 @@ impl Encoder {
 /// The decoder of a model.
 pub struct Decoder {
     engine: Engine,
-    z: Rows,
-    x_hat: Rows,
+    z: Activations,
+    x_hat: Activations,
 }
 
 impl Decoder {
@@ -208,7 +208,7 @@ impl Decoder {
 
 /// The prior of a model: p(z given y) where that is learned, else N(0, I).
 pub struct Prior {
-    learned: Option<(Engine, Rows)>,
+    learned: Option<(Engine, Activations)>,
     latent: usize,
 }
 

@@ -1,90 +1,91 @@
 //! Each network, written once, forwards. What trains, evaluates, encodes and decodes follows from it.
 
-use crate::model::{Activation, Binarize, DataSpec, Layers, Likelihood, Network, Objective, Sigma};
-use crate::plan::{Act, Axis, Cell, Ink, Op, Plan, Program, Reading, Rows, Table, reverse};
+use crate::model::{DataSpec, Layers, Likelihood, Network, Objective, Sigma};
+use crate::plan::{Activation, Activations, Axis, Op, PixelTransform, PixelType, Plan, Program, Table, reverse};
 
-/// The images of the batch as the likelihood judges them, x `[N, D]` in [0, 1]: bytes are divided by 255.
-pub fn images(p: &mut Plan, data: &DataSpec, from: Table) -> Rows {
-    p.gather(from, reading(data, from, [0.0, 1.0]))
+/// The target of the likelihood, x `[N, D]` in [0, 1]: bytes are divided by 255.
+pub fn images(p: &mut Plan, data: &DataSpec, from: Table) -> Activations {
+    p.gather(from, transform(data, from, [0.0, 1.0]))
 }
 
-/// The same as the encoder sees them, from black to white in the range of the data.
-pub fn seen(p: &mut Plan, data: &DataSpec, from: Table, x: Rows) -> Rows {
+/// The input of the encoder, `[N, D]`: x mapped to the input range of the data.
+pub fn encoder_input(p: &mut Plan, data: &DataSpec, from: Table, x: Activations) -> Activations {
     match data.range {
         [0.0, 1.0] => x,
-        range => p.gather(from, reading(data, from, range.map(|v| v as f32))),
+        range => p.gather(from, transform(data, from, range.map(|v| v as f32))),
     }
 }
 
-fn reading(data: &DataSpec, from: Table, range: [f32; 2]) -> Reading {
-    let unit = if from.cell == Cell::Byte { 255.0 } else { 1.0 };
-    let ink = match data.binarize {
-        Binarize::None => Ink::Grey,
-        Binarize::Threshold => Ink::Threshold,
-        Binarize::Static => Ink::Drawn { anew: false },
-        Binarize::Dynamic => Ink::Drawn { anew: true },
-    };
-    Reading { unit, ink, range }
+fn transform(data: &DataSpec, from: Table, range: [f32; 2]) -> PixelTransform {
+    let white = if from.dtype == PixelType::U8 { 255.0 } else { 1.0 };
+    PixelTransform { white, binarize: data.binarize, range }
 }
 
 /// x `[N, D]` and, in a conditional model, y `[N, K]` to the code: q `[N, 2Z]`, mu and then logvar, of a VAE, or z `[N, Z]`.
-pub fn encoder(p: &mut Plan, network: &Network, x: Rows, y: Option<Rows>) -> Rows {
-    let act = of(network.activation[0]);
+pub fn encoder(p: &mut Plan, network: &Network, x: Activations, y: Option<Activations>) -> Activations {
+    let act = network.activation[0];
     let (h, axis) = match network.kind {
         Layers::Pca => return p.project(x, network.latent),
         Layers::Mlp => {
-            let xy = beside(p, x, y);
+            let xy = concat_labels(p, x, y);
             (stack(p, "encoder", xy, network.hidden.iter(), act), Axis::PLAIN)
         }
         Layers::Conv => {
-            let mut h = x.cut(network.pixels(), 1);
-            let layers = network.windows().into_iter().zip(&network.hidden).enumerate();
-            for (i, (window, channels)) in layers {
-                h = p.conv(&format!("encoder.{}", 2 * i), h, window, *channels, act);
+            let mut h = x.reshape(network.pixels(), 1);
+            let layers = network.convs().into_iter().zip(&network.hidden).enumerate();
+            for (i, (conv, channels)) in layers {
+                h = p.conv(&format!("encoder.{}", 2 * i), h, conv, *channels, act);
             }
-            let axis = Axis { positions: h.per, channels: h.width };
-            (beside(p, h.cut(1, h.per * h.width), y), axis)
+            let axis = Axis { positions: h.per_image, channels: h.width };
+            (concat_labels(p, h.reshape(1, h.per_image * h.width), y), axis)
         }
     };
     match network.autoencoder {
-        None => p.heads(&["mu", "logvar"], h, network.latent, Act::Id, [axis, Axis::PLAIN]),
-        Some(act) => p.heads(&[&code(network)], h, network.latent, of(act), [axis, Axis::PLAIN]),
+        None => p.heads(&["mu", "logvar"], h, network.latent, Activation::None, [axis, Axis::PLAIN]),
+        Some(act) => p.heads(&[&bottleneck(network)], h, network.latent, act, [axis, Axis::PLAIN]),
     }
 }
 
 /// y `[N, K]` to the prior p(z given y) `[N, 2Z]`, mu and then logvar; none where the prior is N(0, I).
-pub fn prior(p: &mut Plan, network: &Network, y: Option<Rows>) -> Option<Rows> {
+pub fn prior(p: &mut Plan, network: &Network, y: Option<Activations>) -> Option<Activations> {
     let hidden = network.learned_prior()?;
-    let h = stack(p, "prior", y?, hidden.iter(), of(network.activation[0]));
-    Some(p.heads(&["prior_mu", "prior_logvar"], h, network.latent, Act::Id, [Axis::PLAIN; 2]))
+    let h = stack(p, "prior", y?, hidden.iter(), network.activation[0]);
+    Some(p.heads(&["prior_mu", "prior_logvar"], h, network.latent, Activation::None, [Axis::PLAIN; 2]))
 }
 
 /// z `[N, L, Z]` and, in a conditional model, y `[N, K]` to what the likelihood needs: one or two values for each pixel,
 /// `[N, L, D]`, or `[N, L, D · 2]` with the two of a pixel side by side.
-pub fn decoder(p: &mut Plan, network: &Network, objective: &Objective, z: Rows, y: Option<Rows>) -> Rows {
-    let (act, values) = (of(network.activation[1]), objective.likelihood.values_per_pixel());
-    let (samples, width) = (z.per, network.pixels() * values);
+pub fn decoder(
+    p: &mut Plan,
+    network: &Network,
+    objective: &Objective,
+    z: Activations,
+    y: Option<Activations>,
+) -> Activations {
+    let (act, values) = (network.activation[1], objective.likelihood.values_per_pixel());
+    let (samples, width) = (z.per_image, network.pixels() * values);
     match network.kind {
         Layers::Pca => p.restore(z, width),
         Layers::Mlp => {
-            let zy = beside(p, z, y);
+            let zy = concat_labels(p, z, y);
             let h = stack(p, "decoder", zy, network.hidden.iter().rev(), act);
             let axis = Axis { positions: network.pixels(), channels: values };
-            p.heads(&[&output(network)], h, width, Act::Id, [Axis::PLAIN, axis])
+            p.heads(&[&output(network)], h, width, Activation::None, [Axis::PLAIN, axis])
         }
         Layers::Conv => {
-            let zy = beside(p, z, y);
-            let (mut windows, flat) = (network.windows(), network.flat());
-            windows[0].channels = values;
-            let axis = windows.last().map(|w| Axis { positions: w.positions(), channels: flat / w.positions() });
+            let zy = concat_labels(p, z, y);
+            let (mut convs, flat) = (network.convs(), network.flat());
+            convs[0].channels = values;
+            let axis = convs.last().map(|w| Axis { positions: w.output_area(), channels: flat / w.output_area() });
             let axes = [Axis::PLAIN, axis.unwrap_or(Axis::PLAIN)];
             let mut h = p.heads(&["decoder.0"], zy, flat, act, axes);
-            for (i, window) in windows.into_iter().enumerate().rev() {
-                let act = if i == 0 { Act::Id } else { act };
-                let (per, width) = (samples * window.positions(), h.per * h.width / (samples * window.positions()));
-                h = p.conv_transposed(&transposed(network, i), h.cut(per, width), window, act);
+            for (i, conv) in convs.into_iter().enumerate().rev() {
+                let act = if i == 0 { Activation::None } else { act };
+                let (per, width) =
+                    (samples * conv.output_area(), h.per_image * h.width / (samples * conv.output_area()));
+                h = p.conv_transposed(&transposed(network, i), h.reshape(per, width), conv, act);
             }
-            h.cut(samples, width)
+            h.reshape(samples, width)
         }
     }
 }
@@ -92,7 +93,7 @@ pub fn decoder(p: &mut Plan, network: &Network, objective: &Objective, z: Rows, 
 // Names of layers, numbered as in `nn.Sequential`, where activations and reshaping count.
 
 /// The layer that makes the code of an autoencoder.
-pub fn code(network: &Network) -> String {
+pub fn bottleneck(network: &Network) -> String {
     format!("encoder.{}", 2 * network.hidden.len() + (network.kind == Layers::Conv) as usize)
 }
 
@@ -110,57 +111,53 @@ pub fn output(network: &Network) -> String {
 }
 
 /// What the decoder puts out to the means of pixels, `[N, L, D]`.
-pub fn means(p: &mut Plan, network: &Network, v: Rows) -> Rows {
+pub fn means(p: &mut Plan, network: &Network, logits: Activations) -> Activations {
     match network.kind {
-        Layers::Pca => v,
-        _ => p.sigmoid(v, network.pixels()),
+        Layers::Pca => logits,
+        _ => p.sigmoid(logits, network.pixels()),
     }
 }
 
 /// -log p(x given z), `[N, L, 1]`, from what the decoder puts out.
-pub fn reconstruction(p: &mut Plan, objective: &Objective, v: Rows, x: Rows) -> Rows {
+pub fn reconstruction(p: &mut Plan, objective: &Objective, logits: Activations, x: Activations) -> Activations {
     match objective.likelihood {
-        Likelihood::Bernoulli => p.bernoulli(v, x),
-        Likelihood::Gaussian { sigma: Sigma::Fixed(sigma) } => p.gaussian(v, x, sigma as f32),
-        Likelihood::Gaussian { .. } => p.gaussian_learned(v, x, Likelihood::LEAST_SIGMA),
+        Likelihood::Bernoulli => p.bernoulli(logits, x),
+        Likelihood::Gaussian { sigma: Sigma::Fixed(sigma) } => p.gaussian(logits, x, sigma as f32),
+        Likelihood::Gaussian { .. } => p.gaussian_learned(logits, x, Likelihood::MIN_SIGMA),
     }
 }
 
-/// a with the labels beside it, if there are some.
-fn beside(p: &mut Plan, a: Rows, y: Option<Rows>) -> Rows {
+/// a with the one-hot labels concatenated, in a conditional model.
+fn concat_labels(p: &mut Plan, a: Activations, y: Option<Activations>) -> Activations {
     y.map_or(a, |y| p.concat(a, y))
 }
 
 /// Layers numbered as in `nn.Sequential`, where an activation counts.
-fn stack<'a>(p: &mut Plan, name: &str, x: Rows, widths: impl Iterator<Item = &'a usize>, act: Act) -> Rows {
+fn stack<'a>(
+    p: &mut Plan,
+    name: &str,
+    x: Activations,
+    widths: impl Iterator<Item = &'a usize>,
+    act: Activation,
+) -> Activations {
     widths.enumerate().fold(x, |x, (i, width)| p.linear(&format!("{name}.{}", 2 * i), x, *width, act))
-}
-
-fn of(activation: Activation) -> Act {
-    match activation {
-        Activation::None => Act::Id,
-        Activation::Relu => Act::Relu,
-        Activation::LeakyRelu(slope) => Act::LeakyRelu(slope),
-        Activation::Tanh => Act::Tanh,
-        Activation::Softplus => Act::Softplus,
-    }
 }
 
 /// A set of images and the objective over them.
 #[derive(Clone, Debug)]
-pub struct Judged {
+pub struct LossGraph {
     /// The data, `[items, D]`.
     pub images: Table,
     /// Their labels, `[items, 1]`, in a conditional model.
     pub labels: Option<Table>,
     /// By position in the epoch, `[items, 2]`: reconstruction and KL, nats.
-    pub terms: Table,
+    pub losses: Table,
     /// The noise that was drawn, `[N, L, Z]`, in a VAE.
-    pub eps: Option<Rows>,
+    pub eps: Option<Activations>,
     ops: Vec<Op>,
 }
 
-impl Judged {
+impl LossGraph {
     /// A step of training: loss, gradients, optimizer.
     pub fn training(&self, plan: &mut Plan) -> Program {
         reverse::training(plan, &self.ops)
@@ -173,33 +170,33 @@ impl Judged {
 
 /// Writes a model and its objective over so many images, held as bytes or floats, into a plan. Written twice, for
 /// training and for test images, it has one set of parameters.
-pub fn judged(
+pub fn loss_graph(
     p: &mut Plan,
     network: &Network,
     objective: &Objective,
     data: &DataSpec,
     items: usize,
-    cell: Cell,
-) -> Judged {
+    cell: PixelType,
+) -> LossGraph {
     let images = p.table(items, network.pixels(), cell);
-    let labels = network.classes().map(|_| p.table(items, 1, Cell::Byte));
+    let labels = network.classes().map(|_| p.table(items, 1, PixelType::U8));
     let x = self::images(p, data, images);
     let y = labels.zip(network.classes()).map(|(labels, classes)| p.one_hot(labels, classes));
-    let seen = self::seen(p, data, images, x);
-    let code = encoder(p, network, seen, y);
+    let input = self::encoder_input(p, data, images, x);
+    let q = encoder(p, network, input, y);
     let (z, eps) = match network.is_variational() {
         true => {
-            let (z, eps) = p.sample(code, objective.samples);
+            let (z, eps) = p.sample(q, objective.samples);
             (z, Some(eps))
         }
-        false => (code, None),
+        false => (q, None),
     };
-    let v = decoder(p, network, objective, z, y);
-    let recon = reconstruction(p, objective, v, x);
+    let logits = decoder(p, network, objective, z, y);
+    let recon = reconstruction(p, objective, logits, x);
     let kl = network.is_variational().then(|| {
         let prior = prior(p, network, y);
-        p.kl(code, prior)
+        p.kl(q, prior)
     });
-    let terms = p.elbo(items, recon, kl);
-    Judged { images, labels, terms, eps, ops: p.take() }
+    let losses = p.elbo(items, recon, kl);
+    LossGraph { images, labels, losses, eps, ops: p.take() }
 }

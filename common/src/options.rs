@@ -2,7 +2,8 @@
 
 use crate::backend::{Device, cuda};
 use crate::cli::{self, ThreadArgs};
-use crate::model::{Activation, Learned, Likelihood, Sigma};
+use crate::model::{Learned, Likelihood, Sigma};
+use crate::plan::Activation;
 use crate::suggestion::meant;
 use crate::{Error, Result};
 use clap::ValueEnum;

@@ -288,7 +288,7 @@ mod tests {
         let x = Array2::from_shape_vec([300, 63], data.part(0, 300).to_f64()).unwrap();
         let z = (x - &mean).dot(&components.t());
         let x_hat = &mean + &z.dot(&components);
-        let latents = Encoder::new(&model, data.cell(), None, device()).unwrap().encode(&data).unwrap();
+        let latents = Encoder::new(&model, data.pixel_type(), None, device()).unwrap().encode(&data).unwrap();
         let decoded = Decoder::new(&model, device()).unwrap().decode(latents.mu.view(), None, 0).unwrap();
         for (what, got, expected) in [("z", latents.mu, z), ("x_hat", decoded, x_hat)] {
             let most = expected.iter().fold(0.0, |most: f64, v| most.max(v.abs()));

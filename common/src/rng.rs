@@ -25,7 +25,7 @@ pub enum Purpose {
     /// The order in which a source is read when it is shuffled.
     Shuffle = 7,
     /// Pixels of the data that become black or white.
-    Ink = 8,
+    Binarize = 8,
 }
 
 /// Philox 4x32-10.

@@ -1,10 +1,10 @@
 //! Training: epochs over a set of images, evaluation by sampling after each, and checkpoints that go on to the bit.
 
-use crate::backend::{Adam, Backend, Device, State, Visit};
+use crate::backend::{Adam, Backend, Device, SampleIndex, State};
 use crate::dataset::Dataset;
 use crate::math::tree_sum;
 use crate::model::{Model, OutputBias, Progress, Spec, StateDict, Weight};
-use crate::network::{self, Judged, judged};
+use crate::network::{self, LossGraph, loss_graph};
 use crate::parameters;
 use crate::plan::{Plan, Program};
 use crate::rng::{Purpose, permutation};
@@ -41,18 +41,18 @@ impl Losses {
 
 /// A set of images on the device, its objective, and the order in which it is visited.
 struct Part {
-    judged: Judged,
+    graph: LossGraph,
     program: Program,
     ids: Vec<u32>,
 }
 
 impl Part {
-    fn visits(&self, rows: impl Iterator<Item = u32>) -> Vec<Visit> {
-        rows.map(|row| Visit { row, id: self.ids[row as usize] }).collect()
+    fn indices(&self, rows: impl Iterator<Item = u32>) -> Vec<SampleIndex> {
+        rows.map(|row| SampleIndex { row, id: self.ids[row as usize] }).collect()
     }
     fn terms(&self, backend: &dyn Backend, images: usize) -> Result<Vec<f32>> {
-        let mut terms = vec![0.0; self.judged.terms.width * images];
-        backend.download(self.judged.terms.buf, &mut terms)?;
+        let mut terms = vec![0.0; self.graph.losses.width * images];
+        backend.download(self.graph.losses.buf, &mut terms)?;
         Ok(terms)
     }
 }
@@ -86,7 +86,7 @@ impl Trainer {
         let mut build = |data: &Dataset| {
             data.expect_size(spec.network.image)?;
             data.expect_unit_range()?;
-            Ok(judged(&mut plan, &spec.network, &spec.objective, &spec.data, data.items(), data.cell()))
+            Ok(loss_graph(&mut plan, &spec.network, &spec.objective, &spec.data, data.items(), data.pixel_type()))
         };
         let within = |e: Error| e.within("test images");
         let parts = (build(&train)?, test.as_ref().map(build).transpose().map_err(within)?);
@@ -101,12 +101,11 @@ impl Trainer {
         parameters::check(&plan, &weights, true)?;
         let mut backend = device.open(&plan, spec.training.precision)?;
         parameters::upload(&mut *backend, &plan, &weights, true)?;
-        let mut place = |judged: Judged, program: Program, data: Dataset| {
-            let ids = data.upload(&mut *backend, judged.images, judged.labels)?;
-            Ok::<Part, Error>(Part { judged, program, ids })
+        let mut place = |graph: LossGraph, program: Program, data: Dataset| {
+            let ids = data.upload(&mut *backend, graph.images, graph.labels)?;
+            Ok::<Part, Error>(Part { graph, program, ids })
         };
-        let test =
-            parts.1.zip(test).map(|(judged, data)| place(judged.clone(), judged.evaluation(), data)).transpose()?;
+        let test = parts.1.zip(test).map(|(graph, data)| place(graph.clone(), graph.evaluation(), data)).transpose()?;
         let train = place(parts.0, step, train)?;
         let terms = weights.get(TERMS).map_or(&[][..], |w| &w.values);
         if terms.len() != 2 * progress.at || progress.at > train.ids.len() {
@@ -116,7 +115,7 @@ impl Trainer {
                 terms.len() / 2
             )));
         }
-        backend.upload(train.judged.terms.buf, terms)?;
+        backend.upload(train.graph.losses.buf, terms)?;
         let state = backend.state();
         (state.seed, state.steps) = (spec.training.seed, spec.training.steps);
         (state.beta, state.adam) = (spec.objective.beta as f32, Adam::new(spec.training.lr as f32));
@@ -153,7 +152,7 @@ impl Trainer {
         }
         let (n, epoch) = (self.train.ids.len(), self.progress.epoch as u32);
         let order = permutation(n, self.spec.training.seed, Purpose::Order, epoch);
-        self.backend.upload_order(&self.train.visits(order.into_iter()))?;
+        self.backend.upload_indices(&self.train.indices(order.into_iter()))?;
         let state = self.backend.state();
         (state.epoch, state.at, state.items) = (epoch, self.progress.at, n);
         Ok(())
@@ -214,7 +213,7 @@ impl Trainer {
         let Some(test) = self.test.as_ref() else { return Ok(None) };
         let trained = *self.backend.state();
         let items = test.ids.len();
-        self.backend.upload_order(&test.visits(0..items as u32))?;
+        self.backend.upload_indices(&test.indices(0..items as u32))?;
         *self.backend.state() = State { epoch: 0, at: 0, items, ..trained };
         let steps = self.backend.state().steps_left();
         self.backend.run(&test.program, steps)?;
@@ -308,10 +307,10 @@ fn resumable(checkpoint: &Spec, asked: &Spec) -> Result<Progress> {
             )
         }));
     }
-    let seen = progress.epoch - (progress.at == 0) as usize;
-    if asked.training.epochs < seen {
+    let done = progress.epoch - (progress.at == 0) as usize;
+    if asked.training.epochs < done {
         return Err(Error::Usage(format!(
-            "--resume: the checkpoint is in epoch {seen}: expected --epochs of at least that, got {}",
+            "--resume: the checkpoint is in epoch {done}: expected --epochs of at least that, got {}",
             asked.training.epochs
         )));
     }

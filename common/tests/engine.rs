@@ -1,11 +1,11 @@
 //! What the engine promises: the same bytes for any number of threads and any batching, and runs that go on to the bit.
 
-use common::backend::{Device, Level, Precision};
+use common::backend::{Device, Level};
 use common::dataset::Dataset;
 use common::images::Pixels;
 use common::infer::{Decoder, Encoder};
 use common::model::{DataSpec, Layers, Likelihood, Model, Network, Objective, Spec, Training};
-use common::plan::Cell;
+use common::plan::{PixelType, Precision};
 use common::train::Trainer;
 use common::{Error, Result};
 use ndarray::Array3;
@@ -211,10 +211,10 @@ fn classic() -> Model {
 fn an_image_is_encoded_and_decoded_the_same_in_any_batch_by_any_number_of_threads() {
     let (model, data) = (classic(), images(300, [28, 28]));
     for level in Level::available() {
-        let all = Encoder::new(&model, Cell::Byte, Some(7), on(1, level)).unwrap().encode(&data).unwrap();
+        let all = Encoder::new(&model, PixelType::U8, Some(7), on(1, level)).unwrap().encode(&data).unwrap();
         let expected = Decoder::new(&model, on(1, level)).unwrap().decode(all.mu.view(), None, 0).unwrap();
         for (batch, threads) in [(1, 1), (7, 2), (64, 8), (256, 3)] {
-            let mut encoder = Encoder::new(&model, Cell::Byte, Some(7), on(threads, level)).unwrap();
+            let mut encoder = Encoder::new(&model, PixelType::U8, Some(7), on(threads, level)).unwrap();
             let mut decoder = Decoder::new(&model, on(threads, level)).unwrap();
             for first in (0..300).step_by(batch) {
                 let rows = ndarray::s![first..(first + batch).min(300), ..];
@@ -236,8 +236,8 @@ fn bytes_and_the_same_images_as_floats_are_encoded_alike() {
     let (model, data) = (classic(), images(20, [28, 28]));
     let Pixels::U8(bytes) = data.pixels() else { unreachable!() };
     let floats = Dataset::new(Pixels::F32(bytes.mapv(|b| b as f32 / 255.0)), data.ids().to_vec());
-    let a = Encoder::new(&model, Cell::Byte, None, cpu(1)).unwrap().encode(&data).unwrap();
-    let b = Encoder::new(&model, Cell::Float, None, cpu(1)).unwrap().encode(&floats).unwrap();
+    let a = Encoder::new(&model, PixelType::U8, None, cpu(1)).unwrap().encode(&data).unwrap();
+    let b = Encoder::new(&model, PixelType::F32, None, cpu(1)).unwrap().encode(&floats).unwrap();
     assert!(a.mu == b.mu && a.logvar == b.logvar);
 }
 
@@ -245,7 +245,7 @@ fn bytes_and_the_same_images_as_floats_are_encoded_alike() {
 fn images_that_do_not_fit_are_refused() {
     let model = classic();
     let message = |data: Dataset| {
-        let mut encoder = Encoder::new(&model, data.cell(), None, cpu(1)).unwrap();
+        let mut encoder = Encoder::new(&model, data.pixel_type(), None, cpu(1)).unwrap();
         encoder.encode(&data).err().expect("refused").to_string()
     };
     assert!(message(images(2, [14, 14])).contains("14 x 14 pixels: expected 28 x 28"));
@@ -294,7 +294,7 @@ fn weights_that_are_not_finite_at_the_end_are_no_model() {
 fn a_model_that_claims_more_than_it_holds_is_refused_before_memory_is_taken() {
     let mut model = classic();
     model.spec.network.hidden = vec![65536, 65536];
-    let message = Encoder::new(&model, Cell::Byte, None, cpu(1)).err().expect("refused").to_string();
+    let message = Encoder::new(&model, PixelType::U8, None, cpu(1)).err().expect("refused").to_string();
     assert!(message.contains("expected shape [65536, 784], got [400, 784]"), "{message}");
 }
 

@@ -7,7 +7,7 @@ use common::images::Pixels;
 use common::infer::{Decoder, Encoder};
 use common::model::{DataSpec, Likelihood, Network, Objective, Spec, Stored, Training};
 use common::output::{Memory, Output};
-use common::plan::Cell;
+use common::plan::PixelType;
 use common::stream::{Data, Head, Reader, Tensor, Writer};
 use common::train::Trainer;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -72,7 +72,7 @@ fn inference(c: &mut Criterion) {
     let mut group = c.benchmark_group("inference, one thread");
     group.throughput(Throughput::Elements(FRAME as u64));
     let frame = images(FRAME);
-    let mut encoder = Encoder::new(&model, Cell::Byte, None, one()).expect("an encoder");
+    let mut encoder = Encoder::new(&model, PixelType::U8, None, one()).expect("an encoder");
     let z = encoder.encode(&frame).expect("latents").mu;
     group.bench_function("encode", |b| b.iter(|| encoder.encode(black_box(&frame)).expect("latents")));
     let mut decoder = Decoder::new(&model, one()).expect("a decoder");

@@ -1,34 +1,9 @@
-//! Where programs run, and how exactly their products are made.
+//! Where programs run.
 
 use super::cpu::{self, Level};
 use super::{Backend, Cpu, Cuda};
-use crate::plan::Plan;
+use crate::plan::{Plan, Precision};
 use crate::{Error, Result};
-use serde::{Deserialize, Serialize};
-
-/// The numbers that products multiply. Their sums, and all else, are f32.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Precision {
-    /// f32: a significand of 24 bits.
-    #[default]
-    Fp32,
-    /// A significand of 11 bits, on the tensor cores of a GPU; a CPU multiplies f32.
-    Tf32,
-    /// A significand of 8 bits, which is faster where the device has instructions for it. Weights are kept, and learn, in f32.
-    Bf16,
-}
-
-impl Precision {
-    /// As on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Precision::Fp32 => "fp32",
-            Precision::Tf32 => "tf32",
-            Precision::Bf16 => "bf16",
-        }
-    }
-}
 
 /// Where programs run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

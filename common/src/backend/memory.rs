@@ -16,9 +16,9 @@
 
 use super::arena::Arena;
 use super::cpu::{Blocks, Job, Level, Lit, Panels, Weight};
-use super::{Precision, State, Visit};
+use super::{SampleIndex, State};
 use crate::Result;
-use crate::plan::{Buf, Call, Cell as CellType, Kind, Param, Plan, Program, Rows, Table};
+use crate::plan::{Activations, Buf, BufferShape, CheckedOp, Param, PixelType, Plan, Precision, Program, Table};
 use std::cell::Cell;
 use std::ops::Range;
 
@@ -72,7 +72,7 @@ enum Buffer {
     /// A weight in panels; in bf16 also its cells (see [`Weight`]).
     Weight(Storage<f32>, Option<[Storage<u32>; 2]>),
     /// The rows of the batch.
-    Rows(Storage<f32>, Beside),
+    Activations(Storage<f32>, Beside),
 }
 
 /// What lies beside rows that a weight learns from.
@@ -88,8 +88,8 @@ pub(super) struct Memory {
     /// What the buffers point into.
     arena: Arena,
     buffers: Vec<Buffer>,
-    kinds: Vec<Kind>,
-    pub(super) order: Vec<Visit>,
+    shapes: Vec<BufferShape>,
+    pub(super) order: Vec<SampleIndex>,
     /// The most and the fewest images that a block may have.
     pub(super) most: usize,
     pub(super) least: usize,
@@ -106,11 +106,13 @@ impl Memory {
         let most = plan.block();
         let images = plan.batch.next_multiple_of(most);
         let mut arena = Arena::new(plan.bytes(precision) as usize);
-        let mut buffer = |kind: &Kind| {
+        let mut buffer = |kind: &BufferShape| {
             let panels = |size| Panels::new(size, level.lanes());
             Ok(match *kind {
-                Kind::Rows(width) => Buffer::Rows(f32::zeros(&mut arena, images * width)?, Beside::default()),
-                Kind::Param(size) => {
+                BufferShape::Activations(width) => {
+                    Buffer::Activations(f32::zeros(&mut arena, images * width)?, Beside::default())
+                }
+                BufferShape::Param(size) => {
                     let values = f32::zeros(&mut arena, panels(size).values())?;
                     let pairs = match precision {
                         Precision::Fp32 | Precision::Tf32 => None,
@@ -121,36 +123,42 @@ impl Memory {
                     };
                     Buffer::Weight(values, pairs)
                 }
-                Kind::Moment(size) => Buffer::Floats(f32::zeros(&mut arena, panels(size).values())?),
-                Kind::Table(items, width, CellType::Float) => Buffer::Floats(f32::zeros(&mut arena, items * width)?),
-                Kind::Table(..) => Buffer::Bytes(vec![]),
+                BufferShape::Moment(size) => Buffer::Floats(f32::zeros(&mut arena, panels(size).values())?),
+                BufferShape::Table(items, width, PixelType::F32) => {
+                    Buffer::Floats(f32::zeros(&mut arena, items * width)?)
+                }
+                BufferShape::Table(..) => Buffer::Bytes(vec![]),
             })
         };
         // Moments lie last, so that a model that does not learn never touches their pages.
-        let moment = |kind: &Kind| matches!(kind, Kind::Moment(_));
-        let kinds = plan.kinds().to_vec();
-        let mut buffers: Vec<Option<Buffer>> = kinds.iter().map(|_| None).collect();
+        let moment = |kind: &BufferShape| matches!(kind, BufferShape::Moment(_));
+        let shapes = plan.shapes().to_vec();
+        let mut buffers: Vec<Option<Buffer>> = shapes.iter().map(|_| None).collect();
         for last in [false, true] {
-            for (slot, kind) in buffers.iter_mut().zip(&kinds).filter(|(_, kind)| moment(kind) == last) {
+            for (slot, kind) in buffers.iter_mut().zip(&shapes).filter(|(_, kind)| moment(kind) == last) {
                 *slot = Some(buffer(kind)?);
             }
         }
         let buffers = buffers.into_iter().flatten().collect();
         let least = if most > Lit::LEAST { Lit::LEAST } else { most.min(2) };
-        Ok(Memory { arena, buffers, kinds, order: vec![], most, least, images, level })
+        Ok(Memory { arena, buffers, shapes, order: vec![], most, least, images, level })
     }
     /// Makes room for what the weights of a program learn from.
     pub(super) fn prepare(&mut self, program: &Program, precision: Precision) -> Result<()> {
         let (images, bf16) = (self.images, precision == Precision::Bf16);
         for r in program.operands() {
-            let Buffer::Rows(_, beside) = &mut self.buffers[r.buf.0 as usize] else {
+            let Buffer::Activations(_, beside) = &mut self.buffers[r.buf.0 as usize] else {
                 panic!("{r:?} is no buffer of rows");
             };
             if bf16 && beside.across.is_none() {
-                beside.across = Some(u32::zeros(&mut self.arena, (images * r.per).div_ceil(2) * r.width)?);
+                beside.across = Some(u32::zeros(&mut self.arena, (images * r.per_image).div_ceil(2) * r.width)?);
             }
             // Half as many cells to leave out are not worth their lists.
-            if !bf16 && program.gathers(r) && beside.lit.is_none() && Lit::room(r.width) > 0 && self.least == Lit::LEAST
+            if !bf16
+                && program.is_input(r)
+                && beside.lit.is_none()
+                && Lit::room(r.width) > 0
+                && self.least == Lit::LEAST
             {
                 beside.lit = Some(u16::zeros(&mut self.arena, images / self.least * Lit::room(r.width))?);
             }
@@ -159,25 +167,25 @@ impl Memory {
     }
     /// How the weight in a buffer, or its moment, lies; none for what lies as it is.
     fn panels(&self, buf: Buf) -> Option<Panels> {
-        match self.kinds[buf.0 as usize] {
-            Kind::Param(size) | Kind::Moment(size) => Some(Panels::new(size, self.level.lanes())),
-            Kind::Rows(_) | Kind::Table(..) => None,
+        match self.shapes[buf.0 as usize] {
+            BufferShape::Param(size) | BufferShape::Moment(size) => Some(Panels::new(size, self.level.lanes())),
+            BufferShape::Activations(_) | BufferShape::Table(..) => None,
         }
     }
-    fn expect(&self, buf: Buf, kind: Kind) {
-        let got = self.kinds[buf.0 as usize];
+    fn expect(&self, buf: Buf, kind: BufferShape) {
+        let got = self.shapes[buf.0 as usize];
         assert!(got == kind, "{buf:?}: expected {kind:?}, got {got:?}");
     }
     fn floats(&self, buf: Buf) -> &Storage<f32> {
         match &self.buffers[buf.0 as usize] {
-            Buffer::Floats(values) | Buffer::Weight(values, _) | Buffer::Rows(values, _) => values,
+            Buffer::Floats(values) | Buffer::Weight(values, _) | Buffer::Activations(values, _) => values,
             Buffer::Bytes(_) => panic!("expected floats, got bytes: {buf:?}"),
         }
     }
-    fn beside(&self, r: Rows) -> &Beside {
-        self.expect(r.buf, Kind::Rows(r.per * r.width));
+    fn beside(&self, r: Activations) -> &Beside {
+        self.expect(r.buf, BufferShape::Activations(r.per_image * r.width));
         match &self.buffers[r.buf.0 as usize] {
-            Buffer::Rows(_, beside) => beside,
+            Buffer::Activations(_, beside) => beside,
             _ => panic!("{r:?} is no buffer of rows"),
         }
     }
@@ -206,8 +214,8 @@ impl Memory {
         }
     }
     pub(super) fn set_bytes(&mut self, buf: Buf, values: Vec<u8>) {
-        match self.kinds[buf.0 as usize] {
-            Kind::Table(items, width, CellType::Byte) => assert_eq!(values.len(), items * width, "{buf:?}"),
+        match self.shapes[buf.0 as usize] {
+            BufferShape::Table(items, width, PixelType::U8) => assert_eq!(values.len(), items * width, "{buf:?}"),
             other => panic!("{buf:?}: expected a table of bytes, got {other:?}"),
         }
         self.buffers[buf.0 as usize] = Buffer::Bytes(values);
@@ -230,7 +238,12 @@ impl<'m> Block<'m> {
     /// # Safety
     /// Until it is dropped no other block with any of these images and no tile exists. All blocks of a run are of one
     /// size, and start at a multiple of it.
-    pub(super) unsafe fn new(memory: &'m Memory, images: Range<usize>, state: &'m State, call: &'m Call) -> Block<'m> {
+    pub(super) unsafe fn new(
+        memory: &'m Memory,
+        images: Range<usize>,
+        state: &'m State,
+        call: &'m CheckedOp,
+    ) -> Block<'m> {
         assert!(images.end <= memory.images);
         Block { memory, images, state, written: &call.written, read: &call.read, taken: Cell::new(0) }
     }
@@ -258,29 +271,29 @@ impl<'m> Block<'m> {
     fn reads(&self, buf: Buf) {
         assert!(self.read.contains(&buf), "an operation reads only what it declares");
     }
-    fn range(&self, r: Rows) -> Range<usize> {
-        self.memory.expect(r.buf, Kind::Rows(r.per * r.width));
-        self.images.start * r.per * r.width..self.images.end * r.per * r.width
+    fn range(&self, r: Activations) -> Range<usize> {
+        self.memory.expect(r.buf, BufferShape::Activations(r.per_image * r.width));
+        self.images.start * r.per_image * r.width..self.images.end * r.per_image * r.width
     }
-    pub(super) fn read(&self, r: Rows) -> &[f32] {
+    pub(super) fn read(&self, r: Activations) -> &[f32] {
         self.reads(r.buf);
         // SAFETY: see the top of the file.
         unsafe { self.memory.floats(r.buf).slice(self.range(r)) }
     }
     #[allow(clippy::mut_from_ref)]
-    pub(super) fn write(&self, r: Rows) -> &mut [f32] {
+    pub(super) fn write(&self, r: Activations) -> &mut [f32] {
         self.take(r.buf);
         // SAFETY: see the top of the file.
         unsafe { self.memory.floats(r.buf).slice_mut(self.range(r)) }
     }
     /// Where cells across rows go, if products read pairs.
     #[allow(clippy::mut_from_ref)]
-    pub(super) fn across(&self, r: Rows) -> Option<&mut [u32]> {
+    pub(super) fn across(&self, r: Activations) -> Option<&mut [u32]> {
         let range = self.range(r);
         let across = self.memory.beside(r).across.as_ref()?;
         self.reads(r.buf);
         self.take_once(30, r.buf);
-        assert!((self.images.start * r.per).is_multiple_of(2), "a pair of rows lies in one block");
+        assert!((self.images.start * r.per_image).is_multiple_of(2), "a pair of rows lies in one block");
         // SAFETY: see the top of the file; an operation has no such cells.
         Some(unsafe {
             across.slice_mut(range.start / 2..range.start / 2 + (range.len() / r.width).div_ceil(2) * r.width)
@@ -288,7 +301,7 @@ impl<'m> Block<'m> {
     }
     /// Where the lists of cells that are not zero go, for rows that have some.
     #[allow(clippy::mut_from_ref)]
-    pub(super) fn lit(&self, r: Rows) -> Option<&mut [u16]> {
+    pub(super) fn lit(&self, r: Activations) -> Option<&mut [u16]> {
         let lit = self.memory.beside(r).lit.as_ref()?;
         self.reads(r.buf);
         self.take_once(31, r.buf);
@@ -298,7 +311,7 @@ impl<'m> Block<'m> {
     }
     /// A whole weight, for products of this precision.
     pub(super) fn weight(&self, p: Param, precision: Precision) -> Weight<'_> {
-        self.memory.expect(p.buf, Kind::Param([p.inp, p.out]));
+        self.memory.expect(p.buf, BufferShape::Param([p.inp, p.out]));
         let panels = Panels::new([p.inp, p.out], self.memory.level.lanes());
         // SAFETY: see the top of the file.
         let whole = |cells: &'m Storage<u32>| unsafe { cells.slice(0..cells.len) };
@@ -311,7 +324,7 @@ impl<'m> Block<'m> {
     }
     /// A whole bias, or a weight in panels.
     pub(super) fn bias(&self, p: Param) -> &[f32] {
-        self.memory.expect(p.buf, Kind::Param([p.inp, p.out]));
+        self.memory.expect(p.buf, BufferShape::Param([p.inp, p.out]));
         let panels = Panels::new([p.inp, p.out], self.memory.level.lanes());
         // SAFETY: see the top of the file.
         unsafe { self.memory.floats(p.buf).slice(0..panels.values()) }
@@ -320,7 +333,7 @@ impl<'m> Block<'m> {
     #[allow(clippy::mut_from_ref)]
     pub(super) fn write_table(&self, t: Table) -> &mut [f32] {
         self.take(t.buf);
-        self.memory.expect(t.buf, Kind::Table(t.items, t.width, CellType::Float));
+        self.memory.expect(t.buf, BufferShape::Table(t.items, t.width, PixelType::F32));
         let first = self.state.at + self.images.start;
         // SAFETY: see the top of the file.
         unsafe { self.memory.floats(t.buf).slice_mut(first * t.width..(first + self.live()) * t.width) }
@@ -336,7 +349,7 @@ impl<'m> Block<'m> {
     /// A whole table of floats.
     pub(super) fn floats(&self, t: Table) -> &[f32] {
         self.reads(t.buf);
-        self.memory.expect(t.buf, Kind::Table(t.items, t.width, CellType::Float));
+        self.memory.expect(t.buf, BufferShape::Table(t.items, t.width, PixelType::F32));
         // SAFETY: see the top of the file; an operation that writes a table does not read it.
         unsafe { self.memory.floats(t.buf).slice(0..t.items * t.width) }
     }
@@ -345,7 +358,7 @@ impl<'m> Block<'m> {
         self.state.live().saturating_sub(self.images.start).min(self.images.len())
     }
     /// Which image of the data image n of this block is, and which noise it draws; none past the end of the epoch.
-    pub(super) fn visit(&self, n: usize) -> Option<Visit> {
+    pub(super) fn visit(&self, n: usize) -> Option<SampleIndex> {
         (n < self.live()).then(|| self.memory.order[self.state.at + self.images.start + n])
     }
 }
@@ -381,7 +394,7 @@ impl<'m> Tile<'m> {
         let Job { learn, panels, ref which, ref rows, .. } = *self.job;
         assert!(which.contains(&panel), "a tile changes no more than its job says");
         let p = learn.param();
-        self.memory.expect(p.buf, Kind::Param([p.inp, p.out]));
+        self.memory.expect(p.buf, BufferShape::Param([p.inp, p.out]));
         let range = panels.rows(panel, rows.clone());
         let pairs = match &self.memory.buffers[p.buf.0 as usize] {
             Buffer::Weight(_, Some([forward, backward])) => {
@@ -398,19 +411,19 @@ impl<'m> Tile<'m> {
         Parts { w, m, v, pairs }
     }
     /// The rows of every block that ran.
-    pub(super) fn read(&self, r: Rows) -> &'m [f32] {
-        self.memory.expect(r.buf, Kind::Rows(r.per * r.width));
+    pub(super) fn read(&self, r: Activations) -> &'m [f32] {
+        self.memory.expect(r.buf, BufferShape::Activations(r.per_image * r.width));
         // SAFETY: see the top of the file.
-        unsafe { self.memory.floats(r.buf).slice(0..self.images * r.per * r.width) }
+        unsafe { self.memory.floats(r.buf).slice(0..self.images * r.per_image * r.width) }
     }
     /// The same in cells across rows, if products read pairs.
-    pub(super) fn across(&self, r: Rows) -> Option<&'m [u32]> {
+    pub(super) fn across(&self, r: Activations) -> Option<&'m [u32]> {
         let cells = self.memory.beside(r).across.as_ref()?;
         // SAFETY: see the top of the file.
-        Some(unsafe { cells.slice(0..(self.images * r.per).div_ceil(2) * r.width) })
+        Some(unsafe { cells.slice(0..(self.images * r.per_image).div_ceil(2) * r.width) })
     }
     /// The lists of those that are not zero, where there are some.
-    pub(super) fn lit(&self, r: Rows) -> Option<Blocks<'m>> {
+    pub(super) fn lit(&self, r: Activations) -> Option<Blocks<'m>> {
         let lit = self.memory.beside(r).lit.as_ref()?;
         let blocks = self.images / self.block;
         // SAFETY: see the top of the file; every block that ran has filled its own.
@@ -420,16 +433,16 @@ impl<'m> Tile<'m> {
 
 #[cfg(test)]
 mod tests {
-    use crate::backend::{Backend, Cpu, Level, Precision};
-    use crate::plan::{Act, Op, Plan, Program, Rows};
+    use crate::backend::{Backend, Cpu, Level};
+    use crate::plan::{Activation, Activations, Op, Plan, Precision, Program};
 
     #[test]
-    #[should_panic(expected = "expected Rows(3), got Param([1, 3])")]
+    #[should_panic(expected = "expected Activations(3), got Param([1, 3])")]
     fn a_handle_forged_onto_a_parameter_is_refused() {
         let mut plan = Plan::new(4);
         let (y, b) = (plan.rows(1, 3), plan.bias("b", 3, 1));
-        let forged = Rows { buf: b.buf, ..y };
-        let program = Program::new(vec![Op::ActBack { dy: forged, y, act: Act::Relu }], vec![]);
+        let forged = Activations { buf: b.buf, ..y };
+        let program = Program::new(vec![Op::ActivationBack { dy: forged, y, act: Activation::Relu }], vec![]);
         let mut cpu = Cpu::new(&plan, 1, Precision::Fp32, Level::available()[0]).unwrap();
         cpu.state().items = 4;
         cpu.run(&program, 1).unwrap();

@@ -14,12 +14,12 @@ use crate::plan::{Buf, Plan, Program};
 
 pub use cpu::{Cpu, Level, Profile, peak};
 pub use cuda::Cuda;
+pub use device::Device;
 pub(crate) use device::expect_memory;
-pub use device::{Device, Precision};
 
 /// One image of an epoch: which row of the data it is, and which noise it draws.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Visit {
+pub struct SampleIndex {
     /// The row of the tables of the data.
     pub row: u32,
     /// The index that keys its noise: its place in the source, so that a part of the data draws what the whole would.
@@ -123,7 +123,7 @@ pub trait Backend: Send {
     /// Fills a table of bytes.
     fn upload_bytes(&mut self, to: Buf, values: Vec<u8>) -> Result<()>;
     /// The order in which the images of the data are visited.
-    fn upload_order(&mut self, order: &[Visit]) -> Result<()>;
+    fn upload_indices(&mut self, order: &[SampleIndex]) -> Result<()>;
     /// The first values of a buffer of floats.
     fn download(&self, from: Buf, into: &mut [f32]) -> Result<()>;
     /// The numbers that change.

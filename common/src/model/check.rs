@@ -45,7 +45,7 @@ impl Spec {
         match network.kind {
             Layers::Conv => {
                 let channels = hidden.iter().copied().max().unwrap_or(0);
-                let most = network.windows().iter().map(|w| w.values().max(w.taps() * channels)).max();
+                let most = network.convs().iter().map(|w| w.patch_len().max(w.kernel_area() * channels)).max();
                 match most {
                     None => Some("a convolutional network has no convolution: expected --conv N,N".into()),
                     Some(most) if most > MOST || network.flat() > MOST => {
@@ -136,7 +136,8 @@ impl Spec {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Activation, Labels, Network, Objective, Preset};
+    use crate::model::{Labels, Network, Objective, Preset};
+    use crate::plan::Activation;
 
     fn message(change: impl Fn(&mut Spec)) -> String {
         let mut spec = Spec::new(Network::mlp([28, 28], &[400], 20), Objective::new(Likelihood::Bernoulli));

@@ -1,10 +1,7 @@
 //! What a network is made of. N images, D = H·W pixels, Z latent dimensions, K classes.
 
-use crate::plan::Window;
-use crate::suggestion::meant;
+use crate::plan::{Activation, ConvGeometry};
 use serde::{Deserialize, Serialize};
-use std::fmt;
-use std::str::FromStr;
 
 /// The layers of encoder and decoder, from the pixels inwards; the decoder mirrors the encoder.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -53,82 +50,6 @@ pub struct Labels {
     pub prior: Option<Vec<usize>>,
 }
 
-/// What a layer does to the values that it puts out; in text as on the command line, `leaky-relu:0.2`.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum Activation {
-    /// Nothing.
-    None,
-    /// max(v, 0).
-    Relu,
-    /// v where it is positive, else this slope times v.
-    LeakyRelu(f32),
-    /// The hyperbolic tangent.
-    Tanh,
-    /// ln(1 + exp(v)).
-    Softplus,
-}
-
-impl Activation {
-    /// The names, as PyTorch has them.
-    pub const NAMES: [&str; 5] = ["none", "relu", "leaky-relu", "tanh", "softplus"];
-    /// PyTorch's default.
-    const SLOPE: f32 = 0.01;
-}
-
-impl FromStr for Activation {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Activation, String> {
-        let (name, slope) = text.split_once(':').map_or((text, None), |(name, slope)| (name, Some(slope)));
-        let activation = match name {
-            "none" => Activation::None,
-            "relu" => Activation::Relu,
-            "leaky-relu" => Activation::LeakyRelu(Activation::SLOPE),
-            "tanh" => Activation::Tanh,
-            "softplus" => Activation::Softplus,
-            _ => {
-                let names = Activation::NAMES;
-                return Err(format!("expected one of {}{}", names.join(", "), meant(name, &names)));
-            }
-        };
-        match (activation, slope.map(str::parse::<f32>)) {
-            (activation, None) => Ok(activation),
-            (Activation::LeakyRelu(_), Some(Ok(slope))) if (0.0..1.0).contains(&slope) => {
-                Ok(Activation::LeakyRelu(slope))
-            }
-            (Activation::LeakyRelu(_), _) => Err("expected a slope from 0 to below 1, as in leaky-relu:0.2".into()),
-            _ => Err(format!("expected {name} without a number")),
-        }
-    }
-}
-
-impl TryFrom<String> for Activation {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Activation, String> {
-        text.parse()
-    }
-}
-
-impl From<Activation> for String {
-    fn from(activation: Activation) -> String {
-        activation.to_string()
-    }
-}
-
-impl fmt::Display for Activation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Activation::None => f.write_str("none"),
-            Activation::Relu => f.write_str("relu"),
-            Activation::LeakyRelu(slope) => write!(f, "leaky-relu:{slope}"),
-            Activation::Tanh => f.write_str("tanh"),
-            Activation::Softplus => f.write_str("softplus"),
-        }
-    }
-}
-
 fn relu_both() -> [Activation; 2] {
     [Activation::Relu; 2]
 }
@@ -147,22 +68,22 @@ impl Network {
     pub fn pixels(&self) -> usize {
         self.image.iter().product()
     }
-    /// What each convolution of the encoder looks through, from the image inwards; the decoder's, in reverse.
-    pub fn windows(&self) -> Vec<Window> {
+    /// The convolutions of the encoder, from the image inwards; in reverse, the transposed ones of the decoder.
+    pub fn convs(&self) -> Vec<ConvGeometry> {
         if self.kind != Layers::Conv {
             return vec![];
         }
         let mut input = (self.image, 1);
-        let mut window = |channels: &usize| {
-            let window = Window::halving(input.0, input.1);
-            input = (window.output, *channels);
-            window
+        let mut conv = |channels: &usize| {
+            let conv = ConvGeometry::halving(input.0, input.1);
+            input = (conv.output, *channels);
+            conv
         };
-        self.hidden.iter().map(&mut window).collect()
+        self.hidden.iter().map(&mut conv).collect()
     }
-    /// Values of an image behind the last convolution.
+    /// Activations of an image after the last convolution, flattened.
     pub fn flat(&self) -> usize {
-        self.windows().last().map_or(0, Window::positions) * self.hidden.last().copied().unwrap_or(0)
+        self.convs().last().map_or(0, ConvGeometry::output_area) * self.hidden.last().copied().unwrap_or(0)
     }
     /// Whether its code is a distribution, q(z given x).
     pub fn is_variational(&self) -> bool {
@@ -188,19 +109,6 @@ impl Network {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_activation_is_read_as_it_is_written() {
-        for text in ["none", "relu", "leaky-relu:0.2", "tanh", "softplus"] {
-            assert_eq!(text.parse::<Activation>().unwrap().to_string(), text);
-        }
-        assert_eq!("leaky-relu".parse(), Ok(Activation::LeakyRelu(0.01)));
-        for (text, part) in
-            [("sin", "relu"), ("leaky-relu:1", "slope"), ("leaky-relu:x", "slope"), ("tanh:2", "without")]
-        {
-            assert!(text.parse::<Activation>().unwrap_err().contains(part), "{text}");
-        }
-    }
 
     #[test]
     fn a_network_as_older_files_have_it_is_read() {

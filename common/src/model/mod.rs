@@ -9,7 +9,7 @@ mod spec;
 mod store;
 
 pub use file::{ModelFile, hex, sha256};
-pub use layers::{Activation, Labels, Layers, Network};
+pub use layers::{Labels, Layers, Network};
 pub use objective::{Binarize, Learned, Likelihood, Objective, Sigma};
 pub use preset::Preset;
 pub use spec::{DataSpec, Init, OutputBias, Progress, Spec, Training};

@@ -56,9 +56,9 @@ pub enum Learned {
 }
 
 impl Likelihood {
-    /// With a learned standard deviation, the least that a pixel can have: a step of 8 bits. Without one, pixels that are
-    /// black in every image would make the likelihood infinite.
-    pub const LEAST_SIGMA: f32 = 1.0 / 256.0;
+    /// The lower bound of a learned standard deviation, a step of 8 bits: pixels that are black in every image would make the
+    /// likelihood infinite.
+    pub const MIN_SIGMA: f32 = 1.0 / 256.0;
     /// The sigma with which -log p is the squared error and a constant.
     pub const SIGMA: f64 = std::f64::consts::FRAC_1_SQRT_2;
 
@@ -105,7 +105,7 @@ impl Likelihood {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Binarize {
-    /// They stay as they are.
+    /// Grey levels, as they are.
     #[default]
     None,
     /// White above 0.5.

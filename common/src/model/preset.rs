@@ -1,6 +1,7 @@
 //! Well-known models by name.
 
-use super::{Activation, Labels, Layers, Likelihood, Network, Objective};
+use super::{Labels, Layers, Likelihood, Network, Objective};
+use crate::plan::Activation;
 
 /// The settings that a name stands for; the command line may change each.
 #[derive(Clone, PartialEq, Debug)]

@@ -1,7 +1,7 @@
 //! What a model is, in the words of its file: the network, the objective, the data it is for, and how it was trained.
 
 use super::{Binarize, Network, Objective};
-use crate::backend::Precision;
+use crate::plan::Precision;
 use serde::{Deserialize, Serialize};
 
 /// The images that a model was trained on.

@@ -1,43 +1,54 @@
-//! The layers that a network is written in: each makes its buffers, writes its operations and returns its output.
+//! The layers of a network: each allocates its buffers, appends its operations and returns its output.
 
-use super::{Act, Axis, Cell, Latent, Layout, Op, Param, Plan, Reading, Role, Rows, Table, Window};
+use super::{
+    Activation, Activations, Axis, ConvGeometry, KlTerm, Layout, Op, Param, PixelTransform, PixelType, Plan, Role,
+    Table,
+};
 
 impl Plan {
     /// The images of the batch: `[N, width]`.
-    pub fn gather(&mut self, from: Table, how: Reading) -> Rows {
+    pub fn gather(&mut self, from: Table, transform: PixelTransform) -> Activations {
         let y = self.rows(1, from.width);
-        self.ops.push(Op::Gather { y, from, how });
+        self.ops.push(Op::Gather { y, from, transform });
         y
     }
     /// The labels of the batch, bytes of a table `[items, 1]`, in one-hot form: `[N, classes]`.
-    pub fn one_hot(&mut self, from: Table, classes: usize) -> Rows {
+    pub fn one_hot(&mut self, from: Table, classes: usize) -> Activations {
         let y = self.rows(1, classes);
         self.ops.push(Op::OneHot { y, from });
         y
     }
-    /// a `[N, P, A]` with b `[N, B]` beside each row: `[N, P, A + B]`.
-    pub fn concat(&mut self, a: Rows, b: Rows) -> Rows {
-        let y = self.rows(a.per, a.width + b.width);
+    /// a `[N, P, A]` and b `[N, B]`, repeated for each row: `[N, P, A + B]`.
+    pub fn concat(&mut self, a: Activations, b: Activations) -> Activations {
+        let y = self.rows(a.per_image, a.width + b.width);
         self.ops.push(Op::Concat { y, a, b });
         y
     }
-    /// The first values of each row of x: `[N, P, width]`.
-    pub fn first(&mut self, x: Rows, width: usize) -> Rows {
-        let y = self.rows(x.per, width);
-        self.ops.push(Op::First { y, x, add: false });
+    /// The first `width` values of each row of x: `[N, P, width]`.
+    pub fn narrow(&mut self, x: Activations, width: usize) -> Activations {
+        let y = self.rows(x.per_image, width);
+        self.ops.push(Op::Narrow { y, x, add: false });
         y
     }
     /// One layer of `out` units: `[N, P, out]`.
-    pub fn linear(&mut self, name: &str, x: Rows, out: usize, act: Act) -> Rows {
+    pub fn linear(&mut self, name: &str, x: Activations, out: usize, act: Activation) -> Activations {
         self.heads(&[name], x, out, act, [Axis::PLAIN; 2])
     }
-    /// Layers of `out` units each, side by side: `[N, P, names · out]`; `axes`: how their inputs and outputs are cut.
-    pub fn heads(&mut self, names: &[&str], x: Rows, out: usize, act: Act, axes: [Axis; 2]) -> Rows {
+    /// Linear layers of `out` units each, their outputs concatenated: `[N, P, names · out]`; `axes`: the layouts of inputs and
+    /// outputs.
+    pub fn heads(
+        &mut self,
+        names: &[&str],
+        x: Activations,
+        out: usize,
+        act: Activation,
+        axes: [Axis; 2],
+    ) -> Activations {
         let parts = names.len() * out;
         let role = Role::Weight { fan_in: x.width, fan_out: out };
         let w = self.parameter(&of(names, "weight"), [x.width, parts], role, Layout::linear([x.width, out], axes));
         let b = Some(self.biases(&of(names, "bias"), out, x.width, axes[1]));
-        let y = self.rows(x.per, parts);
+        let y = self.rows(x.per_image, parts);
         self.ops.push(Op::Linear { y, x, w, b, act });
         y
     }
@@ -49,49 +60,52 @@ impl Plan {
         self.parameter(names, [1, names.len() * out], Role::Bias { fan_in }, Layout::vector(out, axis))
     }
     /// A convolution of images x `[N, H·W, C]`: `[N, OH·OW, out]`; or of several for each n.
-    pub fn conv(&mut self, name: &str, x: Rows, window: Window, out: usize, act: Act) -> Rows {
-        assert!(x.per.is_multiple_of(window.places()) && x.width == window.channels, "{name} sees images of one size");
-        let (positions, taps) = (x.per / window.places() * window.positions(), window.taps());
-        let cols = self.rows(positions, window.values());
-        self.ops.push(Op::Im2col { y: cols, x, window });
-        let axis = Axis { positions: taps, channels: window.channels };
-        let shape = vec![out, window.channels, window.size, window.size];
+    pub fn conv(&mut self, name: &str, x: Activations, conv: ConvGeometry, out: usize, act: Activation) -> Activations {
+        assert!(
+            x.per_image.is_multiple_of(conv.input_area()) && x.width == conv.channels,
+            "{name} sees images of one size"
+        );
+        let (output_area, kernel_area) = (x.per_image / conv.input_area() * conv.output_area(), conv.kernel_area());
+        let cols = self.rows(output_area, conv.patch_len());
+        self.ops.push(Op::Im2col { y: cols, x, conv });
+        let axis = Axis { positions: kernel_area, channels: conv.channels };
+        let shape = vec![out, conv.channels, conv.kernel, conv.kernel];
         let layout = Layout { shape, axes: [axis, Axis::PLAIN], in_first: false };
-        let role = Role::Weight { fan_in: window.values(), fan_out: out * taps };
-        let w = self.parameter(&of(&[name], "weight"), [window.values(), out], role, layout);
-        let b = Some(self.bias(&format!("{name}.bias"), out, window.values()));
-        let y = self.rows(positions, out);
+        let role = Role::Weight { fan_in: conv.patch_len(), fan_out: out * kernel_area };
+        let w = self.parameter(&of(&[name], "weight"), [conv.patch_len(), out], role, layout);
+        let b = Some(self.bias(&format!("{name}.bias"), out, conv.patch_len()));
+        let y = self.rows(output_area, out);
         self.ops.push(Op::Linear { y, x: cols, w, b, act });
         y
     }
-    /// The transposed convolution of x `[N, OH·OW, C']`: `[N, H·W, C]`, what each row of x makes laid under the window.
-    pub fn conv_transposed(&mut self, name: &str, x: Rows, window: Window, act: Act) -> Rows {
-        assert!(x.per.is_multiple_of(window.positions()), "{name} sees images of one size");
-        let (places, taps) = (x.per / window.positions() * window.places(), window.taps());
-        let axis = Axis { positions: taps, channels: window.channels };
-        let shape = vec![x.width, window.channels, window.size, window.size];
+    /// The transposed convolution of x `[N, OH·OW, C']`: `[N, H·W, C]`.
+    pub fn conv_transposed(&mut self, name: &str, x: Activations, conv: ConvGeometry, act: Activation) -> Activations {
+        assert!(x.per_image.is_multiple_of(conv.output_area()), "{name} sees images of one size");
+        let (input_area, kernel_area) = (x.per_image / conv.output_area() * conv.input_area(), conv.kernel_area());
+        let axis = Axis { positions: kernel_area, channels: conv.channels };
+        let shape = vec![x.width, conv.channels, conv.kernel, conv.kernel];
         let layout = Layout { shape, axes: [Axis::PLAIN, axis], in_first: true };
         // PyTorch takes the second dimension of any weight for what goes in.
-        let role = Role::Weight { fan_in: window.values(), fan_out: x.width * taps };
-        let w = self.parameter(&of(&[name], "weight"), [x.width, window.values()], role, layout);
-        let b = Some(self.bias(&format!("{name}.bias"), window.channels, window.values()));
-        let y = self.rows(places, window.channels);
-        self.ops.push(Op::Lay { y, x, w, turned: false, b, act, window, add: false });
+        let role = Role::Weight { fan_in: conv.patch_len(), fan_out: x.width * kernel_area };
+        let w = self.parameter(&of(&[name], "weight"), [x.width, conv.patch_len()], role, layout);
+        let b = Some(self.bias(&format!("{name}.bias"), conv.channels, conv.patch_len()));
+        let y = self.rows(input_area, conv.channels);
+        self.ops.push(Op::ConvTranspose { y, x, w, transpose_w: false, b, act, conv, add: false });
         y
     }
     /// Principal components, z = (x - mean) C^T with the tensors `mean` `[D]` and `components` C `[Z, D]`.
-    pub fn project(&mut self, x: Rows, latent: usize) -> Rows {
+    pub fn project(&mut self, x: Activations, latent: usize) -> Activations {
         let (mean, components) = self.components(x.width, latent);
         let (centred, z) = (self.like(x), self.rows(1, latent));
-        self.ops.push(Op::Centre { y: centred, x, b: mean });
+        self.ops.push(Op::Subtract { y: centred, x, b: mean });
         self.ops.push(Op::LinearBack { dx: z, dy: centred, w: components, add: false });
         z
     }
     /// And back, x = mean + z C.
-    pub fn restore(&mut self, z: Rows, pixels: usize) -> Rows {
+    pub fn restore(&mut self, z: Activations, pixels: usize) -> Activations {
         let (mean, components) = self.components(pixels, z.width);
-        let x = self.rows(z.per, pixels);
-        self.ops.push(Op::Linear { y: x, x: z, w: components, b: Some(mean), act: Act::Id });
+        let x = self.rows(z.per_image, pixels);
+        self.ops.push(Op::Linear { y: x, x: z, w: components, b: Some(mean), act: Activation::None });
         x
     }
     fn components(&mut self, pixels: usize, latent: usize) -> (Param, Param) {
@@ -101,65 +115,65 @@ impl Plan {
         (mean, self.parameter(&["components".into()], [latent, pixels], role, layout))
     }
     /// (z, eps), each `[N, samples, Z]`, from q `[N, 2Z]`.
-    pub fn sample(&mut self, q: Rows, samples: usize) -> (Rows, Rows) {
+    pub fn sample(&mut self, q: Activations, samples: usize) -> (Activations, Activations) {
         let (z, eps) = (self.rows(samples, q.width / 2), self.rows(samples, q.width / 2));
         self.ops.push(Op::Sample { z, eps, q });
         (z, eps)
     }
     /// The KL of each image from q to p, or to N(0, I): `[N, 1]`, nats.
-    pub fn kl(&mut self, q: Rows, p: Option<Rows>) -> Rows {
+    pub fn kl(&mut self, q: Activations, p: Option<Activations>) -> Activations {
         let kl = self.rows(1, 1);
         self.ops.push(Op::Kl { kl, q, p });
         kl
     }
     /// log q(z) - log p(z) of each draw: `[N, samples, 1]`, nats.
-    pub fn sampled_kl(&mut self, [z, eps]: [Rows; 2], q: Rows, p: Option<Rows>) -> Rows {
-        let kl = self.rows(z.per, 1);
+    pub fn sampled_kl(&mut self, [z, eps]: [Activations; 2], q: Activations, p: Option<Activations>) -> Activations {
+        let kl = self.rows(z.per_image, 1);
         self.ops.push(Op::SampledKl { kl, z, eps, q, p });
         kl
     }
-    /// The means of pixels, from what the decoder puts out: `[N, P, width]`.
-    pub fn sigmoid(&mut self, v: Rows, width: usize) -> Rows {
-        let mean = self.rows(v.per, width);
-        self.ops.push(Op::Sigmoid { mean, v });
+    /// The means of pixels, sigmoid(logits): `[N, P, width]`.
+    pub fn sigmoid(&mut self, logits: Activations, width: usize) -> Activations {
+        let mean = self.rows(logits.per_image, width);
+        self.ops.push(Op::Sigmoid { mean, logits });
         mean
     }
-    /// -log p(target given z) of each row: `[N, P, 1]`, nats. Uses up what the decoder put out.
-    pub fn bernoulli(&mut self, v: Rows, target: Rows) -> Rows {
-        let loss = self.rows(v.per, 1);
-        self.ops.push(Op::Bernoulli { loss, v, target });
+    /// -log p(target given z) of each row: `[N, P, 1]`, nats. Overwrites the logits with their gradient.
+    pub fn bernoulli(&mut self, logits: Activations, target: Activations) -> Activations {
+        let loss = self.rows(logits.per_image, 1);
+        self.ops.push(Op::Bernoulli { loss, logits, target });
         loss
     }
-    /// The same, with Gaussian pixels of this standard deviation.
-    pub fn gaussian(&mut self, v: Rows, target: Rows, sigma: f32) -> Rows {
-        let loss = self.rows(v.per, 1);
-        self.ops.push(Op::Gaussian { loss, v, target, sigma });
+    /// The same, for Gaussian pixels of this standard deviation.
+    pub fn gaussian(&mut self, logits: Activations, target: Activations, sigma: f32) -> Activations {
+        let loss = self.rows(logits.per_image, 1);
+        self.ops.push(Op::Gaussian { loss, logits, target, sigma });
         loss
     }
-    /// The same, where the decoder says the variance, which is above `least`².
-    pub fn gaussian_learned(&mut self, v: Rows, target: Rows, least: f32) -> Rows {
-        let loss = self.rows(v.per, 1);
-        self.ops.push(Op::GaussianLearned { loss, v, target, least });
+    /// The same, where the decoder gives the variance too, which is above `min_sigma`².
+    pub fn gaussian_learned(&mut self, logits: Activations, target: Activations, min_sigma: f32) -> Activations {
+        let loss = self.rows(logits.per_image, 1);
+        self.ops.push(Op::GaussianLearned { loss, logits, target, min_sigma });
         loss
     }
     /// The squared error of each row, summed over pixels: `[N, P, 1]`.
-    pub fn squared_error(&mut self, mean: Rows, target: Rows) -> Rows {
-        let loss = self.rows(mean.per, 1);
+    pub fn squared_error(&mut self, mean: Activations, target: Activations) -> Activations {
+        let loss = self.rows(mean.per_image, 1);
         self.ops.push(Op::SquaredError { loss, mean, target });
         loss
     }
-    /// The rows of each image by its position in the epoch: `[items, P · width]`.
-    pub fn keep(&mut self, items: usize, x: Rows) -> Table {
-        let kept = self.table(items, x.per * x.width, Cell::Float);
-        self.ops.push(Op::Keep { kept, x });
-        kept
+    /// A table of the rows of each image, by position in the epoch: `[items, P · width]`.
+    pub fn store(&mut self, items: usize, x: Activations) -> Table {
+        let stored = self.table(items, x.per_image * x.width, PixelType::F32);
+        self.ops.push(Op::Store { stored, x });
+        stored
     }
-    /// The terms of the ELBO by position in the epoch: `[items, 2]`, reconstruction and KL, nats.
-    pub fn elbo(&mut self, items: usize, recon: Rows, kl: Option<Rows>) -> Table {
-        let (terms, wr) = (self.table(items, 2, Cell::Float), self.like(recon));
-        let kl = kl.map(|kl| Latent { kl, wk: self.like(kl) });
-        self.ops.push(Op::Elbo { terms, wr, recon, kl });
-        terms
+    /// The per-image losses by position in the epoch: `[items, 2]`, reconstruction and KL, nats.
+    pub fn elbo(&mut self, items: usize, recon: Activations, kl: Option<Activations>) -> Table {
+        let (losses, d_recon) = (self.table(items, 2, PixelType::F32), self.like(recon));
+        let kl = kl.map(|kl| KlTerm { kl, d_kl: self.like(kl) });
+        self.ops.push(Op::Elbo { losses, d_recon, recon, kl });
+        losses
     }
 }
 

@@ -4,31 +4,33 @@
 //! [`reverse::training`] derives the step that trains it. A [`backend`](crate::backend) allocates the buffers and runs
 //! programs; it never sees a model.
 
+mod activation;
+mod conv;
 mod layers;
 mod op;
 mod parameter;
+mod precision;
 mod program;
 pub mod reverse;
-mod window;
 
-use crate::backend::Precision;
-
-pub use op::{Act, Buf, Cell, Ink, Latent, Learn, Op, Param, Reading, Rows, Table};
+pub use activation::Activation;
+pub use conv::ConvGeometry;
+pub use op::{Activations, Buf, Gradient, KlTerm, Op, Param, PixelTransform, PixelType, Table};
 pub use parameter::{Axis, Layout, Parameter, Role};
-pub use program::{Call, Program};
-pub use window::Window;
+pub use precision::Precision;
+pub use program::{CheckedOp, Program};
 
 /// What a buffer holds, so that a backend can allocate it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
+pub enum BufferShape {
     /// So many values for each image of the batch.
-    Rows(usize),
+    Activations(usize),
     /// A weight, `[in, out]`.
     Param([usize; 2]),
     /// One of its moments.
     Moment([usize; 2]),
     /// `[items, width]` of this type.
-    Table(usize, usize, Cell),
+    Table(usize, usize, PixelType),
 }
 
 /// The buffers of a model, and the operations written since the last [`Plan::take`].
@@ -36,7 +38,7 @@ pub enum Kind {
 pub struct Plan {
     /// N: images in a batch.
     pub batch: usize,
-    kinds: Vec<Kind>,
+    shapes: Vec<BufferShape>,
     params: Vec<Parameter>,
     ops: Vec<Op>,
 }
@@ -45,15 +47,15 @@ impl Plan {
     /// An empty plan for batches of this many images.
     pub fn new(batch: usize) -> Plan {
         assert!(batch > 0, "a batch holds at least one image");
-        Plan { batch, kinds: vec![], params: vec![], ops: vec![] }
+        Plan { batch, shapes: vec![], params: vec![], ops: vec![] }
     }
     /// What each buffer holds, by its number.
-    pub fn kinds(&self) -> &[Kind] {
-        &self.kinds
+    pub fn shapes(&self) -> &[BufferShape] {
+        &self.shapes
     }
     /// The same, beside the buffers.
-    pub fn buffers(&self) -> impl Iterator<Item = (Buf, Kind)> + '_ {
-        (0..).map(Buf).zip(self.kinds.iter().copied())
+    pub fn buffers(&self) -> impl Iterator<Item = (Buf, BufferShape)> + '_ {
+        (0..).map(Buf).zip(self.shapes.iter().copied())
     }
     /// Every parameter, in the order of the network.
     pub fn params(&self) -> &[Parameter] {
@@ -66,7 +68,8 @@ impl Plan {
     /// Images that one thread takes at a time, at most: 64, or fewer if an image is large.
     pub fn block(&self) -> usize {
         const VALUES: usize = 1 << 18; // the largest buffer of a block then stays in the L2 cache
-        let largest = self.kinds.iter().map(|k| if let Kind::Rows(w) = k { *w } else { 1 }).max().unwrap_or(1);
+        let largest =
+            self.shapes.iter().map(|k| if let BufferShape::Activations(w) = k { *w } else { 1 }).max().unwrap_or(1);
         let mut block = 64;
         while block > 2 && block * largest > VALUES {
             block /= 2;
@@ -79,30 +82,30 @@ impl Plan {
     pub fn bytes(&self, precision: Precision) -> u64 {
         let images = self.batch.next_multiple_of(self.block()) as u64;
         let pairs = (precision == Precision::Bf16) as u64;
-        let of = |kind: &Kind| match *kind {
-            Kind::Rows(width) => (4 + 2 * pairs) * images * width as u64,
-            Kind::Param([inp, out]) => 4 * (1 + pairs) * inp as u64 * out.next_multiple_of(16) as u64,
-            Kind::Moment([inp, out]) => 4 * inp as u64 * out.next_multiple_of(16) as u64,
-            Kind::Table(items, width, Cell::Byte) => items as u64 * width as u64,
-            Kind::Table(items, width, Cell::Float) => 4 * items as u64 * width as u64,
+        let of = |kind: &BufferShape| match *kind {
+            BufferShape::Activations(width) => (4 + 2 * pairs) * images * width as u64,
+            BufferShape::Param([inp, out]) => 4 * (1 + pairs) * inp as u64 * out.next_multiple_of(16) as u64,
+            BufferShape::Moment([inp, out]) => 4 * inp as u64 * out.next_multiple_of(16) as u64,
+            BufferShape::Table(items, width, PixelType::U8) => items as u64 * width as u64,
+            BufferShape::Table(items, width, PixelType::F32) => 4 * items as u64 * width as u64,
         };
-        self.kinds.iter().map(of).sum()
+        self.shapes.iter().map(of).sum()
     }
-    fn buf(&mut self, kind: Kind) -> Buf {
-        self.kinds.push(kind);
-        Buf(self.kinds.len() as u32 - 1)
+    fn buf(&mut self, kind: BufferShape) -> Buf {
+        self.shapes.push(kind);
+        Buf(self.shapes.len() as u32 - 1)
     }
     /// A new buffer of `per` rows for each image.
-    pub fn rows(&mut self, per: usize, width: usize) -> Rows {
-        Rows { buf: self.buf(Kind::Rows(per * width)), per, width }
+    pub fn rows(&mut self, per_image: usize, width: usize) -> Activations {
+        Activations { buf: self.buf(BufferShape::Activations(per_image * width)), per_image, width }
     }
     /// A new buffer shaped like this one.
-    pub fn like(&mut self, r: Rows) -> Rows {
-        self.rows(r.per, r.width)
+    pub fn like(&mut self, r: Activations) -> Activations {
+        self.rows(r.per_image, r.width)
     }
     /// A new table of the data.
-    pub fn table(&mut self, items: usize, width: usize, cell: Cell) -> Table {
-        Table { buf: self.buf(Kind::Table(items, width, cell)), items, width, cell }
+    pub fn table(&mut self, items: usize, width: usize, dtype: PixelType) -> Table {
+        Table { buf: self.buf(BufferShape::Table(items, width, dtype)), items, width, dtype }
     }
     /// The parameter of these tensors. A network built twice, for training and for test images, has one set: the names tell.
     fn parameter(&mut self, names: &[String], [inp, out]: [usize; 2], role: Role, layout: Layout) -> Param {
@@ -110,9 +113,9 @@ impl Plan {
             assert_eq!([known.param.inp, known.param.out], [inp, out], "{names:?} has two shapes");
             return known.param;
         }
-        let param = Param { buf: self.buf(Kind::Param([inp, out])), inp, out };
-        self.buf(Kind::Moment([inp, out]));
-        self.buf(Kind::Moment([inp, out]));
+        let param = Param { buf: self.buf(BufferShape::Param([inp, out])), inp, out };
+        self.buf(BufferShape::Moment([inp, out]));
+        self.buf(BufferShape::Moment([inp, out]));
         self.params.push(Parameter { param, names: names.to_vec(), role, layout });
         param
     }

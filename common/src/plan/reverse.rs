@@ -1,25 +1,25 @@
-//! The training step of a model: its operations forwards, their derivatives backwards, one [`Learn`] for each parameter.
+//! The training step of a model: its operations forwards, their derivatives backwards, one [`Gradient`] for each parameter.
 
-use super::{Act, Buf, Learn, Op, Plan, Program, Rows, Window};
+use super::{Activation, Activations, Buf, ConvGeometry, Gradient, Op, Plan, Program};
 
 /// The gradient buffer of each buffer that has one.
-struct Gradients<'a> {
+struct GradientBuffers<'a> {
     plan: &'a mut Plan,
-    of: Vec<(Buf, Rows)>,
+    of: Vec<(Buf, Activations)>,
 }
 
-impl Gradients<'_> {
+impl GradientBuffers<'_> {
     /// The gradient of y, cut into the rows that y is cut into, whoever made it.
-    fn known(&self, y: Rows) -> Option<Rows> {
+    fn known(&self, y: Activations) -> Option<Activations> {
         let (_, d) = self.of.iter().find(|(b, _)| *b == y.buf)?;
-        Some(Rows { per: y.per, width: y.width, ..*d })
+        Some(Activations { per_image: y.per_image, width: y.width, ..*d })
     }
     /// The gradient of what a later operation has used. Panics where none has: the model computes it in vain.
-    fn of(&self, y: Rows) -> Rows {
+    fn of(&self, y: Activations) -> Activations {
         self.known(y).unwrap_or_else(|| panic!("nothing that is learnt uses {y:?}"))
     }
     /// The gradient buffer of x, and whether something has written it already.
-    fn toward(&mut self, x: Rows) -> (Rows, bool) {
+    fn toward(&mut self, x: Activations) -> (Activations, bool) {
         if let Some(d) = self.known(x) {
             return (d, true);
         }
@@ -32,84 +32,93 @@ impl Gradients<'_> {
 /// Derives the training program of a list of forward operations that ends in the objective.
 pub fn training(plan: &mut Plan, forward: &[Op]) -> Program {
     use Op::*;
-    let mut rows = forward.to_vec();
-    let mut weights = vec![];
+    let mut ops = forward.to_vec();
+    let mut gradients = vec![];
     let data = data(forward);
-    let mut g = Gradients { plan, of: vec![] };
+    let mut g = GradientBuffers { plan, of: vec![] };
     for op in forward.iter().rev() {
         match *op {
-            Elbo { wr, recon, kl, .. } => {
-                g.of.push((recon.buf, wr));
-                g.of.extend(kl.map(|k| (k.kl.buf, k.wk)));
+            Elbo { d_recon, recon, kl, .. } => {
+                g.of.push((recon.buf, d_recon));
+                g.of.extend(kl.map(|k| (k.kl.buf, k.d_kl)));
             }
-            Bernoulli { loss, v, .. } | Gaussian { loss, v, .. } | GaussianLearned { loss, v, .. } => {
+            Bernoulli { loss, logits, .. } | Gaussian { loss, logits, .. } | GaussianLearned { loss, logits, .. } => {
                 let weight = g.of(loss);
-                assert!(g.known(v).is_none(), "one likelihood judges what a decoder puts out");
-                g.of.push((v.buf, v));
-                rows.push(Weigh { d: v, weight });
+                assert!(g.known(logits).is_none(), "one likelihood per decoder output");
+                g.of.push((logits.buf, logits));
+                ops.push(ScaleRows { d: logits, weight });
             }
             Kl { kl, q, p } => {
                 let dkl = g.of(kl);
                 let (dq, add) = g.toward(q);
-                rows.push(KlBack { dq, dkl, q, p, add });
+                ops.push(KlBack { dq, dkl, q, p, add });
                 if let Some(p) = p {
                     let (dp, add) = g.toward(p);
-                    rows.push(KlPriorBack { dp, dkl, q, p, add });
+                    ops.push(KlPriorBack { dp, dkl, q, p, add });
                 }
             }
             Sample { z, eps, q } => {
                 let dz = g.of(z);
                 let (dq, add) = g.toward(q);
-                rows.push(SampleBack { dq, dz, eps, q, add });
+                ops.push(SampleBack { dq, dz, eps, q, add });
             }
             Concat { y, a, .. } if !data.contains(&y.buf) => {
                 // What is beside a comes from the data.
                 let dy = g.of(y);
                 let (da, add) = g.toward(a);
-                rows.push(First { y: da, x: dy, add });
+                ops.push(Narrow { y: da, x: dy, add });
             }
             Linear { y, x, w, b, act } => {
                 let dy = g.of(y);
-                if act != Act::Id {
-                    rows.push(ActBack { dy, y, act });
+                if act != Activation::None {
+                    ops.push(ActivationBack { dy, y, act });
                 }
-                weights.push(Learn::Weight { w, x, dy });
-                weights.extend(b.map(|b| Learn::Bias { b, dy }));
+                gradients.push(Gradient::Weight { w, x, dy });
+                gradients.extend(b.map(|b| Gradient::Bias { b, dy }));
                 match image(forward, x) {
                     _ if data.contains(&x.buf) => {}
-                    Some((image, window)) => {
+                    Some((image, conv)) => {
                         let (y, add) = g.toward(image);
-                        rows.push(Lay { y, x: dy, w, turned: true, b: None, act: Act::Id, window, add });
+                        ops.push(ConvTranspose {
+                            y,
+                            x: dy,
+                            w,
+                            transpose_w: true,
+                            b: None,
+                            act: Activation::None,
+                            conv,
+                            add,
+                        });
                     }
                     None => {
                         let (dx, add) = g.toward(x);
-                        rows.push(LinearBack { dx, dy, w, add });
+                        ops.push(LinearBack { dx, dy, w, add });
                     }
                 }
             }
-            Lay { y, x, w, b, act, window, .. } => {
+            ConvTranspose { y, x, w, b, act, conv, .. } => {
                 let dy = g.of(y);
-                if act != Act::Id {
-                    rows.push(ActBack { dy, y, act });
+                if act != Activation::None {
+                    ops.push(ActivationBack { dy, y, act });
                 }
-                weights.extend(b.map(|b| Learn::Bias { b, dy }));
-                let under = g.plan.rows(x.per, window.values());
-                rows.push(Im2col { y: under, x: dy, window });
-                weights.push(Learn::Weight { w, x, dy: under });
+                gradients.extend(b.map(|b| Gradient::Bias { b, dy }));
+                let patches = g.plan.rows(x.per_image, conv.patch_len());
+                ops.push(Im2col { y: patches, x: dy, conv });
+                gradients.push(Gradient::Weight { w, x, dy: patches });
                 let (dx, add) = g.toward(x);
-                rows.push(LinearBack { dx, dy: under, w, add });
+                ops.push(LinearBack { dx, dy: patches, w, add });
             }
             Gather { .. } | OneHot { .. } | Concat { .. } | Im2col { .. } => {}
             _ => unreachable!("{op:?} is no part of an objective"),
         }
     }
-    Program::new(rows, weights)
+    Program::new(ops, gradients)
 }
 
 /// The images whose values under a window these rows are.
-fn image(forward: &[Op], rows: Rows) -> Option<(Rows, Window)> {
+fn image(forward: &[Op], rows: Activations) -> Option<(Activations, ConvGeometry)> {
     forward.iter().find_map(|op| match *op {
-        Op::Im2col { y, x, window } if y == rows => Some((x, window)),
+        Op::Im2col { y, x, conv } if y == rows => Some((x, conv)),
         _ => None,
     })
 }

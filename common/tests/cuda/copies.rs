@@ -2,9 +2,10 @@
 
 use crate::gpu;
 use crate::runs::{cpu, data_of, mlp, trained};
-use common::backend::{Backend, Cuda, Device, Precision, Visit};
+use common::backend::{Backend, Cuda, Device, SampleIndex};
 use common::infer::Encoder;
-use common::plan::{Cell, Ink, Plan, Program, Reading, Table};
+use common::model::Binarize;
+use common::plan::{PixelTransform, PixelType, Plan, Precision, Program, Table};
 use std::sync::Barrier;
 use std::thread;
 
@@ -17,7 +18,7 @@ fn uploads_arrive_however_many_wait_and_however_large() {
     let Some(ordinal) = gpu() else { return };
     let mut plan = Plan::new(4);
     // Of page-locked memory there are 8 MB: the first six fill it more than once, and the last has no room in it.
-    let tables: Vec<Table> = [600, 600, 1, 600, 600, 600, 3000].map(|n| plan.table(n, 1000, Cell::Float)).into();
+    let tables: Vec<Table> = [600, 600, 1, 600, 600, 600, 3000].map(|n| plan.table(n, 1000, PixelType::F32)).into();
     let mut cuda = Cuda::new(&plan, ordinal, Precision::Fp32).unwrap();
     let mut values = vec![0.0; 3_000_000];
     for (t, table) in tables.iter().enumerate() {
@@ -36,30 +37,30 @@ fn uploads_arrive_however_many_wait_and_however_large() {
 /// A plan that keeps, for each place of the epoch, the row of `from` that is visited there.
 fn keeping() -> (Plan, Table, Table, Program) {
     let mut plan = Plan::new(4);
-    let from = plan.table(12, 3, Cell::Float);
-    let y = plan.gather(from, Reading { unit: 1.0, ink: Ink::Grey, range: [0.0, 1.0] });
-    let kept = plan.keep(12, y);
+    let from = plan.table(12, 3, PixelType::F32);
+    let y = plan.gather(from, PixelTransform { white: 1.0, binarize: Binarize::None, range: [0.0, 1.0] });
+    let stored = plan.store(12, y);
     let program = Program::new(plan.take(), vec![]);
-    (plan, from, kept, program)
+    (plan, from, stored, program)
 }
 
 #[test]
 fn each_run_sees_what_was_uploaded_before_it_and_nothing_later() {
     let Some(ordinal) = gpu() else { return };
-    let (plan, from, kept, program) = keeping();
+    let (plan, from, stored, program) = keeping();
     let mut cuda = Cuda::new(&plan, ordinal, Precision::Fp32).unwrap();
     // No download in between, so that the host is ahead of the device.
     for run in 0..3 {
         let values: Vec<f32> = (0..36).map(|i| value(run, i) / 65_536.0).collect();
         cuda.upload(from.buf, &values).unwrap();
-        let order: Vec<Visit> = (0..12).map(|k| Visit { row: (k * 5 + run as u32) % 12, id: k }).collect();
-        cuda.upload_order(&order[..4 * run + 4]).unwrap(); // longer each time
+        let order: Vec<SampleIndex> = (0..12).map(|k| SampleIndex { row: (k * 5 + run as u32) % 12, id: k }).collect();
+        cuda.upload_indices(&order[..4 * run + 4]).unwrap(); // longer each time
         let state = cuda.state();
         (state.at, state.items) = (4 * run, 4 * run + 4);
         cuda.run(&program, 1).unwrap();
     }
     let mut got = [0.0; 36];
-    cuda.download(kept.buf, &mut got).unwrap();
+    cuda.download(stored.buf, &mut got).unwrap();
     for (at, got) in got.chunks(3).enumerate() {
         let row = (at * 5 + at / 4) % 12;
         let expected: Vec<f32> = (0..3).map(|i| value(at / 4, row * 3 + i) / 65_536.0).collect();
@@ -75,7 +76,7 @@ fn a_plan_that_is_dropped_ends_what_it_has_begun() {
     for _ in 0..3 {
         let mut cuda = Cuda::new(&plan, ordinal, Precision::Fp32).unwrap();
         cuda.upload(from.buf, &[0.5; 36]).unwrap();
-        cuda.upload_order(&[Visit { row: 0, id: 0 }; 12]).unwrap();
+        cuda.upload_indices(&[SampleIndex { row: 0, id: 0 }; 12]).unwrap();
         cuda.state().items = 12;
         cuda.run(&program, 3).unwrap();
     }
@@ -87,7 +88,7 @@ fn engines_on_two_threads_disturb_each_other_in_nothing() {
     let spec = mlp();
     let (_, model) = trained(&spec, cpu(), 100);
     let data = data_of(&spec, 300);
-    let engine = || Encoder::new(&model, Cell::Byte, Some(7), Device::Cuda { ordinal }).unwrap();
+    let engine = || Encoder::new(&model, PixelType::U8, Some(7), Device::Cuda { ordinal }).unwrap();
     let expected = engine().encode(&data).unwrap().z.unwrap();
     let both = Barrier::new(2);
     let range = |first: usize, turn: usize| first + 20 * turn..first + 20 * turn + 10 + turn;

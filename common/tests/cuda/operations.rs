@@ -2,14 +2,19 @@
 
 use crate::gpu;
 use crate::reference::Data;
-use common::backend::{Adam, Backend, Cpu, Cuda, Level, Precision, State, Visit};
-use common::plan::{Act, Cell, Ink, Kind, Latent, Learn, Op, Param, Plan, Program, Reading, Window};
+use common::backend::{Adam, Backend, Cpu, Cuda, Level, SampleIndex, State};
+use common::model::Binarize;
+use common::plan::{
+    Activation, BufferShape, ConvGeometry, Gradient, KlTerm, Op, Param, PixelTransform, PixelType, Plan, Precision,
+    Program,
+};
 use common::rng::{Purpose, uniform4};
 
 const ITEMS: usize = 9;
 /// Images in a batch, of which the last is absent: the step is the second of the epoch.
 const BATCH: usize = 5;
-const ACTS: [Act; 5] = [Act::Id, Act::Relu, Act::LeakyRelu(0.2), Act::Tanh, Act::Softplus];
+const ACTS: [Activation; 5] =
+    [Activation::None, Activation::Relu, Activation::LeakyRelu(0.2), Activation::Tanh, Activation::Softplus];
 
 /// Values in [-1, 1], or in [0, 1] for a table.
 fn random(count: usize, key: u32) -> Vec<f32> {
@@ -18,17 +23,18 @@ fn random(count: usize, key: u32) -> Vec<f32> {
 
 /// Every buffer filled, here and on the device.
 fn filled(plan: &Plan, backend: &mut dyn Backend, state: State) -> Data {
-    let order: Vec<Visit> = (0..ITEMS as u32).map(|i| Visit { row: i * 4 % ITEMS as u32, id: 100 + i }).collect();
+    let order: Vec<SampleIndex> =
+        (0..ITEMS as u32).map(|i| SampleIndex { row: i * 4 % ITEMS as u32, id: 100 + i }).collect();
     let mut data = Data { values: Default::default(), bytes: Default::default(), order, state };
     for (key, (buf, kind)) in plan.buffers().enumerate() {
         let values = match kind {
-            Kind::Rows(width) => random(plan.batch * width, key as u32),
-            Kind::Param([inp, out]) => random(inp * out, key as u32),
-            Kind::Moment([inp, out]) => vec![0.0; inp * out],
-            Kind::Table(items, width, Cell::Float) => {
+            BufferShape::Activations(width) => random(plan.batch * width, key as u32),
+            BufferShape::Param([inp, out]) => random(inp * out, key as u32),
+            BufferShape::Moment([inp, out]) => vec![0.0; inp * out],
+            BufferShape::Table(items, width, PixelType::F32) => {
                 random(items * width, key as u32).iter().map(|v| v.abs()).collect()
             }
-            Kind::Table(items, width, Cell::Byte) => {
+            BufferShape::Table(items, width, PixelType::U8) => {
                 // Labels are below 7; pixels are anything.
                 let most = if width == 1 { 7.0 } else { 256.0 };
                 let bytes = random(items * width, key as u32).iter().map(|v| (v.abs() * most) as u8).collect();
@@ -40,7 +46,7 @@ fn filled(plan: &Plan, backend: &mut dyn Backend, state: State) -> Data {
         backend.upload(buf, &values).unwrap();
         data.values.insert(buf, values.iter().map(|v| *v as f64).collect());
     }
-    backend.upload_order(&data.order).unwrap();
+    backend.upload_indices(&data.order).unwrap();
     *backend.state() = state;
     data
 }
@@ -71,7 +77,7 @@ fn check(plan: &Plan, ops: &[Op], bound: f64) {
 
 /// A few roundings, and functions that are good to some units in the last place.
 const FEW: f64 = 2e-6;
-/// A sum of so many values in any order, of which each may lose half a unit.
+/// A sum of so many values in any order, of which each may lose half a white.
 fn sum(values: usize) -> f64 {
     FEW + values as f64 * f64::powi(2.0, -24)
 }
@@ -87,7 +93,7 @@ fn check_written(bound: f64, write: impl FnOnce(&mut Plan)) {
 /// The parameters of a layer of this size.
 fn layer(plan: &mut Plan, inp: usize, out: usize) -> (Param, Param) {
     let x = plan.rows(1, inp);
-    plan.linear(&format!("layer{inp}x{out}"), x, out, Act::Id);
+    plan.linear(&format!("layer{inp}x{out}"), x, out, Activation::None);
     match plan.take()[..] {
         [Op::Linear { w, b: Some(b), .. }] => (w, b),
         ref other => panic!("{other:?}"),
@@ -96,12 +102,15 @@ fn layer(plan: &mut Plan, inp: usize, out: usize) -> (Param, Param) {
 
 #[test]
 fn images_are_gathered_as_pixels() {
-    for (width, cell) in [(2, Cell::Byte), (31, Cell::Byte), (257, Cell::Float)] {
-        for ink in [Ink::Grey, Ink::Threshold, Ink::Drawn { anew: false }, Ink::Drawn { anew: true }] {
+    for (width, dtype) in [(2, PixelType::U8), (31, PixelType::U8), (257, PixelType::F32)] {
+        for binarize in [Binarize::None, Binarize::Threshold, Binarize::Static, Binarize::Dynamic] {
             for range in [[0.0, 1.0], [-1.0, 1.0]] {
                 check_written(FEW, |plan| {
-                    let from = plan.table(ITEMS, width, cell);
-                    plan.gather(from, Reading { unit: if cell == Cell::Byte { 255.0 } else { 1.0 }, ink, range });
+                    let from = plan.table(ITEMS, width, dtype);
+                    plan.gather(
+                        from,
+                        PixelTransform { white: if dtype == PixelType::U8 { 255.0 } else { 1.0 }, binarize, range },
+                    );
                 });
             }
         }
@@ -111,7 +120,7 @@ fn images_are_gathered_as_pixels() {
 #[test]
 fn labels_become_one_hot() {
     check_written(0.0, |plan| {
-        let from = plan.table(ITEMS, 1, Cell::Byte);
+        let from = plan.table(ITEMS, 1, PixelType::U8);
         plan.one_hot(from, 7);
     });
 }
@@ -126,12 +135,12 @@ fn rows_are_put_beside_each_other_cut_and_centred() {
         for add in [false, true] {
             let mut plan = Plan::new(BATCH);
             let (y, x) = (plan.rows(per, a), plan.rows(per, a + b));
-            check(&plan, &[Op::First { y, x, add }], FEW);
+            check(&plan, &[Op::Narrow { y, x, add }], FEW);
         }
         let mut plan = Plan::new(BATCH);
         let (_, b) = layer(&mut plan, 2, a);
         let (y, x) = (plan.rows(per, a), plan.rows(per, a));
-        check(&plan, &[Op::Centre { y, x, b }], FEW);
+        check(&plan, &[Op::Subtract { y, x, b }], FEW);
     }
 }
 
@@ -139,7 +148,7 @@ fn rows_are_put_beside_each_other_cut_and_centred() {
 fn rows_are_kept_by_their_position_in_the_epoch() {
     check_written(0.0, |plan| {
         let x = plan.rows(3, 31);
-        plan.keep(ITEMS, x);
+        plan.store(ITEMS, x);
     });
 }
 
@@ -148,7 +157,7 @@ fn activations_are_gone_back_through() {
     for act in ACTS {
         let mut plan = Plan::new(BATCH);
         let (dy, y) = (plan.rows(3, 257), plan.rows(3, 257));
-        check(&plan, &[Op::ActBack { dy, y, act }], FEW);
+        check(&plan, &[Op::ActivationBack { dy, y, act }], FEW);
     }
 }
 
@@ -156,7 +165,7 @@ fn activations_are_gone_back_through() {
 fn rows_are_weighed() {
     let mut plan = Plan::new(BATCH);
     let (d, weight) = (plan.rows(3, 31), plan.rows(3, 1));
-    check(&plan, &[Op::Weigh { d, weight }], FEW);
+    check(&plan, &[Op::ScaleRows { d, weight }], FEW);
 }
 
 #[test]
@@ -231,39 +240,43 @@ fn the_likelihoods_and_their_gradients() {
 fn the_elbo_weighs_what_exists() {
     for per in [1, 3] {
         let mut plan = Plan::new(BATCH);
-        let terms = plan.table(ITEMS, 2, Cell::Float);
-        let [wr, recon] = [(); 2].map(|()| plan.rows(per, 1));
-        let [kl, wk] = [(); 2].map(|()| plan.rows(1, 1));
-        check(&plan, &[Op::Elbo { terms, wr, recon, kl: None }], FEW);
-        check(&plan, &[Op::Elbo { terms, wr, recon, kl: Some(Latent { kl, wk }) }], FEW);
+        let losses = plan.table(ITEMS, 2, PixelType::F32);
+        let [d_recon, recon] = [(); 2].map(|()| plan.rows(per, 1));
+        let [kl, d_kl] = [(); 2].map(|()| plan.rows(1, 1));
+        check(&plan, &[Op::Elbo { losses, d_recon, recon, kl: None }], FEW);
+        check(&plan, &[Op::Elbo { losses, d_recon, recon, kl: Some(KlTerm { kl, d_kl }) }], FEW);
     }
 }
 
 /// Windows as networks have them, and one of another size and stride.
-fn windows() -> Vec<Window> {
-    let other = Window { channels: 2, input: [7, 6], output: [3, 2], size: 3, stride: 2, pad: 0 };
-    vec![Window::halving([9, 6], 1), Window::halving([1, 1], 3), Window::halving([7, 8], 3), other]
+fn windows() -> Vec<ConvGeometry> {
+    let other = ConvGeometry { channels: 2, input: [7, 6], output: [3, 2], kernel: 3, stride: 2, padding: 0 };
+    vec![ConvGeometry::halving([9, 6], 1), ConvGeometry::halving([1, 1], 3), ConvGeometry::halving([7, 8], 3), other]
 }
 
 #[test]
 fn windows_are_seen_and_laid() {
-    for (window, images) in windows().into_iter().flat_map(|w| [(w, 1), (w, 2)]) {
+    for (conv, images) in windows().into_iter().flat_map(|w| [(w, 1), (w, 2)]) {
         let mut plan = Plan::new(BATCH);
-        let x = plan.rows(images * window.places(), window.channels);
-        let y = plan.rows(images * window.positions(), window.values());
-        check(&plan, &[Op::Im2col { y, x, window }], 0.0);
-        for turned in [false, true] {
+        let x = plan.rows(images * conv.input_area(), conv.channels);
+        let y = plan.rows(images * conv.output_area(), conv.patch_len());
+        check(&plan, &[Op::Im2col { y, x, conv }], 0.0);
+        for transpose_w in [false, true] {
             let mut plan = Plan::new(BATCH);
             let (x, y) =
-                (plan.rows(images * window.positions(), 5), plan.rows(images * window.places(), window.channels));
+                (plan.rows(images * conv.output_area(), 5), plan.rows(images * conv.input_area(), conv.channels));
             let (w, _) =
-                if turned { layer(&mut plan, window.values(), 5) } else { layer(&mut plan, 5, window.values()) };
-            let (_, b) = layer(&mut plan, 1, window.channels);
-            let bound = sum(5 * window.taps());
+                if transpose_w { layer(&mut plan, conv.patch_len(), 5) } else { layer(&mut plan, 5, conv.patch_len()) };
+            let (_, b) = layer(&mut plan, 1, conv.channels);
+            let bound = sum(5 * conv.kernel_area());
             for act in ACTS {
-                check(&plan, &[Op::Lay { y, x, w, turned, b: Some(b), act, window, add: false }], bound);
+                check(&plan, &[Op::ConvTranspose { y, x, w, transpose_w, b: Some(b), act, conv, add: false }], bound);
             }
-            check(&plan, &[Op::Lay { y, x, w, turned, b: None, act: Act::Id, window, add: true }], bound);
+            check(
+                &plan,
+                &[Op::ConvTranspose { y, x, w, transpose_w, b: None, act: Activation::None, conv, add: true }],
+                bound,
+            );
         }
     }
 }
@@ -280,13 +293,13 @@ fn products_forwards_and_back() {
         for act in ACTS {
             check(&plan, &[Op::Linear { y, x, w, b: Some(b), act }], sum(inp));
         }
-        check(&plan, &[Op::Linear { y, x, w, b: None, act: Act::Id }], sum(inp));
+        check(&plan, &[Op::Linear { y, x, w, b: None, act: Activation::None }], sum(inp));
         let (dx, dy) = (plan.rows(per, inp), plan.rows(per, out));
         for add in [false, true] {
             check(&plan, &[Op::LinearBack { dx, dy, w, add }], sum(out));
             // The derivative of an activation goes with the product.
             for act in ACTS {
-                check(&plan, &[Op::LinearBack { dx, dy, w, add }, Op::ActBack { dy: dx, y: x, act }], sum(out));
+                check(&plan, &[Op::LinearBack { dx, dy, w, add }, Op::ActivationBack { dy: dx, y: x, act }], sum(out));
             }
         }
     }
@@ -303,8 +316,9 @@ fn products_at(precision: Precision, per_factor: f64) {
         let (w, b) = layer(&mut plan, inp, out);
         let [x, dx] = [(); 2].map(|()| plan.rows(per, inp));
         let [y, dy] = [(); 2].map(|()| plan.rows(per, out));
-        let ops = vec![Op::Linear { y, x, w, b: Some(b), act: Act::Id }, Op::LinearBack { dx, dy, w, add: false }];
-        let learns = vec![Learn::Weight { w, x, dy }, Learn::Bias { b, dy }];
+        let ops =
+            vec![Op::Linear { y, x, w, b: Some(b), act: Activation::None }, Op::LinearBack { dx, dy, w, add: false }];
+        let learns = vec![Gradient::Weight { w, x, dy }, Gradient::Bias { b, dy }];
         let mut cuda = Cuda::new(&plan, ordinal, precision).unwrap();
         let data = filled(&plan, &mut cuda, State { steps: 0, ..state(&plan) });
         cuda.run(&Program::new(ops, learns.clone()), 1).unwrap();
@@ -366,7 +380,7 @@ fn the_optimizer_is_adam() {
         let mut plan = Plan::new(BATCH);
         let (w, b) = layer(&mut plan, 31, 33);
         let (x, dy) = (plan.rows(per, 31), plan.rows(per, 33));
-        let learns = vec![Learn::Weight { w, x, dy }, Learn::Bias { b, dy }];
+        let learns = vec![Gradient::Weight { w, x, dy }, Gradient::Bias { b, dy }];
         let mut cuda = Cuda::new(&plan, ordinal, Precision::Fp32).unwrap();
         let state = State { adam: Adam::new(0.01), steps: 0, at: 0, items: ITEMS, ..state(&plan) };
         let data = filled(&plan, &mut cuda, state);
@@ -398,9 +412,9 @@ fn the_optimizer_is_adam() {
 fn noise_has_the_bits_that_it_has_on_the_cpu() {
     let Some(ordinal) = gpu() else { return };
     let mut plan = Plan::new(BATCH);
-    let from = plan.table(ITEMS, 257, Cell::Byte);
-    let how = Reading { unit: 255.0, ink: Ink::Drawn { anew: true }, range: [0.0, 1.0] };
-    let x = plan.gather(from, how);
+    let from = plan.table(ITEMS, 257, PixelType::U8);
+    let transform = PixelTransform { white: 255.0, binarize: Binarize::Dynamic, range: [0.0, 1.0] };
+    let x = plan.gather(from, transform);
     let q = plan.rows(1, 62);
     let (_, eps) = plan.sample(q, 3);
     let program = Program::new(plan.take(), vec![]);

@@ -2,14 +2,12 @@
 //! each time.
 
 use crate::gpu;
-use common::backend::{Device, Level, Precision};
+use common::backend::{Device, Level};
 use common::dataset::Dataset;
 use common::images::Pixels;
 use common::infer::{Decoder, Encoder};
-use common::model::{
-    Activation, Binarize, DataSpec, Labels, Layers, Likelihood, Model, Network, Objective, Spec, Training,
-};
-use common::plan::Cell;
+use common::model::{Binarize, DataSpec, Labels, Layers, Likelihood, Model, Network, Objective, Spec, Training};
+use common::plan::{Activation, PixelType, Precision};
 use common::train::{Losses, Trainer};
 use ndarray::Array3;
 
@@ -168,7 +166,7 @@ fn encoders_and_decoders_agree_with_the_cpu_in_any_batching() {
         let data = data_of(&spec, 300);
         let on = |device: Device, parts: &[std::ops::Range<usize>]| {
             let mut encoder =
-                Encoder::new(&model, Cell::Byte, spec.network.is_variational().then_some(7), device).unwrap();
+                Encoder::new(&model, PixelType::U8, spec.network.is_variational().then_some(7), device).unwrap();
             let mut decoder = Decoder::new(&model, device).unwrap();
             let mut all = (vec![], vec![]);
             for part in parts {
@@ -185,7 +183,7 @@ fn encoders_and_decoders_agree_with_the_cpu_in_any_batching() {
         let expected = on(cpu(), std::slice::from_ref(&whole));
         let got = on(device, std::slice::from_ref(&whole));
         for (expected, got) in expected.0.iter().zip(&got.0).chain(expected.1.iter().zip(&got.1)) {
-            // Products of a few dozen terms, some layers deep.
+            // Products of a few dozen losses, some layers deep.
             assert!((expected - got).abs() < 1e-5 * expected.abs().max(1.0), "{kind}: expected {expected}, got {got}");
         }
         assert!(got == on(device, &[0..1, 1..38, 38..300]), "{kind}: what comes out depends on the batch");

@@ -2,11 +2,12 @@
 
 mod plain;
 
-use common::backend::{Device, Level, Precision, Visit};
-use common::model::{Activation, DataSpec, Init, Labels, Layers, Likelihood, Network, Objective, StateDict};
-use common::network::judged;
+use common::backend::{Device, Level, SampleIndex};
+use common::model::{DataSpec, Init, Labels, Layers, Likelihood, Network, Objective, StateDict};
+use common::network::loss_graph;
 use common::parameters;
-use common::plan::{Cell, Plan};
+use common::plan::Activation;
+use common::plan::{PixelType, Plan, Precision};
 use plain::{Row, terms};
 use std::path::Path;
 
@@ -21,7 +22,7 @@ struct Case {
     data: DataSpec,
     /// The position in the epoch of the step that is taken.
     at: usize,
-    cell: Cell,
+    cell: PixelType,
     warmup: u64,
 }
 
@@ -31,7 +32,7 @@ fn mlp() -> Case {
         objective: Objective::new(Likelihood::Bernoulli),
         data: DataSpec::default(),
         at: 0,
-        cell: Cell::Byte,
+        cell: PixelType::U8,
         warmup: 0,
     }
 }
@@ -67,7 +68,7 @@ fn check_on(device: Device, case: &Case) {
     let Case { network, objective, data, at, cell, warmup } = case;
     let (at, samples, latent, width) = (*at, objective.samples, network.latent, network.pixels());
     let mut plan = Plan::new(BATCH);
-    let model = judged(&mut plan, network, objective, data, ITEMS, *cell);
+    let model = loss_graph(&mut plan, network, objective, data, ITEMS, *cell);
     let step = model.training(&mut plan);
     let mut backend = device.open(&plan, Precision::Fp32).unwrap();
     let mut net = parameters::initial(&plan, 5, Init::Pytorch);
@@ -75,15 +76,15 @@ fn check_on(device: Device, case: &Case) {
     let pixels: Vec<u8> = (0..ITEMS * width).map(|i| (i * 7919 % 256) as u8).collect();
     let images: Vec<f32> = pixels.iter().map(|b| *b as f32 / 255.0).collect();
     match cell {
-        Cell::Byte => backend.upload_bytes(model.images.buf, pixels).unwrap(),
-        Cell::Float => backend.upload(model.images.buf, &images).unwrap(),
+        PixelType::U8 => backend.upload_bytes(model.images.buf, pixels).unwrap(),
+        PixelType::F32 => backend.upload(model.images.buf, &images).unwrap(),
     }
     let labels = [2u8, 0, 1, 1, 0, 2];
     if let Some(table) = model.labels {
         backend.upload_bytes(table.buf, labels.to_vec()).unwrap();
     }
-    let order = [3, 0, 5, 1, 4, 2].map(|row| Visit { row, id: row + 100 });
-    backend.upload_order(&order).unwrap();
+    let order = [3, 0, 5, 1, 4, 2].map(|row| SampleIndex { row, id: row + 100 });
+    backend.upload_indices(&order).unwrap();
     let state = backend.state();
     (state.at, state.items, state.beta, state.epoch) = (at, ITEMS, objective.beta as f32, 1);
     (state.warmup, state.steps) = (*warmup, 1);
@@ -92,7 +93,7 @@ fn check_on(device: Device, case: &Case) {
     let beta = objective.beta * if *warmup > 1 { 1.0 / *warmup as f64 } else { 1.0 };
     backend.run(&step, 1).unwrap();
 
-    let mut eps = vec![0.0; model.eps.map_or(0, |eps| BATCH * eps.per * eps.width)];
+    let mut eps = vec![0.0; model.eps.map_or(0, |eps| BATCH * eps.per_image * eps.width)];
     if let Some(buffer) = model.eps {
         backend.download(buffer.buf, &mut eps).unwrap();
     }
@@ -110,7 +111,7 @@ fn check_on(device: Device, case: &Case) {
         (0..live).map(one).sum::<f64>() / live as f64
     };
     let mut parts = vec![0.0; 2 * (at + live)];
-    backend.download(model.terms.buf, &mut parts).unwrap();
+    backend.download(model.losses.buf, &mut parts).unwrap();
     let ours = parts[2 * at..].chunks(2).map(|t| t[0] as f64 + beta * t[1] as f64).sum::<f64>() / live as f64;
     let theirs = mean(&net, beta);
     assert!((ours - theirs).abs() < 1e-5 * theirs.abs(), "loss: expected {theirs}, got {ours}");
@@ -154,7 +155,7 @@ fn the_gradient_is_right_with_several_samples_and_another_beta() {
     let objective = Objective { beta: 0.25, samples: 5, ..mlp().objective };
     check(Case { objective, ..mlp() });
     let objective = Objective { beta: 4.0, samples: 3, ..mlp().objective };
-    check(Case { objective, at: 4, cell: Cell::Float, ..mlp() });
+    check(Case { objective, at: 4, cell: PixelType::F32, ..mlp() });
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Every model again, plainly and in f64, on the state dict with PyTorch's shapes and images as `[C, H, W]`.
 
-use common::model::{Activation, Layers, Likelihood, Network, Objective, Sigma, StateDict};
+use common::model::{Layers, Likelihood, Network, Objective, Sigma, StateDict};
+use common::plan::Activation;
 
 pub type Row = Vec<f64>;
 
@@ -151,7 +152,7 @@ fn reconstruction(objective: &Objective, v: &[f64], x: &[f64]) -> f64 {
         Likelihood::Bernoulli => -(x[i] * mean(i).ln() + (1.0 - x[i]) * (1.0 - mean(i)).ln()),
         Likelihood::Gaussian { sigma: Sigma::Fixed(sigma) } => normal(x[i] - mean(i), sigma * sigma),
         Likelihood::Gaussian { .. } => {
-            let least = Likelihood::LEAST_SIGMA as f64;
+            let least = Likelihood::MIN_SIGMA as f64;
             normal(x[i] - mean(i), v[x.len() + i].exp() + least * least)
         }
     };

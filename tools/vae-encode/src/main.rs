@@ -6,7 +6,7 @@ use common::dataset::{Dataset, labels};
 use common::infer::{Encoder, workers};
 use common::model::Stored;
 use common::options::DeviceArgs;
-use common::plan::Cell;
+use common::plan::PixelType;
 use common::stream::{Data, Dtype, Reader, Spec, Tensor, Writer};
 use common::{Error, Result, cli};
 use std::path::PathBuf;
@@ -90,7 +90,7 @@ fn run(args: Args) -> Result<()> {
     }
     let model_frame = stored.describe(&mut head, args.embed_model);
 
-    let cell = if images.dtype.is_whole() { Cell::Byte } else { Cell::Float };
+    let cell = if images.dtype.is_whole() { PixelType::U8 } else { PixelType::F32 };
     let sample = args.sample.then_some(args.seed);
     let encoders = workers(args.device.for_stage()?, |device| Encoder::new(&stored.file, cell, sample, device))?;
     let mut writer = Writer::create(&args.output, head)?;

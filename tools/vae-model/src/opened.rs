@@ -1,8 +1,8 @@
 //! A model file in memory, and what its network needs.
 
 use common::model::{Model, Spec, Stored, Weight};
-use common::network::judged;
-use common::plan::{Cell, Plan};
+use common::network::loss_graph;
+use common::plan::{PixelType, Plan};
 use common::{Error, Result, parameters};
 use std::path::Path;
 
@@ -16,7 +16,7 @@ pub struct Opened {
 /// The whole network of a model: encoder, decoder and, where that is learned, the prior.
 pub fn plan(spec: &Spec) -> Plan {
     let mut plan = Plan::new(1);
-    judged(&mut plan, &spec.network, &spec.objective, &spec.data, 1, Cell::Byte);
+    loss_graph(&mut plan, &spec.network, &spec.objective, &spec.data, 1, PixelType::U8);
     plan
 }
 

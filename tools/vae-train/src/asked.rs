@@ -1,9 +1,9 @@
 //! The model and the run that the command line asks for: a preset, and what departs from it.
 
 use crate::options::{Args, BinarizeChoice, InitChoice, OutputBiasChoice, PriorChoice, Products};
-use common::backend::Precision;
 use common::dataset::Dataset;
 use common::model::{Binarize, DataSpec, Init, Labels, Layers, Network, Objective, OutputBias, Preset, Spec, Training};
+use common::plan::Precision;
 use common::stream::Reader;
 use common::{Error, Result};
 

@@ -1,11 +1,10 @@
 //! What would be trained, for people.
 
 use crate::options::Args;
-use common::backend::Precision;
 use common::model::{Binarize, Layers, Spec};
-use common::network::judged;
+use common::network::loss_graph;
 use common::output::{Kind, Output};
-use common::plan::{Cell, Plan};
+use common::plan::{PixelType, Plan, Precision};
 use common::stream::Reader;
 use common::{Result, cli, images, parameters};
 use std::io::Write;
@@ -20,7 +19,7 @@ pub fn describe(args: &Args) -> Result<()> {
     };
     let spec = args.spec_for(image)?;
     let mut plan = Plan::new(1);
-    judged(&mut plan, &spec.network, &spec.objective, &spec.data, 1, Cell::Byte);
+    loss_graph(&mut plan, &spec.network, &spec.objective, &spec.data, 1, PixelType::U8);
     let mut text = format!("{:24} {:>20} {:>12}\n", "tensor", "shape", "parameters");
     let mut total = 0;
     for (name, shape) in parameters::shapes(&plan) {

@@ -3,8 +3,9 @@
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Parser, ValueEnum};
 use common::cli::InputArgs;
-use common::model::{Activation, Layers, Preset, writable};
+use common::model::{Layers, Preset, writable};
 use common::options::{ActivationArgs, DeviceArgs, LikelihoodArgs};
+use common::plan::Activation;
 use common::{Error, Result};
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};

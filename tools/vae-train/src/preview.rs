@@ -39,7 +39,7 @@ impl Preview {
         };
 
         let draws = network.is_variational().then_some(seed);
-        let latents = Encoder::new(model, self.images.cell(), draws, device)?.encode(&self.images)?;
+        let latents = Encoder::new(model, self.images.pixel_type(), draws, device)?.encode(&self.images)?;
         let x = match self.images.pixels() {
             Pixels::U8(a) => Tensor::from_array(a),
             Pixels::F32(a) => Tensor::from_array(a),

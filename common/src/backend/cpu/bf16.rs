@@ -18,7 +18,7 @@ pub(super) fn cells(n: usize) -> usize {
 /// Pairs along each row of `values`.
 #[inline(always)]
 pub(super) fn along<S: Simd>(simd: S, to: &mut [u32], values: &[f32], width: usize) {
-    // Rows without an odd value are as good as one.
+    // Activations without an odd value are as good as one.
     let width = if width.is_multiple_of(2) { values.len() } else { width };
     for (to, row) in to.chunks_exact_mut(cells(width).max(1)).zip(values.chunks_exact(width.max(1))) {
         let whole = row.len() - row.len() % (2 * S::LANES);

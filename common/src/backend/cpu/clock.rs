@@ -17,8 +17,8 @@ pub(super) struct Clock {
 impl Clock {
     /// Costs nothing unless `on`.
     pub(super) fn new(program: &Program, on: bool) -> Clock {
-        let operations = program.rows().len();
-        let parts = operations + 2 + program.weights().len();
+        let operations = program.ops().len();
+        let parts = operations + 2 + program.gradients().len();
         Clock { last: on.then(Instant::now), spent: vec![Duration::ZERO; parts], operations }
     }
     fn lap(&mut self, part: usize) {
@@ -42,9 +42,9 @@ impl Clock {
     }
     /// Adds it to that of other threads and runs.
     pub(super) fn add_to(self, profile: &mut Profile, program: &Program) {
-        let operations = program.rows().iter().map(|call| call.op.label());
+        let operations = program.ops().iter().map(|call| call.op.label());
         let waiting = ["cells and lists of what is learnt from".to_string(), "waiting for other threads".to_string()];
-        let names = operations.chain(waiting).chain(program.weights().iter().map(|learn| learn.label()));
+        let names = operations.chain(waiting).chain(program.gradients().iter().map(|learn| learn.label()));
         for (name, spent) in names.zip(self.spent) {
             match profile.iter_mut().find(|(known, _)| *known == name) {
                 Some((_, sum)) => *sum += spent,

@@ -3,32 +3,33 @@
 //! Every function is inlined into the caller, which compiles it for each vector width.
 
 use super::simd::Simd;
-use crate::backend::Visit;
+use crate::backend::SampleIndex;
 use crate::backend::memory::Block;
 use crate::math::{exp, softplus, tanh};
-use crate::plan::{Act, Cell, Ink, Reading, Table};
+use crate::model::Binarize;
+use crate::plan::{Activation, PixelTransform, PixelType, Table};
 use crate::rng::{Purpose, bernoulli};
 use std::ops::Range;
 
 /// y = from[row of the image], read as pixels
 #[inline(always)]
-pub(super) fn gather(y: &mut [f32], at: &Block, from: Table, visit: Visit, how: Reading) {
+pub(super) fn gather(y: &mut [f32], at: &Block, from: Table, visit: SampleIndex, transform: PixelTransform) {
     let row = visit.row as usize;
     let row = row * from.width..(row + 1) * from.width;
-    match from.cell {
-        Cell::Byte => y.iter_mut().zip(&at.bytes(from)[row]).for_each(|(y, v)| *y = *v as f32 / how.unit),
-        Cell::Float => y.iter_mut().zip(&at.floats(from)[row]).for_each(|(y, v)| *y = *v / how.unit),
+    match from.dtype {
+        PixelType::U8 => y.iter_mut().zip(&at.bytes(from)[row]).for_each(|(y, v)| *y = *v as f32 / transform.white),
+        PixelType::F32 => y.iter_mut().zip(&at.floats(from)[row]).for_each(|(y, v)| *y = *v / transform.white),
     }
-    match how.ink {
-        Ink::Grey => {}
-        Ink::Threshold => y.iter_mut().for_each(|y| *y = if *y > 0.5 { 1.0 } else { 0.0 }),
-        Ink::Drawn { anew } => {
-            let epoch = if anew { at.state.epoch } else { 0 };
-            bernoulli(y, at.state.seed, Purpose::Ink, [visit.id, epoch]);
+    match transform.binarize {
+        Binarize::None => {}
+        Binarize::Threshold => y.iter_mut().for_each(|y| *y = if *y > 0.5 { 1.0 } else { 0.0 }),
+        Binarize::Static | Binarize::Dynamic => {
+            let epoch = if transform.binarize == Binarize::Dynamic { at.state.epoch } else { 0 };
+            bernoulli(y, at.state.seed, Purpose::Binarize, [visit.id, epoch]);
         }
     }
-    let [black, white] = how.range;
-    if how.range != [0.0, 1.0] {
+    let [black, white] = transform.range;
+    if transform.range != [0.0, 1.0] {
         y.iter_mut().for_each(|y| *y = black + (white - black) * *y);
     }
 }
@@ -70,36 +71,36 @@ pub(super) fn centre(y: &mut [f32], x: &[f32], b: &[f32], width: usize) {
 #[inline(always)]
 pub(super) fn fetch<S: Simd>(simd: S, at: &Block, from: Table, row: usize) {
     const LINE: usize = 64;
-    let (start, bytes) = match from.cell {
-        Cell::Byte => (at.bytes(from)[row * from.width..].as_ptr(), from.width),
-        Cell::Float => (at.floats(from)[row * from.width..].as_ptr().cast(), 4 * from.width),
+    let (start, bytes) = match from.dtype {
+        PixelType::U8 => (at.bytes(from)[row * from.width..].as_ptr(), from.width),
+        PixelType::F32 => (at.floats(from)[row * from.width..].as_ptr().cast(), 4 * from.width),
     };
     (0..bytes).step_by(LINE).for_each(|line| simd.prefetch(start.wrapping_add(line).cast()));
 }
 
 /// y = act(y)
 #[inline(always)]
-pub(super) fn activate(y: &mut [f32], act: Act) {
+pub(super) fn activate(y: &mut [f32], act: Activation) {
     match act {
-        Act::Id => {}
-        Act::Relu => y.iter_mut().for_each(|y| *y = y.max(0.0)),
-        Act::LeakyRelu(slope) => y.iter_mut().for_each(|y| *y = y.max(slope * *y)),
-        Act::Tanh => y.iter_mut().for_each(|y| *y = tanh(*y)),
-        Act::Softplus => y.iter_mut().for_each(|y| *y = softplus(*y)),
+        Activation::None => {}
+        Activation::Relu => y.iter_mut().for_each(|y| *y = y.max(0.0)),
+        Activation::LeakyRelu(slope) => y.iter_mut().for_each(|y| *y = y.max(slope * *y)),
+        Activation::Tanh => y.iter_mut().for_each(|y| *y = tanh(*y)),
+        Activation::Softplus => y.iter_mut().for_each(|y| *y = softplus(*y)),
     }
 }
 
 /// dy *= act', told from the output y
 #[inline(always)]
-pub(super) fn act_back(dy: &mut [f32], y: &[f32], act: Act) {
+pub(super) fn act_back(dy: &mut [f32], y: &[f32], act: Activation) {
     let both = dy.iter_mut().zip(y);
     match act {
-        Act::Id => {}
-        Act::Relu => both.for_each(|(d, y)| *d = if *y > 0.0 { *d } else { 0.0 }),
-        Act::LeakyRelu(slope) => both.for_each(|(d, y)| *d *= if *y > 0.0 { 1.0 } else { slope }),
-        Act::Tanh => both.for_each(|(d, y)| *d *= 1.0 - y * y),
+        Activation::None => {}
+        Activation::Relu => both.for_each(|(d, y)| *d = if *y > 0.0 { *d } else { 0.0 }),
+        Activation::LeakyRelu(slope) => both.for_each(|(d, y)| *d *= if *y > 0.0 { 1.0 } else { slope }),
+        Activation::Tanh => both.for_each(|(d, y)| *d *= 1.0 - y * y),
         // y = ln(1 + exp(v)), and the derivative is 1 / (1 + exp(-v)) = 1 - exp(-y).
-        Act::Softplus => both.for_each(|(d, y)| *d *= 1.0 - exp(-y)),
+        Activation::Softplus => both.for_each(|(d, y)| *d *= 1.0 - exp(-y)),
     }
 }
 
@@ -129,7 +130,7 @@ pub(super) fn terms(terms: &mut [f32], recon: &[f32], kl: &[f32], recon_per: usi
     }
 }
 
-/// g = sum over r of dy[r] in some columns; the rest of g, which fills it to whole vectors, is 0. Rows of zeros at the end, of
+/// g = sum over r of dy[r] in some columns; the rest of g, which fills it to whole vectors, is 0. Activations of zeros at the end, of
 /// which there may be any number, change no bit.
 #[inline(always)]
 pub(super) fn bias_gradient(g: &mut [f32], dy: &[f32], width: usize, columns: Range<usize>) {

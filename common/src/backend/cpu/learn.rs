@@ -6,15 +6,15 @@ use super::kernels as k;
 use super::multiply::{CellWork, Cells};
 use super::optimizer::Rates;
 use super::panels::Panels;
-use super::product::{self, Gradient, Learner, as_cells};
+use super::product::{self, Learner, WeightGradient, as_cells};
 use super::simd::Simd;
 use crate::backend::memory::{Parts, Tile};
-use crate::plan::{Learn, Program};
+use crate::plan::{Gradient, Program};
 use std::ops::Range;
 
 /// Some rows of a few panels: the unit of work.
 pub(crate) struct Job {
-    pub(crate) learn: Learn,
+    pub(crate) learn: Gradient,
     /// Which of the program's.
     pub(crate) number: usize,
     pub(crate) panels: Panels,
@@ -29,12 +29,12 @@ impl Job {
     pub(crate) fn all(program: &Program, lanes: usize, batch: usize) -> Vec<Job> {
         const ROWS: usize = 200;
         const SHARES: usize = 16;
-        let work: usize = program.weights().iter().map(Learn::flops).sum();
+        let work: usize = program.gradients().iter().map(Gradient::flops).sum();
         let mut jobs = vec![];
-        for (number, &learn) in program.weights().iter().enumerate() {
+        for (number, &learn) in program.gradients().iter().enumerate() {
             let (p, per) = match learn {
-                Learn::Weight { w, x, .. } => (w, x.per),
-                Learn::Bias { b, .. } => (b, 0),
+                Gradient::Weight { w, x, .. } => (w, x.per_image),
+                Gradient::Bias { b, .. } => (b, 0),
             };
             let several = if batch * per > K && per == 1 { 3 } else { 1 };
             let panels = Panels::new([p.inp, p.out], lanes);
@@ -59,14 +59,14 @@ impl Job {
     pub(crate) fn cost(&self, program: &Program) -> usize {
         match self.learn {
             // About what is left of it where images are mostly black.
-            Learn::Weight { x, .. } if program.gathers(x) => self.values() / 2,
-            Learn::Weight { x, .. } => self.values() * x.per,
-            Learn::Bias { dy, .. } => self.values() * dy.per,
+            Gradient::Weight { x, .. } if program.is_input(x) => self.values() / 2,
+            Gradient::Weight { x, .. } => self.values() * x.per_image,
+            Gradient::Bias { dy, .. } => self.values() * dy.per_image,
         }
     }
 }
 
-/// Rows of cells that a tile learns from at a time, so that they stay in the cache: whole blocks.
+/// Activations of cells that a tile learns from at a time, so that they stay in the cache: whole blocks.
 const K: usize = 256;
 
 /// Learns one tile.
@@ -83,7 +83,7 @@ impl CellWork for OnWeights<'_, '_> {
         let Job { learn, panels, ref which, ref rows, .. } = *self.job;
         let g = &mut self.gradient[..self.job.values()];
         match learn {
-            Learn::Bias { dy, .. } => {
+            Gradient::Bias { dy, .. } => {
                 for panel in which.clone() {
                     let g = &mut g[..panels.width(panel)];
                     k::bias_gradient(g, self.tile.read(dy), dy.width, panels.columns(panel));
@@ -91,7 +91,7 @@ impl CellWork for OnWeights<'_, '_> {
                     self.rates.apply(simd, w, m, v, g);
                 }
             }
-            Learn::Weight { x, dy, .. } => {
+            Gradient::Weight { x, dy, .. } => {
                 let cells = |r| self.tile.across(r).unwrap_or_else(|| as_cells(self.tile.read(r)));
                 let (x_cells, dy_cells) = (cells(x), cells(dy));
                 let count = x_cells.len() / x.width;
@@ -111,7 +111,7 @@ impl CellWork for OnWeights<'_, '_> {
                             at: (panels, panel, rows.start),
                             rates: self.rates,
                         });
-                        let at = Gradient { panels, panel, x, dy, begun: first > 0 };
+                        let at = WeightGradient { panels, panel, x, dy, begun: first > 0 };
                         product::weight_gradient::<S, C>(simd, part, &at, rows.clone(), lit, learn);
                     }
                 }

@@ -33,9 +33,9 @@ mod windows;
 mod zeros;
 
 use super::memory::{Block, Memory, Tile};
-use super::{Backend, Precision, State, Visit};
+use super::{Backend, SampleIndex, State};
 use crate::Result;
-use crate::plan::{Buf, Plan, Program};
+use crate::plan::{Buf, Plan, Precision, Program};
 use clock::Clock;
 pub use clock::Profile;
 pub(crate) use learn::Job;
@@ -88,7 +88,7 @@ impl Backend for Cpu {
         self.memory.set_bytes(to, values);
         Ok(())
     }
-    fn upload_order(&mut self, order: &[Visit]) -> Result<()> {
+    fn upload_indices(&mut self, order: &[SampleIndex]) -> Result<()> {
         self.memory.order.clear();
         self.memory.order.extend_from_slice(order);
         Ok(())
@@ -103,7 +103,7 @@ impl Backend for Cpu {
     fn run(&mut self, program: &Program, steps: usize) -> Result<()> {
         assert!(steps <= self.state.steps_left(), "a run ends with the epoch");
         // Only learning is faster at the cost of precision: the test loss of a bf16 run is one of fp32.
-        let precision = if program.weights().is_empty() { Precision::Fp32 } else { self.precision };
+        let precision = if program.gradients().is_empty() { Precision::Fp32 } else { self.precision };
         self.memory.prepare(program, precision)?;
         let (memory, start, level, timed) = (&self.memory, self.state, self.level, self.profile.is_some());
         let jobs = Job::all(program, level.lanes(), start.batch);
@@ -123,7 +123,7 @@ impl Backend for Cpu {
             for step in 1..=steps {
                 row_jobs.each(thread, step, blocks(&state), |b| {
                     let images = b * size..(b + 1) * size;
-                    for (i, call) in program.rows().iter().enumerate() {
+                    for (i, call) in program.ops().iter().enumerate() {
                         // SAFETY: `Jobs` gives index b to one thread; the barriers keep blocks and tiles apart.
                         #[allow(unsafe_code)]
                         let at = unsafe { Block::new(memory, images.clone(), &state, call) };

@@ -17,7 +17,7 @@
 //! to zero, which are below 1e-38.)
 
 use super::simd::{Simd, Work};
-use crate::backend::Precision;
+use crate::plan::Precision;
 
 /// How cells are multiplied.
 pub(super) trait Cells {

@@ -2,7 +2,7 @@
 
 use super::multiply::{Cells, Pairs, Singles};
 use super::simd::{Level, Simd, Work};
-use crate::backend::Precision;
+use crate::plan::Precision;
 use std::hint::black_box;
 use std::time::Instant;
 

@@ -47,16 +47,23 @@ pub(super) fn gaussian(loss: &mut [f32], v: &mut [f32], target: &[f32], width: u
 }
 
 /// loss[r] = 1/2 sum of ln(2 pi variance) + (mean - t)² / variance, v = (logit, s) of each pixel, variance = exp(s) +
-/// least²; then v = ((mean - t) mean (1 - mean) / variance, exp(s) (1 - (mean - t)² / variance) / (2 variance))
+/// min_sigma²; then v = ((mean - t) mean (1 - mean) / variance, exp(s) (1 - (mean - t)² / variance) / (2 variance))
 #[inline(always)]
-pub(super) fn gaussian_learned(loss: &mut [f32], v: &mut [f32], target: &[f32], width: usize, per: usize, least: f32) {
+pub(super) fn gaussian_learned(
+    loss: &mut [f32],
+    v: &mut [f32],
+    target: &[f32],
+    width: usize,
+    per: usize,
+    min_sigma: f32,
+) {
     const LN_TAU: f32 = 1.837_877_1;
     for (r, (loss, v)) in loss.iter_mut().zip(v.chunks_exact_mut(2 * width)).enumerate() {
         let target = &target[r / per * width..][..width];
         *loss = 0.5
             * sum(width, |i| {
                 let (mean, e) = (logistic(v[2 * i]), exp(v[2 * i + 1]));
-                let (d, variance) = (mean - target[i], e + least * least);
+                let (d, variance) = (mean - target[i], e + min_sigma * min_sigma);
                 let square = d * d / variance;
                 v[2 * i] = d * mean * (1.0 - mean) / variance;
                 v[2 * i + 1] = 0.5 * e * (1.0 - square) / variance;

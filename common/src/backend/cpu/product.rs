@@ -19,7 +19,7 @@ use super::multiply::{Below, Cells, LINE, Left, Right, Steps, multiply};
 use super::panels::Panels;
 use super::simd::{Simd, Work};
 use super::zeros::{self, Columns, Lit};
-use crate::plan::Act;
+use crate::plan::Activation;
 pub(super) use input::{Turned, input_gradient};
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -58,7 +58,7 @@ pub(super) fn forward<S: Simd, C: Cells>(
     x: &[u32],
     w: Weight,
     b: &[f32],
-    act: Act,
+    act: Activation,
     lit: Option<&Columns>,
 ) {
     let panels = w.panels;
@@ -101,7 +101,7 @@ struct Forward<'a> {
     w: &'a [u32],
     next: &'a [u32],
     b: &'a [f32],
-    act: Act,
+    act: Activation,
 }
 
 /// MR rows of one panel, over some k.
@@ -126,7 +126,7 @@ impl<C: Cells, const MR: usize, const NV: usize, K: Steps> Work for ForwardTile<
         let mut acc = multiply::<S, C, MR, NV, 1, false>(simd, [bias; MR], self.k, x, w, [next]);
         // Loops unroll, so that the sums stay in registers; what is given to `map` may become a call for each.
         match act {
-            Act::Relu => {
+            Activation::Relu => {
                 let zero = simd.splat(0.0);
                 for row in &mut acc {
                     for v in row {
@@ -134,7 +134,7 @@ impl<C: Cells, const MR: usize, const NV: usize, K: Steps> Work for ForwardTile<
                     }
                 }
             }
-            Act::LeakyRelu(slope) => {
+            Activation::LeakyRelu(slope) => {
                 let slope = simd.splat(slope);
                 for row in &mut acc {
                     for v in row {
@@ -156,12 +156,12 @@ impl<C: Cells, const MR: usize, const NV: usize, K: Steps> Work for ForwardTile<
 pub(super) fn weight_gradient<S: Simd, C: Cells>(
     simd: S,
     g: &mut [f32],
-    at: &Gradient,
+    at: &WeightGradient,
     rows: Range<usize>,
     lit: Option<Blocks>,
     mut learn: Option<impl Learner>,
 ) {
-    let Gradient { panels, panel, x, dy, .. } = *at;
+    let WeightGradient { panels, panel, x, dy, .. } = *at;
     let width = panels.width(panel);
     let count = dy.len() / panels.out;
     assert!(x.len() == count * panels.inp && dy.len() == count * panels.out && rows.end <= panels.inp);
@@ -201,7 +201,7 @@ pub(super) trait Learner {
 }
 
 /// A panel of a weight, and what its gradient is made of.
-pub(super) struct Gradient<'a> {
+pub(super) struct WeightGradient<'a> {
     pub(super) panels: Panels,
     pub(super) panel: usize,
     pub(super) x: &'a [u32],
@@ -215,7 +215,7 @@ pub(super) struct Gradient<'a> {
 pub(crate) struct Blocks<'a> {
     /// Those of one block after those of the other.
     lit: &'a [u16],
-    /// Rows of cells of a block.
+    /// Activations of cells of a block.
     rows: usize,
     /// Columns of x.
     width: usize,
@@ -243,7 +243,7 @@ impl<'a> Blocks<'a> {
 /// The gradient of MR rows from i; added to what is there if `begun`.
 struct GradientTile<'a, C, const MR: usize, const NV: usize> {
     g: &'a mut [f32],
-    at: &'a Gradient<'a>,
+    at: &'a WeightGradient<'a>,
     i: usize,
     next: [&'a [u32]; 3],
     lit: Option<Blocks<'a>>,

@@ -6,9 +6,9 @@ use super::product::as_cells;
 use super::simd::{Level, Simd, Work};
 use super::zeros::Lit;
 use super::{bf16, kernels as k, latent, pixels, windows};
+use crate::backend::State;
 use crate::backend::memory::{Block, Memory};
-use crate::backend::{Precision, State};
-use crate::plan::{Latent, Op, Program, Rows};
+use crate::plan::{Activations, KlTerm, Op, Precision, Program};
 use crate::rng::{self, Purpose};
 
 pub(super) use super::layer::Scratch;
@@ -38,8 +38,8 @@ impl Work for Each<'_, '_> {
     fn with<S: Simd>(self, simd: S) {
         let Each { op, at } = self;
         match *op {
-            Op::Linear { .. } | Op::Lay { .. } | Op::LinearBack { .. } => unreachable!("a product"),
-            Op::Gather { y, from, how } => {
+            Op::Linear { .. } | Op::ConvTranspose { .. } | Op::LinearBack { .. } => unreachable!("a product"),
+            Op::Gather { y, from, transform } => {
                 // Images lie anywhere in memory: they are fetched some time before they are needed.
                 const AHEAD: usize = 4;
                 for (n, row) in at.write(y).chunks_exact_mut(y.width).enumerate() {
@@ -47,7 +47,7 @@ impl Work for Each<'_, '_> {
                         k::fetch(simd, &at, from, v.row as usize);
                     }
                     match at.visit(n) {
-                        Some(v) => k::gather(row, &at, from, v, how),
+                        Some(v) => k::gather(row, &at, from, v, transform),
                         None => row.fill(0.0),
                     }
                 }
@@ -60,22 +60,22 @@ impl Work for Each<'_, '_> {
                     }
                 }
             }
-            Op::Concat { y, a, b } => k::concat(at.write(y), at.read(a), at.read(b), [a.width, b.width], a.per),
-            Op::First { y, x, add } => k::first(at.write(y), at.read(x), [y.width, x.width], add),
-            Op::Centre { y, x, b } => k::centre(at.write(y), at.read(x), at.bias(b), x.width),
-            Op::ActBack { dy, y, act } => k::act_back(at.write(dy), at.read(y), act),
-            Op::Im2col { y, x, window } => windows::im2col(at.write(y), at.read(x), &window),
+            Op::Concat { y, a, b } => k::concat(at.write(y), at.read(a), at.read(b), [a.width, b.width], a.per_image),
+            Op::Narrow { y, x, add } => k::first(at.write(y), at.read(x), [y.width, x.width], add),
+            Op::Subtract { y, x, b } => k::centre(at.write(y), at.read(x), at.bias(b), x.width),
+            Op::ActivationBack { dy, y, act } => k::act_back(at.write(dy), at.read(y), act),
+            Op::Im2col { y, x, conv } => windows::im2col(at.write(y), at.read(x), &conv),
             Op::Sample { z, eps, q } => {
                 let State { seed, epoch, first_sample, .. } = *at.state;
                 let eps = at.write(eps);
                 for (r, row) in eps.chunks_exact_mut(z.width).enumerate() {
-                    let id = at.visit(r / z.per).map_or(0, |v| v.id);
-                    rng::normals(row, seed, Purpose::Latent, [first_sample + (r % z.per) as u32, id, epoch]);
+                    let id = at.visit(r / z.per_image).map_or(0, |v| v.id);
+                    rng::normals(row, seed, Purpose::Latent, [first_sample + (r % z.per_image) as u32, id, epoch]);
                 }
-                latent::sample(at.write(z), eps, at.read(q), z.width, z.per)
+                latent::sample(at.write(z), eps, at.read(q), z.width, z.per_image)
             }
             Op::SampleBack { dq, dz, eps, q, add } => {
-                latent::sample_back(at.write(dq), at.read(dz), at.read(eps), at.read(q), dz.width, dz.per, add)
+                latent::sample_back(at.write(dq), at.read(dz), at.read(eps), at.read(q), dz.width, dz.per_image, add)
             }
             Op::Kl { kl, q, p } => latent::kl(at.write(kl), at.read(q), p.map(|p| at.read(p)), q.width / 2),
             Op::KlBack { dq, dkl, q, p, add } => {
@@ -86,35 +86,51 @@ impl Work for Each<'_, '_> {
             }
             Op::SampledKl { kl, z, eps, q, p } => {
                 let draws = [at.read(z), at.read(eps)];
-                latent::sampled_kl(at.write(kl), draws, at.read(q), p.map(|p| at.read(p)), z.width, z.per)
+                latent::sampled_kl(at.write(kl), draws, at.read(q), p.map(|p| at.read(p)), z.width, z.per_image)
             }
-            Op::Sigmoid { mean, v } => pixels::sigmoid(at.write(mean), at.read(v)),
-            Op::Bernoulli { loss, v, target } => {
-                pixels::bernoulli(at.write(loss), at.write(v), at.read(target), target.width, v.per)
+            Op::Sigmoid { mean, logits } => pixels::sigmoid(at.write(mean), at.read(logits)),
+            Op::Bernoulli { loss, logits, target } => {
+                pixels::bernoulli(at.write(loss), at.write(logits), at.read(target), target.width, logits.per_image)
             }
-            Op::Gaussian { loss, v, target, sigma } => {
-                pixels::gaussian(at.write(loss), at.write(v), at.read(target), target.width, v.per, sigma)
-            }
-            Op::GaussianLearned { loss, v, target, least } => {
-                pixels::gaussian_learned(at.write(loss), at.write(v), at.read(target), target.width, v.per, least)
-            }
+            Op::Gaussian { loss, logits, target, sigma } => pixels::gaussian(
+                at.write(loss),
+                at.write(logits),
+                at.read(target),
+                target.width,
+                logits.per_image,
+                sigma,
+            ),
+            Op::GaussianLearned { loss, logits, target, min_sigma } => pixels::gaussian_learned(
+                at.write(loss),
+                at.write(logits),
+                at.read(target),
+                target.width,
+                logits.per_image,
+                min_sigma,
+            ),
             Op::SquaredError { loss, mean, target } => {
-                pixels::squared_error(at.write(loss), at.read(mean), at.read(target), mean.width, mean.per)
+                pixels::squared_error(at.write(loss), at.read(mean), at.read(target), mean.width, mean.per_image)
             }
-            Op::Keep { kept, x } => {
-                let kept = at.write_table(kept);
-                kept.copy_from_slice(&at.read(x)[..kept.len()]);
+            Op::Store { stored, x } => {
+                let stored = at.write_table(stored);
+                stored.copy_from_slice(&at.read(x)[..stored.len()]);
             }
-            Op::Weigh { d, weight } => k::weigh(at.write(d), at.read(weight), d.width),
-            Op::Elbo { terms, wr, recon, kl } => {
+            Op::ScaleRows { d, weight } => k::weigh(at.write(d), at.read(weight), d.width),
+            Op::Elbo { losses, d_recon, recon, kl } => {
                 let (live, images) = (at.live(), at.state.live());
-                k::mean_weights(at.write(wr), live, images, wr.per, 1.0);
+                k::mean_weights(at.write(d_recon), live, images, d_recon.per_image, 1.0);
                 let mut kls = &[][..];
-                if let Some(Latent { kl, wk }) = kl {
-                    k::mean_weights(at.write(wk), live, images, wk.per, at.state.kl_weight());
+                if let Some(KlTerm { kl, d_kl }) = kl {
+                    k::mean_weights(at.write(d_kl), live, images, d_kl.per_image, at.state.kl_weight());
                     kls = at.read(kl);
                 }
-                k::terms(at.write_table(terms), at.read(recon), kls, recon.per, kl.map_or(1, |k| k.kl.per));
+                k::terms(
+                    at.write_table(losses),
+                    at.read(recon),
+                    kls,
+                    recon.per_image,
+                    kl.map_or(1, |k| k.kl.per_image),
+                );
             }
         }
     }
@@ -122,7 +138,7 @@ impl Work for Each<'_, '_> {
 
 /// Leaves in memory the cells and lists of rows that a weight learns from, beside the rows themselves.
 pub(super) struct Operand<'a, 'm> {
-    pub(super) rows: Rows,
+    pub(super) rows: Activations,
     pub(super) at: Block<'m>,
     pub(super) scratch: &'a mut Scratch,
 }

@@ -17,7 +17,7 @@ pub(super) trait Simd: Copy {
     const LANES: usize;
     /// Whether there are 32 of them, and not 16.
     const MANY: bool;
-    /// Rows of a tile of three vectors, whose sums then stay in registers.
+    /// Activations of a tile of three vectors, whose sums then stay in registers.
     const ROWS: usize = if Self::MANY { 8 } else { 4 };
 
     fn splat(self, value: f32) -> Self::V;

@@ -6,14 +6,14 @@
 //!
 //! A line of a window, `[column, C]`, lies in one piece in both.
 
-use crate::plan::Window;
+use crate::plan::ConvGeometry;
 
 /// y[position] = the values of x under the window there, 0 outside
 #[inline(always)]
-pub(super) fn im2col(y: &mut [f32], x: &[f32], w: &Window) {
-    let images = x.chunks_exact(w.places() * w.channels);
-    for (y, x) in y.chunks_exact_mut(w.positions() * w.values()).zip(images) {
-        let mut lines = y.chunks_exact_mut(w.size * w.channels);
+pub(super) fn im2col(y: &mut [f32], x: &[f32], w: &ConvGeometry) {
+    let images = x.chunks_exact(w.input_area() * w.channels);
+    for (y, x) in y.chunks_exact_mut(w.output_area() * w.patch_len()).zip(images) {
+        let mut lines = y.chunks_exact_mut(w.kernel * w.channels);
         each_line(w, |inside| {
             let to = lines.next().expect("each line of each window");
             match inside {
@@ -31,10 +31,10 @@ pub(super) fn im2col(y: &mut [f32], x: &[f32], w: &Window) {
 
 /// y = the sum of what each row of x lays under its window; added to y
 #[inline(always)]
-pub(super) fn col2im(y: &mut [f32], x: &[f32], w: &Window) {
-    let columns = x.chunks_exact(w.positions() * w.values());
-    for (y, x) in y.chunks_exact_mut(w.places() * w.channels).zip(columns) {
-        let mut lines = x.chunks_exact(w.size * w.channels);
+pub(super) fn col2im(y: &mut [f32], x: &[f32], w: &ConvGeometry) {
+    let columns = x.chunks_exact(w.output_area() * w.patch_len());
+    for (y, x) in y.chunks_exact_mut(w.input_area() * w.channels).zip(columns) {
+        let mut lines = x.chunks_exact(w.kernel * w.channels);
         each_line(w, |inside| {
             let from = lines.next().expect("each line of each window");
             if let Some(Line { skip, from: to, len }) = inside {
@@ -56,16 +56,16 @@ struct Line {
 
 /// Calls f for each line of each window, with none where it lies outside.
 #[inline(always)]
-fn each_line(w: &Window, mut f: impl FnMut(Option<Line>)) {
+fn each_line(w: &ConvGeometry, mut f: impl FnMut(Option<Line>)) {
     let ([height, width], [rows, columns]) = (w.input, w.output);
     for oy in 0..rows {
         for ox in 0..columns {
             let left = ox * w.stride;
-            let skip = w.pad.saturating_sub(left);
-            let (start, end) = (left + skip - w.pad, (left + w.size).saturating_sub(w.pad).min(width));
+            let skip = w.padding.saturating_sub(left);
+            let (start, end) = (left + skip - w.padding, (left + w.kernel).saturating_sub(w.padding).min(width));
             let len = end.saturating_sub(start) * w.channels;
-            for row in 0..w.size {
-                let y = (oy * w.stride + row).wrapping_sub(w.pad);
+            for row in 0..w.kernel {
+                let y = (oy * w.stride + row).wrapping_sub(w.padding);
                 let inside = y < height && len > 0;
                 f(inside.then(|| Line { skip: skip * w.channels, from: (y * width + start) * w.channels, len }));
             }
@@ -96,15 +96,16 @@ mod tests {
     use super::*;
 
     /// The value under tap (i, j) at position (oy, ox), straight from the definition.
-    fn under(x: &[f32], w: &Window, [oy, ox, i, j, c]: [usize; 5]) -> Option<usize> {
-        let (y, left) = ((oy * w.stride + i) as isize - w.pad as isize, (ox * w.stride + j) as isize - w.pad as isize);
+    fn under(x: &[f32], w: &ConvGeometry, [oy, ox, i, j, c]: [usize; 5]) -> Option<usize> {
+        let (y, left) =
+            ((oy * w.stride + i) as isize - w.padding as isize, (ox * w.stride + j) as isize - w.padding as isize);
         let inside = (0..w.input[0] as isize).contains(&y) && (0..w.input[1] as isize).contains(&left);
         let at = (y * w.input[1] as isize + left) * w.channels as isize + c as isize;
         inside.then_some(at as usize).filter(|at| *at < x.len())
     }
 
-    fn each(w: &Window, mut f: impl FnMut(usize, [usize; 5])) {
-        let sizes = [w.output[0], w.output[1], w.size, w.size, w.channels];
+    fn each(w: &ConvGeometry, mut f: impl FnMut(usize, [usize; 5])) {
+        let sizes = [w.output[0], w.output[1], w.kernel, w.kernel, w.channels];
         for k in 0..sizes.iter().product() {
             let mut rest = k;
             let mut at = [0; 5];
@@ -119,10 +120,10 @@ mod tests {
     fn windows_see_what_lies_under_them_and_lay_it_back() {
         let sizes = [[28, 28], [7, 7], [1, 1], [2, 3], [5, 1], [6, 9]];
         for (input, channels) in sizes.into_iter().flat_map(|input| [(input, 1), (input, 3)]) {
-            let w = Window::halving(input, channels);
-            let image: Vec<f32> = (1..=w.places() * channels).map(|v| v as f32).collect();
+            let w = ConvGeometry::halving(input, channels);
+            let image: Vec<f32> = (1..=w.input_area() * channels).map(|v| v as f32).collect();
             let x = [&image[..], &image[..]].concat(); // two images
-            let columns = w.positions() * w.values();
+            let columns = w.output_area() * w.patch_len();
             let mut y = vec![7.0; 2 * columns];
             im2col(&mut y, &x, &w);
             let mut laid = vec![0.0; image.len()];

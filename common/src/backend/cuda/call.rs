@@ -1,7 +1,7 @@
 //! What the kernels are told, word for word the structures of `kernels/program.h`; what their fields are is told there.
 
-use crate::backend::{State, Visit};
-use crate::plan::{Act, Window};
+use crate::backend::{SampleIndex, State};
+use crate::plan::{Activation, ConvGeometry};
 use cust::DeviceCopy;
 
 /// An address on the device; 0 is null.
@@ -20,7 +20,7 @@ pub(super) enum Code {
     Keep,
     Linear,
     LinearBack,
-    ActBack,
+    ActivationBack,
     Weigh,
     Im2col,
     Col2im,
@@ -38,7 +38,7 @@ pub(super) enum Code {
     Elbo,
 }
 
-/// `Visit` of an image.
+/// `SampleIndex` of an image.
 #[derive(Clone, Copy, Debug, Default, DeviceCopy)]
 #[repr(C)]
 pub(super) struct Visited {
@@ -46,8 +46,8 @@ pub(super) struct Visited {
     id: u32,
 }
 
-impl From<Visit> for Visited {
-    fn from(Visit { row, id }: Visit) -> Visited {
+impl From<SampleIndex> for Visited {
+    fn from(SampleIndex { row, id }: SampleIndex) -> Visited {
         Visited { row, id }
     }
 }
@@ -92,7 +92,7 @@ impl Run {
     }
 }
 
-/// `Window`.
+/// `ConvGeometry`.
 #[derive(Clone, Copy, Debug, Default, DeviceCopy)]
 #[repr(C)]
 pub(super) struct Windowed {
@@ -104,16 +104,16 @@ pub(super) struct Windowed {
     pad: i32,
 }
 
-impl From<Window> for Windowed {
-    fn from(w: Window) -> Windowed {
+impl From<ConvGeometry> for Windowed {
+    fn from(w: ConvGeometry) -> Windowed {
         let int = |n: usize| n as i32;
         Windowed {
             channels: int(w.channels),
             input: w.input.map(int),
             output: w.output.map(int),
-            size: int(w.size),
+            size: int(w.kernel),
             stride: int(w.stride),
-            pad: int(w.pad),
+            pad: int(w.padding),
         }
     }
 }
@@ -208,12 +208,12 @@ impl Jobs {
 }
 
 /// The number of an activation, and its slope.
-pub(super) fn act(act: Act) -> (i32, f32) {
+pub(super) fn act(act: Activation) -> (i32, f32) {
     match act {
-        Act::Id => (0, 0.0),
-        Act::Relu => (1, 0.0),
-        Act::LeakyRelu(slope) => (2, slope),
-        Act::Tanh => (3, 0.0),
-        Act::Softplus => (4, 0.0),
+        Activation::None => (0, 0.0),
+        Activation::Relu => (1, 0.0),
+        Activation::LeakyRelu(slope) => (2, slope),
+        Activation::Tanh => (3, 0.0),
+        Activation::Softplus => (4, 0.0),
     }
 }

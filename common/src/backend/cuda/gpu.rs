@@ -1,6 +1,6 @@
 //! A GPU: whether there is one, and the kernels loaded onto it.
 
-use crate::backend::Precision;
+use crate::plan::Precision;
 use crate::{Error, Result};
 use cust::context::{Context, CurrentContext};
 use cust::device::{Device, DeviceAttribute};

@@ -14,8 +14,10 @@ use super::call::{Address, Call, Calls, Code, Job, Jobs, Product, act};
 use super::memory::{Memory, zeros};
 use super::stream::Stream;
 use crate::Result;
-use crate::backend::Precision;
-use crate::plan::{Act, Cell, Ink, Latent, Learn, Op, Param, Program, Reading, Rows, Window};
+use crate::model::Binarize;
+use crate::plan::{
+    Activation, Activations, ConvGeometry, Gradient, KlTerm, Op, Param, PixelTransform, PixelType, Precision, Program,
+};
 use cust::memory::DeviceBuffer;
 
 /// One launch: the kernel of this name, its blocks across and down, and what it is told.
@@ -42,18 +44,18 @@ impl Lowered {
     pub(super) fn new(program: &Program, memory: &Memory, stream: &Stream, precision: Precision) -> Result<Lowered> {
         let mut lowering = Lowering { memory, stream, precision, stages: vec![], laid: 0 };
         let mut scratch = vec![];
-        if let Some(laid) = program.rows().iter().filter_map(|call| lowering.values_laid(&call.op)).max() {
+        if let Some(laid) = program.ops().iter().filter_map(|call| lowering.values_laid(&call.op)).max() {
             let room = zeros(laid, stream)?;
             lowering.laid = room.as_device_ptr().as_raw();
             scratch.push(room);
         }
-        let mut calls = program.rows().iter().map(|call| call.op).peekable();
+        let mut calls = program.ops().iter().map(|call| call.op).peekable();
         while let Some(op) = calls.next() {
             // The derivative of an activation, right behind the product that it is of.
             let back = match (op, calls.peek()) {
                 (
-                    Op::LinearBack { dx: to, .. } | Op::Lay { y: to, b: None, act: Act::Id, .. },
-                    Some(&Op::ActBack { dy, y, act }),
+                    Op::LinearBack { dx: to, .. } | Op::ConvTranspose { y: to, b: None, act: Activation::None, .. },
+                    Some(&Op::ActivationBack { dy, y, act }),
                 ) if to == dy => Some((y, act)),
                 _ => None,
             };
@@ -62,7 +64,7 @@ impl Lowered {
             }
             lowering.op(op, back);
         }
-        lowering.learn(program.weights(), &mut scratch)?;
+        lowering.learn(program.gradients(), &mut scratch)?;
         Ok(Lowered { stages: lowering.stages, scratch })
     }
 }
@@ -111,16 +113,16 @@ impl Lowering<'_> {
         };
         format!("{op}_{}{suffix}", shape.name)
     }
-    fn count(&self, r: Rows) -> usize {
-        self.memory.images * r.per
+    fn count(&self, r: Activations) -> usize {
+        self.memory.images * r.per_image
     }
     /// Whether a product of these rows is so small that a launch would cost more than it.
-    fn is_small(&self, rows: Rows, w: Param) -> bool {
+    fn is_small(&self, rows: Activations, w: Param) -> bool {
         self.count(rows) <= 512 && w.values() <= 1 << 14
     }
     fn values_laid(&self, op: &Op) -> Option<usize> {
         match op {
-            Op::Lay { x, window, .. } => Some(self.count(*x) * window.values()),
+            Op::ConvTranspose { x, conv, .. } => Some(self.count(*x) * conv.patch_len()),
             _ => None,
         }
     }
@@ -143,8 +145,8 @@ impl Lowering<'_> {
         self.push("each".into(), [self.memory.images, values.div_ceil(4 * THREADS)], Told::Calls(vec![call]));
     }
     /// y = x w, or x w^T; `product` has what follows.
-    fn product(&mut self, [y, x]: [Address; 2], rows: usize, w: Param, turned: bool, product: Product) {
-        let (n, k) = if turned { (w.inp, w.out) } else { (w.out, w.inp) };
+    fn product(&mut self, [y, x]: [Address; 2], rows: usize, w: Param, transpose_w: bool, product: Product) {
+        let (n, k) = if transpose_w { (w.inp, w.out) } else { (w.out, w.inp) };
         let shape = Shape::of(&[LARGE, WIDE, THIN], rows, n);
         let product = Product {
             a: x,
@@ -157,19 +159,19 @@ impl Lowering<'_> {
             ldb: int(w.out),
             ..product
         };
-        let kernel = self.kernel(if turned { "linear_back" } else { "linear" }, shape);
+        let kernel = self.kernel(if transpose_w { "linear_back" } else { "linear" }, shape);
         self.push(kernel, [shape.tiles(rows, n), 1], Told::Product(product));
     }
 
-    fn op(&mut self, op: Op, back: Option<(Rows, Act)>) {
+    fn op(&mut self, op: Op, back: Option<(Activations, Activation)>) {
         let m = self.memory;
-        let rows = |r: Rows| m.rows(r);
-        let maybe = |r: Option<Rows>| r.map_or(0, rows);
-        let of = |r: Rows| Call { per: int(r.per), width: int(r.width), ..Call::default() };
-        let call = |r: Rows, out: &[Address], inp: &[Address]| Call { out: fill(out), inp: fill(inp), ..of(r) };
+        let rows = |r: Activations| m.rows(r);
+        let maybe = |r: Option<Activations>| r.map_or(0, rows);
+        let of = |r: Activations| Call { per: int(r.per_image), width: int(r.width), ..Call::default() };
+        let call = |r: Activations, out: &[Address], inp: &[Address]| Call { out: fill(out), inp: fill(inp), ..of(r) };
         match op {
             Op::Linear { y, x, w, b, act: a } => {
-                assert!(x.width == w.inp && y.width == w.out && x.per == y.per, "{op:?}");
+                assert!(x.width == w.inp && y.width == w.out && x.per_image == y.per_image, "{op:?}");
                 let ((act, slope), bias) = (act(a), b.map_or(0, |b| m.param(b)));
                 if self.is_small(y, w) {
                     let call = call(y, &[rows(y)], &[rows(x), m.param(w), bias]);
@@ -180,8 +182,8 @@ impl Lowering<'_> {
                 }
             }
             Op::LinearBack { dx, dy, w, add } => {
-                assert!(dx.width == w.inp && dy.width == w.out && dx.per == dy.per, "{op:?}");
-                let (act, slope) = act(back.map_or(Act::Id, |(_, a)| a));
+                assert!(dx.width == w.inp && dy.width == w.out && dx.per_image == dy.per_image, "{op:?}");
+                let (act, slope) = act(back.map_or(Activation::None, |(_, a)| a));
                 let (y, add) = (maybe(back.map(|(y, _)| y)), add as i32);
                 if self.is_small(dx, w) {
                     let call = call(dx, &[rows(dx)], &[rows(dy), m.param(w), y]);
@@ -191,67 +193,71 @@ impl Lowering<'_> {
                     self.product([rows(dx), rows(dy)], self.count(dx), w, true, after);
                 }
             }
-            Op::Lay { y, x, w, turned, b, act: a, window, add } => {
-                let (inp, values) = if turned { (w.out, w.inp) } else { (w.inp, w.out) };
-                assert!(x.width == inp && values == window.values() && y.width == window.channels, "{op:?}");
-                assert!(x.per * window.places() == y.per * window.positions(), "{op:?}");
-                self.product([self.laid, rows(x)], self.count(x), w, turned, Product::default());
+            Op::ConvTranspose { y, x, w, transpose_w, b, act: a, conv, add } => {
+                let (inp, values) = if transpose_w { (w.out, w.inp) } else { (w.inp, w.out) };
+                assert!(x.width == inp && values == conv.patch_len() && y.width == conv.channels, "{op:?}");
+                assert!(x.per_image * conv.input_area() == y.per_image * conv.output_area(), "{op:?}");
+                self.product([self.laid, rows(x)], self.count(x), w, transpose_w, Product::default());
                 let (act, slope) = act(back.map_or(a, |(_, a)| a));
                 let bias = b.map_or(0, |b| m.param(b));
                 let call = call(y, &[rows(y)], &[self.laid, bias, maybe(back.map(|(y, _)| y))]);
-                self.spread(Code::Col2im, Call { act, slope, add: add as i32, window: window.into(), ..call });
+                self.spread(Code::Col2im, Call { act, slope, add: add as i32, window: conv.into(), ..call });
             }
-            Op::Gather { y, from, how: Reading { unit, ink, range: [black, white] } } => {
+            Op::Gather { y, from, transform: PixelTransform { white: scale, binarize, range: [black, white] } } => {
                 assert!(y.width == from.width, "{op:?}");
-                let act = match ink {
-                    Ink::Grey => 0,
-                    Ink::Threshold => 1,
-                    Ink::Drawn { anew } => 2 + anew as i32,
+                let act = match binarize {
+                    Binarize::None => 0,
+                    Binarize::Threshold => 1,
+                    Binarize::Static => 2,
+                    Binarize::Dynamic => 3,
                 };
-                let other = (from.cell == Cell::Byte) as i32;
+                let other = (from.dtype == PixelType::U8) as i32;
                 let call = call(y, &[rows(y)], &[m.table(from)]);
-                self.each(Code::Gather, Call { other, act, f: [unit, black, white], ..call });
+                self.each(Code::Gather, Call { other, act, f: [scale, black, white], ..call });
             }
             Op::OneHot { y, from } => {
-                assert!(from.width == 1 && from.cell == Cell::Byte, "{op:?}");
+                assert!(from.width == 1 && from.dtype == PixelType::U8, "{op:?}");
                 self.each(Code::OneHot, call(y, &[rows(y)], &[m.table(from)]));
             }
             Op::Concat { y, a, b } => {
-                assert!(y.width == a.width + b.width && y.per == a.per && b.per == 1, "{op:?}");
+                assert!(y.width == a.width + b.width && y.per_image == a.per_image && b.per_image == 1, "{op:?}");
                 self.each(Code::Concat, Call { other: int(a.width), ..call(y, &[rows(y)], &[rows(a), rows(b)]) });
             }
-            Op::First { y, x, add } => {
-                assert!(y.width <= x.width && y.per == x.per, "{op:?}");
+            Op::Narrow { y, x, add } => {
+                assert!(y.width <= x.width && y.per_image == x.per_image, "{op:?}");
                 let call = call(y, &[rows(y)], &[rows(x)]);
                 self.each(Code::First, Call { other: int(x.width), add: add as i32, ..call });
             }
-            Op::Centre { y, x, b } => {
-                assert!(y.width == x.width && y.per == x.per && b.values() == x.width, "{op:?}");
+            Op::Subtract { y, x, b } => {
+                assert!(y.width == x.width && y.per_image == x.per_image && b.values() == x.width, "{op:?}");
                 self.each(Code::Centre, call(y, &[rows(y)], &[rows(x), m.param(b)]));
             }
-            Op::Keep { kept, x } => {
-                assert!(kept.width == x.per * x.width && kept.cell == Cell::Float, "{op:?}");
-                self.each(Code::Keep, call(x, &[m.table(kept)], &[rows(x)]));
+            Op::Store { stored, x } => {
+                assert!(stored.width == x.per_image * x.width && stored.dtype == PixelType::F32, "{op:?}");
+                self.each(Code::Keep, call(x, &[m.table(stored)], &[rows(x)]));
             }
-            Op::ActBack { dy, y, act: a } => {
-                assert!(dy.per * dy.width == y.per * y.width, "{op:?}");
+            Op::ActivationBack { dy, y, act: a } => {
+                assert!(dy.per_image * dy.width == y.per_image * y.width, "{op:?}");
                 let (act, slope) = act(a);
-                self.each(Code::ActBack, Call { act, slope, ..call(dy, &[rows(dy)], &[rows(y)]) });
+                self.each(Code::ActivationBack, Call { act, slope, ..call(dy, &[rows(dy)], &[rows(y)]) });
             }
-            Op::Weigh { d, weight } => {
-                assert!(weight.width == 1 && weight.per == d.per, "{op:?}");
+            Op::ScaleRows { d, weight } => {
+                assert!(weight.width == 1 && weight.per_image == d.per_image, "{op:?}");
                 self.each(Code::Weigh, call(d, &[rows(d)], &[rows(weight)]));
             }
-            Op::Im2col { y, x, window } => {
-                expect_windows(&op, y, x, window);
-                self.spread(Code::Im2col, Call { window: window.into(), ..call(y, &[rows(y)], &[rows(x)]) });
+            Op::Im2col { y, x, conv } => {
+                expect_windows(&op, y, x, conv);
+                self.spread(Code::Im2col, Call { window: conv.into(), ..call(y, &[rows(y)], &[rows(x)]) });
             }
             Op::Sample { z, eps, q } => {
-                assert!(z == Rows { buf: z.buf, ..eps } && q.width == 2 * z.width && q.per == 1, "{op:?}");
+                assert!(z == Activations { buf: z.buf, ..eps } && q.width == 2 * z.width && q.per_image == 1, "{op:?}");
                 self.each(Code::Sample, call(z, &[rows(z), rows(eps)], &[rows(q)]));
             }
             Op::SampleBack { dq, dz, eps, q, add } => {
-                assert!(dq.width == 2 * dz.width && [dq.per, q.per] == [1, 1] && eps.per == dz.per, "{op:?}");
+                assert!(
+                    dq.width == 2 * dz.width && [dq.per_image, q.per_image] == [1, 1] && eps.per_image == dz.per_image,
+                    "{op:?}"
+                );
                 let call = call(dz, &[rows(dq)], &[rows(dz), rows(eps), rows(q)]);
                 self.each(Code::SampleBack, Call { add: add as i32, ..call });
             }
@@ -265,50 +271,56 @@ impl Lowering<'_> {
                 self.each(Code::KlPriorBack, Call { add: add as i32, ..call });
             }
             Op::SampledKl { kl, z, eps, q, p } => {
-                assert!(kl.per == z.per && eps.per == z.per && q.width == 2 * z.width, "{op:?}");
+                assert!(
+                    kl.per_image == z.per_image && eps.per_image == z.per_image && q.width == 2 * z.width,
+                    "{op:?}"
+                );
                 self.each(Code::SampledKl, call(z, &[rows(kl)], &[rows(z), rows(eps), rows(q), maybe(p)]));
             }
-            Op::Sigmoid { mean, v } => {
-                let values = v.width / mean.width;
-                assert!(mean.width * values == v.width && mean.per == v.per, "{op:?}");
-                self.each(Code::Sigmoid, Call { other: int(values), ..call(mean, &[rows(mean)], &[rows(v)]) });
+            Op::Sigmoid { mean, logits } => {
+                let values = logits.width / mean.width;
+                assert!(mean.width * values == logits.width && mean.per_image == logits.per_image, "{op:?}");
+                self.each(Code::Sigmoid, Call { other: int(values), ..call(mean, &[rows(mean)], &[rows(logits)]) });
             }
-            Op::Bernoulli { loss, v, target } => {
-                self.each(Code::Bernoulli, self.likelihood(loss, v, target, 1));
+            Op::Bernoulli { loss, logits, target } => {
+                self.each(Code::Bernoulli, self.likelihood(loss, logits, target, 1));
             }
-            Op::Gaussian { loss, v, target, sigma } => {
+            Op::Gaussian { loss, logits, target, sigma } => {
                 let constant = 0.5 * target.width as f64 * (std::f64::consts::TAU * (sigma as f64).powi(2)).ln();
                 let f = [1.0 / (sigma * sigma), constant as f32, 0.0];
-                self.each(Code::Gaussian, Call { f, ..self.likelihood(loss, v, target, 1) });
+                self.each(Code::Gaussian, Call { f, ..self.likelihood(loss, logits, target, 1) });
             }
-            Op::GaussianLearned { loss, v, target, least } => {
-                let f = [least * least, 0.0, 0.0];
-                self.each(Code::GaussianLearned, Call { f, ..self.likelihood(loss, v, target, 2) });
+            Op::GaussianLearned { loss, logits, target, min_sigma } => {
+                let f = [min_sigma * min_sigma, 0.0, 0.0];
+                self.each(Code::GaussianLearned, Call { f, ..self.likelihood(loss, logits, target, 2) });
             }
             Op::SquaredError { loss, mean, target } => {
-                assert!(mean.width == target.width && loss.per == mean.per, "{op:?}");
+                assert!(mean.width == target.width && loss.per_image == mean.per_image, "{op:?}");
                 self.each(Code::SquaredError, call(mean, &[rows(loss)], &[rows(mean), rows(target)]));
             }
-            Op::Elbo { terms, wr, recon, kl } => {
-                assert!(terms.width == 2 && wr.per == recon.per, "{op:?}");
-                let (kls, wk, per) = kl.map_or((0, 0, 1), |Latent { kl, wk }| (rows(kl), rows(wk), kl.per));
-                let call = call(wr, &[m.table(terms), rows(wr), wk], &[rows(recon), kls]);
+            Op::Elbo { losses, d_recon, recon, kl } => {
+                assert!(losses.width == 2 && d_recon.per_image == recon.per_image, "{op:?}");
+                let (kls, d_kl, per) = kl.map_or((0, 0, 1), |KlTerm { kl, d_kl }| (rows(kl), rows(d_kl), kl.per_image));
+                let call = call(d_recon, &[m.table(losses), rows(d_recon), d_kl], &[rows(recon), kls]);
                 self.each(Code::Elbo, Call { other: int(per), ..call });
             }
         }
     }
-    fn likelihood(&self, loss: Rows, v: Rows, target: Rows, values: usize) -> Call {
-        assert!(v.width == values * target.width && loss.per == v.per && target.per == 1, "{v:?} {target:?}");
-        let out = fill(&[self.memory.rows(loss), self.memory.rows(v)]);
+    fn likelihood(&self, loss: Activations, logits: Activations, target: Activations, values: usize) -> Call {
+        assert!(
+            logits.width == values * target.width && loss.per_image == logits.per_image && target.per_image == 1,
+            "{logits:?} {target:?}"
+        );
+        let out = fill(&[self.memory.rows(loss), self.memory.rows(logits)]);
         let inp = fill(&[self.memory.rows(target)]);
-        Call { per: int(v.per), width: int(target.width), out, inp, ..Call::default() }
+        Call { per: int(logits.per_image), width: int(target.width), out, inp, ..Call::default() }
     }
 
     /// All parameters in one launch, or in two where some are large.
-    fn learn(&mut self, learns: &[Learn], scratch: &mut Vec<DeviceBuffer<f32>>) -> Result<()> {
+    fn learn(&mut self, gradients: &[Gradient], scratch: &mut Vec<DeviceBuffer<f32>>) -> Result<()> {
         let mut launches: Vec<(Shape, usize, Vec<Job>)> = vec![];
         let mut parts: Vec<Job> = vec![];
-        for learn in learns {
+        for learn in gradients {
             let (shape, pieces, mut job) = self.job(learn);
             job.splits = splits(learn, pieces, job.k as usize);
             job.chunk = int((job.k as usize).div_ceil(job.splits as usize).next_multiple_of(4));
@@ -345,17 +357,17 @@ impl Lowering<'_> {
         Ok(())
     }
     /// A parameter's job, not yet split, and the number of its tiles.
-    fn job(&self, learn: &Learn) -> (Shape, usize, Job) {
+    fn job(&self, learn: &Gradient) -> (Shape, usize, Job) {
         let (p, m) = (learn.param(), self.memory);
         let parameter = Job { w: m.param(p), moments: m.moments(p), m: int(p.inp), n: int(p.out), ..Job::default() };
         match *learn {
-            Learn::Weight { w, x, dy } => {
-                assert!(x.width == w.inp && dy.width == w.out && x.per == dy.per, "{learn:?}");
+            Gradient::Weight { w, x, dy } => {
+                assert!(x.width == w.inp && dy.width == w.out && x.per_image == dy.per_image, "{learn:?}");
                 let shape = Shape::of(&[LARGE, WIDE], w.inp, w.out);
                 let job = Job { x: m.rows(x), dy: m.rows(dy), k: int(self.count(x)), ..parameter };
                 (shape, shape.tiles(w.inp, w.out), job)
             }
-            Learn::Bias { b, dy } => {
+            Gradient::Bias { b, dy } => {
                 assert!(b.inp == 1 && dy.width == b.out, "{learn:?}");
                 (WIDE, b.out.div_ceil(32), Job { dy: m.rows(dy), k: int(self.count(dy)), ..parameter })
             }
@@ -367,23 +379,23 @@ impl Lowering<'_> {
 pub(super) const THREADS: usize = 256;
 
 /// Parts in which a gradient is summed over so many rows: as many as make enough blocks, none shorter than a few chunks.
-fn splits(learn: &Learn, pieces: usize, rows: usize) -> i32 {
+fn splits(learn: &Gradient, pieces: usize, rows: usize) -> i32 {
     let shortest = match learn {
-        Learn::Weight { .. } => 256,
-        Learn::Bias { .. } => 1024,
+        Gradient::Weight { .. } => 256,
+        Gradient::Bias { .. } => 1024,
     };
     int((2 * ENOUGH / pieces).min(rows / shortest).max(1))
 }
 
 /// Of `[mu, logvar]`.
-fn code(q: Rows, out: &[Address], inp: &[Address]) -> Call {
-    assert!(q.width.is_multiple_of(2) && q.per == 1, "{q:?} holds means and variances");
+fn code(q: Activations, out: &[Address], inp: &[Address]) -> Call {
+    assert!(q.width.is_multiple_of(2) && q.per_image == 1, "{q:?} holds means and variances");
     Call { per: 1, width: int(q.width / 2), out: fill(out), inp: fill(inp), ..Call::default() }
 }
 
-fn expect_windows(op: &Op, y: Rows, x: Rows, window: Window) {
-    let same = y.per * window.places() == x.per * window.positions();
-    assert!(same && y.width == window.values() && x.width == window.channels, "{op:?}");
+fn expect_windows(op: &Op, y: Activations, x: Activations, conv: ConvGeometry) {
+    let same = y.per_image * conv.input_area() == x.per_image * conv.output_area();
+    assert!(same && y.width == conv.patch_len() && x.width == conv.channels, "{op:?}");
 }
 
 fn fill<const N: usize>(addresses: &[Address]) -> [Address; N] {

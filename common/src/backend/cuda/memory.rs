@@ -4,7 +4,7 @@ use super::call::Address;
 use super::gpu::{failed, free_memory, text};
 use super::staging::Staging;
 use super::stream::Stream;
-use crate::plan::{Buf, Cell, Kind, Param, Plan, Rows, Table};
+use crate::plan::{Activations, Buf, BufferShape, Param, PixelType, Plan, Table};
 use crate::{Error, Result};
 use cust::error::CudaError;
 use cust::memory::bytemuck::Zeroable;
@@ -17,7 +17,7 @@ enum Buffer {
 
 pub(super) struct Memory {
     buffers: Vec<Buffer>,
-    kinds: Vec<Kind>,
+    shapes: Vec<BufferShape>,
     /// N.
     pub(super) images: usize,
 }
@@ -28,24 +28,24 @@ impl Memory {
     /// # Errors
     /// [`Error::Unavailable`] where the GPU has not so much.
     pub(super) fn new(plan: &Plan, stream: &Stream) -> Result<Memory> {
-        let values = |kind: &Kind| match *kind {
-            Kind::Rows(width) => plan.batch * width,
-            Kind::Param([inp, out]) | Kind::Moment([inp, out]) => inp * out,
-            Kind::Table(items, width, _) => items * width,
+        let values = |kind: &BufferShape| match *kind {
+            BufferShape::Activations(width) => plan.batch * width,
+            BufferShape::Param([inp, out]) | BufferShape::Moment([inp, out]) => inp * out,
+            BufferShape::Table(items, width, _) => items * width,
         };
-        let bytes = |kind: &Kind| values(kind) as u64 * if is_bytes(kind) { 1 } else { 4 };
-        expect_free(plan.kinds().iter().map(bytes).sum())?;
-        let buffer = |kind: &Kind| {
+        let bytes = |kind: &BufferShape| values(kind) as u64 * if is_bytes(kind) { 1 } else { 4 };
+        expect_free(plan.shapes().iter().map(bytes).sum())?;
+        let buffer = |kind: &BufferShape| {
             Ok(match is_bytes(kind) {
                 true => Buffer::Bytes(zeros(values(kind), stream)?),
                 false => Buffer::Floats(zeros(values(kind), stream)?),
             })
         };
-        let buffers = plan.kinds().iter().map(buffer).collect::<Result<_>>()?;
-        Ok(Memory { buffers, kinds: plan.kinds().to_vec(), images: plan.batch })
+        let buffers = plan.shapes().iter().map(buffer).collect::<Result<_>>()?;
+        Ok(Memory { buffers, shapes: plan.shapes().to_vec(), images: plan.batch })
     }
-    fn expect(&self, buf: Buf, kind: Kind) -> Address {
-        let got = self.kinds[buf.0 as usize];
+    fn expect(&self, buf: Buf, kind: BufferShape) -> Address {
+        let got = self.shapes[buf.0 as usize];
         assert!(got == kind, "{buf:?}: expected {kind:?}, got {got:?}");
         match &self.buffers[buf.0 as usize] {
             Buffer::Floats(values) => values.as_device_ptr().as_raw(),
@@ -53,20 +53,20 @@ impl Memory {
         }
     }
     /// `[N, per, width]`.
-    pub(super) fn rows(&self, r: Rows) -> Address {
-        self.expect(r.buf, Kind::Rows(r.per * r.width))
+    pub(super) fn rows(&self, r: Activations) -> Address {
+        self.expect(r.buf, BufferShape::Activations(r.per_image * r.width))
     }
     /// `[in, out]`.
     pub(super) fn param(&self, p: Param) -> Address {
-        self.expect(p.buf, Kind::Param([p.inp, p.out]))
+        self.expect(p.buf, BufferShape::Param([p.inp, p.out]))
     }
     /// The same.
     pub(super) fn moments(&self, p: Param) -> [Address; 2] {
-        [p.first_moment(), p.second_moment()].map(|buf| self.expect(buf, Kind::Moment([p.inp, p.out])))
+        [p.first_moment(), p.second_moment()].map(|buf| self.expect(buf, BufferShape::Moment([p.inp, p.out])))
     }
     /// `[items, width]`.
     pub(super) fn table(&self, t: Table) -> Address {
-        self.expect(t.buf, Kind::Table(t.items, t.width, t.cell))
+        self.expect(t.buf, BufferShape::Table(t.items, t.width, t.dtype))
     }
     fn floats(&self, buf: Buf) -> &DeviceBuffer<f32> {
         match &self.buffers[buf.0 as usize] {
@@ -94,8 +94,8 @@ impl Memory {
     }
 }
 
-fn is_bytes(kind: &Kind) -> bool {
-    matches!(kind, Kind::Table(.., Cell::Byte))
+fn is_bytes(kind: &BufferShape) -> bool {
+    matches!(kind, BufferShape::Table(.., PixelType::U8))
 }
 
 /// # Errors

@@ -23,9 +23,9 @@ mod staging;
 mod step;
 mod stream;
 
-use super::{Backend, Precision, State, Visit};
+use super::{Backend, SampleIndex, State};
 use crate::Result;
-use crate::plan::{Buf, Plan, Program};
+use crate::plan::{Buf, Plan, Precision, Program};
 use call::{Run, Step, Visited};
 use gpu::Gpu;
 pub use gpu::Missing;
@@ -90,7 +90,7 @@ impl Cuda {
             return Ok(at);
         }
         // Only learning is faster at the cost of precision, as on the CPU.
-        let precision = if program.weights().is_empty() { Precision::Fp32 } else { self.precision };
+        let precision = if program.gradients().is_empty() { Precision::Fp32 } else { self.precision };
         let _alone = self.gpu.alone();
         let launches = Launches::new(program, &self.memory, self.gpu, self.staging.stream(), precision)?;
         self.recorded.push(Recorded { graphs: [const { None }; LENGTHS.len()], launches, program: program.clone() });
@@ -131,7 +131,7 @@ impl Backend for Cuda {
         self.gpu.enter()?;
         self.memory.fill_bytes(to, &values, &self.staging)
     }
-    fn upload_order(&mut self, order: &[Visit]) -> Result<()> {
+    fn upload_indices(&mut self, order: &[SampleIndex]) -> Result<()> {
         self.gpu.enter()?;
         let order: Vec<Visited> = order.iter().map(|visit| (*visit).into()).collect();
         self.order.write(&order, &self.staging)

@@ -3,13 +3,13 @@
 use crate::machine;
 use crate::place::Place;
 use crate::times::Times;
-use common::backend::{Adam, Backend, Cpu, Precision, Profile, Visit};
+use common::backend::{Adam, Backend, Cpu, Profile, SampleIndex};
 use common::dataset::Dataset;
 use common::images::Pixels;
 use common::model::{DataSpec, Init, Layers, Network, Preset};
-use common::network::judged;
+use common::network::loss_graph;
 use common::parameters;
-use common::plan::{Cell, Plan};
+use common::plan::{PixelType, Plan, Precision};
 use common::rng::{Purpose, permutation};
 use common::stream::Reader;
 use common::{Error, Result};
@@ -34,12 +34,12 @@ fn epochs(place: &Place, data: &Dataset, preset: &Preset, threads: usize, precis
     let items = data.items();
     let network = Network { image: data.image(), ..preset.network.clone() };
     let mut plan = Plan::new(preset.batch);
-    let model = judged(&mut plan, &network, &preset.objective, &DataSpec::default(), items, data.cell());
+    let model = loss_graph(&mut plan, &network, &preset.objective, &DataSpec::default(), items, data.pixel_type());
     let step = model.training(&mut plan);
     let mut cpu = Cpu::new(&plan, threads, precision, machine::level())?;
     parameters::upload(&mut cpu, &plan, &parameters::initial(&plan, 0, Init::Pytorch), false)?;
-    match (data.cell(), data.pixels()) {
-        (Cell::Byte, Pixels::U8(pixels)) => cpu.upload_bytes(model.images.buf, pixels.iter().copied().collect())?,
+    match (data.pixel_type(), data.pixels()) {
+        (PixelType::U8, Pixels::U8(pixels)) => cpu.upload_bytes(model.images.buf, pixels.iter().copied().collect())?,
         _ => return Err(Error::Failed("expected images of bytes".into())),
     }
     if let Some((to, labels)) = model.labels.zip(data.labels()) {
@@ -49,8 +49,8 @@ fn epochs(place: &Place, data: &Dataset, preset: &Preset, threads: usize, precis
     // The first epoch warms the caches; the last is the one whose parts are timed, which costs some of it.
     for epoch in 0..place.rounds + 2 {
         let order = permutation(items, 0, Purpose::Order, epoch as u32);
-        let visits: Vec<Visit> = order.into_iter().map(|row| Visit { row, id: row }).collect();
-        cpu.upload_order(&visits)?;
+        let indices: Vec<SampleIndex> = order.into_iter().map(|row| SampleIndex { row, id: row }).collect();
+        cpu.upload_indices(&indices)?;
         let state = cpu.state();
         (state.at, state.items, state.epoch, state.adam) = (0, items, epoch as u32, Adam::new(preset.lr as f32));
         state.beta = preset.objective.beta as f32;

@@ -3,7 +3,7 @@
 use crate::machine;
 use crate::peers::Peer;
 use crate::place::Place;
-use common::backend::Precision;
+use common::plan::Precision;
 use common::{Error, Result};
 use serde_json::Value;
 

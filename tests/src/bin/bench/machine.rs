@@ -2,7 +2,8 @@
 
 use crate::place::Place;
 use common::Result;
-use common::backend::{Level, Precision};
+use common::backend::Level;
+use common::plan::Precision;
 use serde_json::{Value, json};
 
 /// The machine, the day, and the versions of all that is measured.

@@ -75,7 +75,8 @@ impl Products {
         let model = Stored::open(&place.folder.join("model.bin"))?.file;
         let images = Dataset::read(&mut Reader::open_file(&place.folder.join("train.vae"), "x")?, "x", None)?;
         let device = Device::cpu(machine::cores()).expect("a CPU");
-        let (encoder, decoder) = (Encoder::new(&model, images.cell(), None, device)?, Decoder::new(&model, device)?);
+        let (encoder, decoder) =
+            (Encoder::new(&model, images.pixel_type(), None, device)?, Decoder::new(&model, device)?);
         let starts = (0..images.items()).step_by(common::stream::BATCH);
         let frame = |at: usize| images.slice(at..images.items().min(at + common::stream::BATCH));
         Ok(Products { encoder, decoder, frames: starts.map(frame).collect() })

@@ -4,7 +4,7 @@ use crate::epochs::{Losses, Trainer};
 use crate::place::Place;
 use crate::times::Times;
 use common::Result;
-use common::backend::Precision;
+use common::plan::Precision;
 use serde_json::{Value, json};
 
 /// What was measured of one program.

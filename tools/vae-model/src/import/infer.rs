@@ -3,8 +3,9 @@
 //! Shapes are believed here as far as they go together; whether each tensor has its shape is checked against the network.
 
 use super::names::{Named, fused};
-use common::model::{Activation, Labels, Layers, Network};
-use common::network::{code, output};
+use common::model::{Labels, Layers, Network};
+use common::network::{bottleneck, output};
+use common::plan::Activation;
 use common::{Error, Result};
 
 /// What shapes cannot tell.
@@ -137,7 +138,7 @@ impl Shapes<'_> {
         let channels = hidden.last().copied().unwrap_or_default();
         let network = Network { kind: Layers::Conv, hidden, ..blank };
 
-        let head = if network.autoencoder.is_none() { "mu".to_owned() } else { code(&network) };
+        let head = if network.autoencoder.is_none() { "mu".to_owned() } else { bottleneck(&network) };
         let head = format!("{head}.weight");
         let ([latent, _], [flat, z]) = (self.of(&head)?, self.of("decoder.0.weight")?);
         self.refuse_fused(&network, network.hidden.len(), latent, z)?;

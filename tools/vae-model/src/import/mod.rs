@@ -5,8 +5,9 @@ mod names;
 mod read;
 
 use crate::opened::plan;
-use common::model::{Activation, DataSpec, Layers, Likelihood, Model, Network, Objective, Spec, Training, writable};
+use common::model::{DataSpec, Layers, Likelihood, Model, Network, Objective, Spec, Training, writable};
 use common::options::{ActivationArgs, LikelihoodArgs};
+use common::plan::Activation;
 use common::{Error, Result, parameters};
 use infer::Told;
 use names::Named;

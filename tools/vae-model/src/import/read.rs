@@ -112,7 +112,7 @@ fn no_floats(name: &str, got: &str) -> Error {
     Error::Data(format!("tensor {name}: expected floating-point numbers of 16, 32 or 64 bits, got {got}"))
 }
 
-/// Reading a pickle runs the code in it. PyTorch can leave that out, and NumPy needs none.
+/// PixelTransform a pickle runs the code in it. PyTorch can leave that out, and NumPy needs none.
 fn pickle(path: &Path) -> Error {
     let from = path.file_name().unwrap_or_default().to_string_lossy();
     let to = path.with_extension("npz");

@@ -1,7 +1,8 @@
 //! What the page says of its model.
 
 use crate::opened::Opened;
-use common::model::{Activation, Layers, Network, Objective};
+use common::model::{Layers, Network, Objective};
+use common::plan::Activation;
 
 /// What, and the fact.
 pub fn list(opened: &Opened) -> Vec<(&'static str, String)> {

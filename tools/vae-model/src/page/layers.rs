@@ -7,8 +7,9 @@
 //!
 //! An image between layers is `[channels, H, W]`, as in a PyTorch state dict.
 
-use common::model::{Activation, Layers, Model, Network, Weight};
+use common::model::{Layers, Model, Network, Weight};
 use common::network::{output, transposed};
+use common::plan::Activation;
 use serde_json::{Value, json};
 
 /// What a page needs of a model, whose tensors have been checked.
@@ -78,19 +79,19 @@ impl List<'_> {
     fn conv(&mut self, network: &Network) -> Vec<Value> {
         let act = network.activation[1];
         let mut layers = self.stack("decoder", 1, act);
-        for (i, window) in network.windows().iter().enumerate().rev() {
+        for (i, conv) in network.convs().iter().enumerate().rev() {
             let name = transposed(network, i);
             // The first channel of the image is its mean.
-            let (to, act) = if i == 0 { (1, Activation::None) } else { (window.channels, act) };
+            let (to, act) = if i == 0 { (1, Activation::None) } else { (conv.channels, act) };
             let (weight, bias) = (self.weight(&name, "weight"), &self.weight(&name, "bias").values[..to]);
-            let (from, made) = (weight.shape[0], weight.shape[1] * window.taps());
-            let kept = weight.values.chunks(made).flat_map(|filters| &filters[..to * window.taps()]);
+            let (from, made) = (weight.shape[0], weight.shape[1] * conv.kernel_area());
+            let kept = weight.values.chunks(made).flat_map(|filters| &filters[..to * conv.kernel_area()]);
             let values: Vec<f32> = kept.chain(bias).copied().collect();
             self.weights.extend(values);
-            let ([h, w], [high, wide]) = (window.output, window.input);
+            let ([h, w], [high, wide]) = (conv.output, conv.input);
             layers.push(json!({
                 "kind": "transposed", "from": [from, h, w], "to": [to, high, wide], "act": act.to_string(),
-                "size": window.size, "stride": window.stride, "pad": window.pad,
+                "size": conv.kernel, "stride": conv.stride, "pad": conv.padding,
             }));
         }
         layers

@@ -63,7 +63,7 @@ pub(in super::super) fn input_gradient<S: Simd, C: Cells>(
     }
 }
 
-/// Rows of dx^T from i, and vectors of images from `first`.
+/// Activations of dx^T from i, and vectors of images from `first`.
 struct InputTile<'a, C> {
     dxt: &'a mut [f32],
     dyt: &'a [u32],

@@ -74,7 +74,7 @@ fn check<S: Simd, C: Cells>(simd: S, [rows, inp, out]: [usize; 3], x: &[f32]) {
 
     let [x_along, x_across] = cells::<S, C>(simd, x, inp);
     let mut y = vec![f32::NAN; rows * out];
-    forward::<S, C>(simd, &mut y, &x_along, weight, &bias, Act::Relu, None);
+    forward::<S, C>(simd, &mut y, &x_along, weight, &bias, Activation::Relu, None);
     for (r, o) in (0..rows * out).map(|i| (i / out, i % out)) {
         let expected = sum(inp, &|i| x[r * inp + i] * w[i * out + o]) + b[o] as f64;
         near("forward", y[r * out + o], expected.max(0.0), inp);
@@ -82,7 +82,7 @@ fn check<S: Simd, C: Cells>(simd: S, [rows, inp, out]: [usize; 3], x: &[f32]) {
     let mut columns = Columns::default();
     if columns.find(simd, &x_along, inp.div_ceil(C::PER)) {
         let mut sparse = vec![f32::NAN; rows * out];
-        forward::<S, C>(simd, &mut sparse, &x_along, weight, &bias, Act::Relu, Some(&columns));
+        forward::<S, C>(simd, &mut sparse, &x_along, weight, &bias, Activation::Relu, Some(&columns));
         assert!(sparse.iter().zip(&y).all(|(a, b)| a.to_bits() == b.to_bits()), "forward: the same bits");
     }
 
@@ -98,7 +98,7 @@ fn check<S: Simd, C: Cells>(simd: S, [rows, inp, out]: [usize; 3], x: &[f32]) {
     let mut turned = TurnedWeight::default();
     let (zeros, mut again) = (vec![0.0; inp.next_multiple_of(S::LANES)], vec![f32::NAN; rows * inp]);
     let weight = turned.of::<S, C>(simd, [inp, out], &packed);
-    forward::<S, C>(simd, &mut again, &dy_along, weight, &zeros, Act::Id, None);
+    forward::<S, C>(simd, &mut again, &dy_along, weight, &zeros, Activation::None, None);
     for (i, (a, b)) in again.iter().zip(&dx).enumerate() {
         near("input gradient, the weight turned", *a, *b as f64, out);
         assert!(C::PER > 1 || a.to_bits() == b.to_bits(), "input gradient, the weight turned: the same bits at {i}");
@@ -117,7 +117,7 @@ fn check<S: Simd, C: Cells>(simd: S, [rows, inp, out]: [usize; 3], x: &[f32]) {
         let gradient = |lit: Option<Blocks>| {
             let mut g = vec![f32::NAN; tile.len() * width];
             let mut finished = Finished { width, end: tile.start };
-            let at = |x, dy, begun| Gradient { panels, panel, x, dy, begun };
+            let at = |x, dy, begun| WeightGradient { panels, panel, x, dy, begun };
             // In two parts, of which the first is some blocks long.
             let part = x_across.len() / inp / 2 / block * block;
             let ((x1, x2), (dy1, dy2)) = (x_across.split_at(part * inp), dy_across.split_at(part * out));

@@ -1,0 +1,27 @@
+//! The precision of matrix products.
+
+use serde::{Deserialize, Serialize};
+
+/// The operand type of matrix products. Sums, and all else, are f32.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// f32: a significand of 24 bits.
+    #[default]
+    Fp32,
+    /// TF32, a significand of 11 bits, on the tensor cores of a GPU; a CPU multiplies f32.
+    Tf32,
+    /// bfloat16, a significand of 8 bits, faster where the device has instructions for it. Weights and optimizer stay f32.
+    Bf16,
+}
+
+impl Precision {
+    /// As on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Precision::Fp32 => "fp32",
+            Precision::Tf32 => "tf32",
+            Precision::Bf16 => "bf16",
+        }
+    }
+}
