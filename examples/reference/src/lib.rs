@@ -62,7 +62,7 @@ pub fn sigmoid(v: f64) -> f64 {
     1.0 / (1.0 + (-v).exp())
 }
 
-/// `nn.Linear`: y[out] = W x + b, W[out, in], x[in], b[out]
+/// `nn.Linear`: `y[out] = W[out, in] x[in] + b[out]`
 pub fn linear(net: &StateDict, name: &str, x: &[f64]) -> Vector {
     let (w, b) = (&net[&format!("{name}.weight")], &net[&format!("{name}.bias")].values);
     assert_eq!(w.shape, [b.len(), x.len()], "{name}");
@@ -113,7 +113,7 @@ fn each_tap(small: [usize; 2], large: [usize; 2], mut f: impl FnMut(usize, [usiz
     }
 }
 
-/// `nn.Conv2d(in, out, 5, stride=2, padding=2)`: y[out, ⌈H/2⌉, ⌈W/2⌉], x[in, H, W], W[out, in, 5, 5], b[out]
+/// `nn.Conv2d(in, out, 5, stride=2, padding=2)`: `y[out, ⌈H/2⌉, ⌈W/2⌉]`, `x[in, H, W]`, `W[out, in, 5, 5]`, `b[out]`
 pub fn conv(net: &StateDict, name: &str, x: &Image) -> Image {
     let (w, b) = (&net[&format!("{name}.weight")], &net[&format!("{name}.bias")].values);
     let ([channels, height, width], taps) = (x.size, KERNEL * KERNEL);
@@ -130,7 +130,7 @@ pub fn conv(net: &StateDict, name: &str, x: &Image) -> Image {
 }
 
 /// `nn.ConvTranspose2d(in, out, 5, stride=2, padding=2)` to a given size: the transpose of the map that `conv` is.
-/// y[out, H, W], x[in, ⌈H/2⌉, ⌈W/2⌉], W[in, out, 5, 5], b[out]
+/// `y[out, H, W]`, `x[in, ⌈H/2⌉, ⌈W/2⌉]`, `W[in, out, 5, 5]`, `b[out]`
 pub fn conv_transposed(net: &StateDict, name: &str, x: &Image, large: [usize; 2]) -> Image {
     let (w, b) = (&net[&format!("{name}.weight")], &net[&format!("{name}.bias")].values);
     let ([channels, height, width], taps) = (x.size, KERNEL * KERNEL);
