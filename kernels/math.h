@@ -1,4 +1,4 @@
-// Scalar functions, step by step those of common/src/math.rs: each step is one IEEE operation or one fused multiply-add (the
+// Scalar functions, step by step those of common/numerics/src/math.rs: each step is one IEEE operation or one fused multiply-add (the
 // compiler is told to fuse none by itself), so that the same bits come out on the CPU.
 #pragma once
 #include "device.h"

@@ -1,4 +1,4 @@
-// Counter-based random numbers, those of common/src/rng.rs: Philox 4x32-10 (Salmon et al., SC 2011) with the key
+// Counter-based random numbers, those of common/numerics/src/rng.rs: Philox 4x32-10 (Salmon et al., SC 2011) with the key
 // [seed, purpose] and the counter [quad, sample, item, epoch].
 #pragma once
 #include "math.h"

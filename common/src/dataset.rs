@@ -1,12 +1,12 @@
 //! Images with the index of each in its source, and labels where they are asked for, held as they came: bytes stay bytes.
 
 use crate::backend::Backend;
-use crate::images::Pixels;
 use crate::plan::{PixelType, Table};
-use crate::stream::{Data, Frame, Reader};
-use crate::{Error, Result};
 use ndarray::Array3;
 use sha2::{Digest, Sha256};
+use vae_cli::{Error, Result};
+use vae_stream::images::Pixels;
+use vae_stream::{Data, Frame, Reader};
 
 /// N images of `[H, W]`.
 #[derive(Clone, PartialEq, Debug)]
@@ -168,7 +168,7 @@ impl Dataset {
         if let Some(labels) = &self.labels {
             hash.update(labels);
         }
-        crate::model::hex(&hash.finalize())
+        vae_stream::hex(&hash.finalize())
     }
 
     /// # Errors
@@ -199,10 +199,10 @@ impl Dataset {
     /// Hands all pixels, and where they are wanted labels, to a device. Gives the index of each image.
     pub(crate) fn upload(self, backend: &mut dyn Backend, to: Table, labels: Option<Table>) -> Result<Vec<u32>> {
         if let Some(table) = labels {
-            backend.upload_bytes(table.buf, self.labels.expect("labels were asked for"))?;
+            backend.move_bytes(table.buf, self.labels.expect("labels were asked for"))?;
         }
         match self.pixels {
-            Pixels::U8(a) => backend.upload_bytes(to.buf, a.into_raw_vec_and_offset().0)?,
+            Pixels::U8(a) => backend.move_bytes(to.buf, a.into_raw_vec_and_offset().0)?,
             Pixels::F32(a) => backend.upload(to.buf, &a.into_raw_vec_and_offset().0)?,
         }
         Ok(self.ids)

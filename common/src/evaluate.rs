@@ -8,14 +8,14 @@
 //!
 //! Both in nats per image, with draws keyed by the seed and the index of the image.
 
-use crate::Result;
-use crate::backend::{Backend, Device, SampleIndex, State};
+use crate::backend::{Backend, Device, ProgramId, SampleIndex, State};
 use crate::dataset::Dataset;
-use crate::math::twice_kl;
 use crate::model::Trained;
-use crate::network;
+use crate::network::{self, Encoded};
 use crate::parameters;
 use crate::plan::{PixelType, Plan, Precision, Program, Table};
+use vae_cli::Result;
+use vae_numerics::math::twice_kl;
 
 /// Images that a device takes at a time, of so many.
 fn batch(device: Device, items: usize) -> usize {
@@ -72,24 +72,24 @@ pub struct Nll {
 /// Judges images.
 pub struct Evaluator {
     backend: Box<dyn Backend>,
-    elbo_graph: Program,
-    draws: Option<Draws>,
-    at: Tables,
+    elbo: Results,
+    importance: Option<Importance>,
     images: Dataset,
     samples: usize,
     latent: usize,
 }
 
-/// Where the results of `elbo_graph` lie, by image.
-struct Tables {
+/// What one forward pass gives, in tables by image.
+struct Results {
+    program: ProgramId,
     mse: Table,
     /// Reconstruction `[samples]`, q `[2Z]` and, where it is learned, p `[2Z]`.
     elbo: Option<(Table, Table, Option<Table>)>,
 }
 
-/// What makes importance weights, and where they lie by image: reconstruction and log q(z) - log p(z), `[DRAWS]` each.
-struct Draws {
-    program: Program,
+/// The logarithms of importance weights, in tables by image: -log p(x given z) and log q(z) - log p(z), `[DRAWS]` each.
+struct Importance {
+    program: ProgramId,
     recon: Table,
     kl: Table,
 }
@@ -109,34 +109,30 @@ impl Evaluator {
         let p = &mut plan;
         let pixels = p.table(items, network.pixels(), images.pixel_type());
         let labels = network.classes().map(|_| p.table(items, 1, PixelType::U8));
-        // The draws need the encoder's part once more: a program is a whole of its own.
-        let encoded = |p: &mut Plan| {
-            let x = network::images(p, &spec.data, pixels);
-            let y = labels.zip(network.classes()).map(|(labels, classes)| p.one_hot(labels, classes));
-            let input = network::encoder_input(p, &spec.data, pixels, x);
-            (x, y, network::encoder(p, network, input, y), network::prior(p, network, y))
-        };
-        let (x, y, code, prior) = encoded(p);
-        let z = p.narrow(code, network.latent);
-        let v = network::decoder(p, network, &spec.objective, z, y);
-        let mean = network::means(p, network, v);
+        let Encoded { x, y, q } = network::encoded(p, network, &spec.data, pixels, labels);
+        let prior = network::prior(p, network, y);
+        let z = p.narrow(q, network.latent);
+        let logits = network::decoder(p, network, &spec.objective, z, y);
+        let mean = network::means(p, network, logits);
         let error = p.squared_error(mean, x);
         let mse = p.store(items, error);
         let elbo = network.is_variational().then(|| {
-            let (z, _) = p.sample(code, samples);
-            let v = network::decoder(p, network, &spec.objective, z, y);
-            let recon = network::reconstruction(p, &spec.objective, v, x);
-            (p.store(items, recon), p.store(items, code), prior.map(|prior| p.store(items, prior)))
+            let (z, _) = p.sample(q, samples);
+            let logits = network::decoder(p, network, &spec.objective, z, y);
+            let recon = network::reconstruction(p, &spec.objective, logits, x);
+            (p.store(items, recon), p.store(items, q), prior.map(|prior| p.store(items, prior)))
         });
-        let elbo_graph = Program::new(p.take(), vec![]);
-        let draws = network.is_variational().then(|| {
-            let (x, y, code, prior) = encoded(p);
-            let (z, eps) = p.sample(code, DRAWS);
-            let v = network::decoder(p, network, &spec.objective, z, y);
-            let recon = network::reconstruction(p, &spec.objective, v, x);
-            let kl = p.sampled_kl([z, eps], code, prior);
+        let elbo_program = Program::forward(p.take());
+        let importance = network.is_variational().then(|| {
+            // The encoder once more: a program is complete in itself.
+            let Encoded { x, y, q } = network::encoded(p, network, &spec.data, pixels, labels);
+            let prior = network::prior(p, network, y);
+            let (z, eps) = p.sample(q, DRAWS);
+            let logits = network::decoder(p, network, &spec.objective, z, y);
+            let recon = network::reconstruction(p, &spec.objective, logits, x);
+            let kl = p.sampled_kl([z, eps], q, prior);
             let (recon, kl) = (p.store(items, recon), p.store(items, kl));
-            Draws { program: Program::new(p.take(), vec![]), recon, kl }
+            (Program::forward(p.take()), recon, kl)
         });
         parameters::check(p, model, false)?;
         let mut backend = device.open(p, Precision::Fp32)?;
@@ -146,8 +142,13 @@ impl Evaluator {
         backend.upload_indices(&indices)?;
         images.clone().upload(&mut *backend, pixels, labels)?;
         backend.state().seed = seed;
-        let (at, latent) = (Tables { mse, elbo }, network.latent);
-        Ok(Evaluator { backend, elbo_graph, draws, at, images, samples, latent })
+        let program = backend.compile(&elbo_program)?;
+        let importance = match importance {
+            Some((program, recon, kl)) => Some(Importance { program: backend.compile(&program)?, recon, kl }),
+            None => None,
+        };
+        let (elbo, latent) = (Results { program, mse, elbo }, network.latent);
+        Ok(Evaluator { backend, elbo, importance, images, samples, latent })
     }
 
     /// The images, in the order of the judgements.
@@ -157,7 +158,7 @@ impl Evaluator {
 
     fn table(&self, table: Table) -> Result<Vec<f32>> {
         let mut values = vec![0.0; table.items * table.width];
-        self.backend.download(table.buf, &mut values)?;
+        self.backend.download(table.buf, 0, &mut values)?;
         Ok(values)
     }
 
@@ -167,8 +168,8 @@ impl Evaluator {
     /// # Errors
     /// Those of the device.
     pub fn judge(&mut self, k: usize, progress: impl FnMut(usize)) -> Result<Vec<Judgement>> {
-        run(&mut *self.backend, &self.elbo_graph, self.images.items(), 0)?;
-        let (mse, pixels) = (self.table(self.at.mse)?, self.images.image().iter().product::<usize>());
+        run(&mut *self.backend, self.elbo.program, self.images.items(), 0)?;
+        let (mse, pixels) = (self.table(self.elbo.mse)?, self.images.image().iter().product::<usize>());
         let mut elbos = self.elbos()?;
         let mut nlls = self.nlls(k, progress)?;
         let judgement = |(n, error): (usize, f32)| Judgement {
@@ -181,7 +182,7 @@ impl Evaluator {
 
     /// One for each image, of a VAE.
     fn elbos(&self) -> Result<Vec<Elbo>> {
-        let Some((recon, q, p)) = self.at.elbo else { return Ok(vec![]) };
+        let Some((recon, q, p)) = self.elbo.elbo else { return Ok(vec![]) };
         let (recon, q, p) = (self.table(recon)?, self.table(q)?, p.map(|p| self.table(p)).transpose()?);
         let latent = self.latent;
         let standard = vec![0.0; 2 * latent];
@@ -199,11 +200,11 @@ impl Evaluator {
 
     /// One for each image, of a VAE, where there are draws.
     fn nlls(&mut self, k: usize, mut progress: impl FnMut(usize)) -> Result<Vec<Nll>> {
-        let Some(draws) = self.draws.as_ref().filter(|_| k > 0) else { return Ok(vec![]) };
+        let Some(importance) = self.importance.as_ref().filter(|_| k > 0) else { return Ok(vec![]) };
         let mut weights = vec![Weights::default(); self.images.items()];
         for first in (0..k).step_by(DRAWS) {
-            run(&mut *self.backend, &draws.program, weights.len(), first as u32)?;
-            let (recon, kl) = (self.table(draws.recon)?, self.table(draws.kl)?);
+            run(&mut *self.backend, importance.program, weights.len(), first as u32)?;
+            let (recon, kl) = (self.table(importance.recon)?, self.table(importance.kl)?);
             let draws = DRAWS.min(k - first);
             for (weights, (recon, kl)) in weights.iter_mut().zip(recon.chunks(DRAWS).zip(kl.chunks(DRAWS))) {
                 recon[..draws].iter().zip(kl).for_each(|(recon, kl)| weights.add(-(*recon as f64) - *kl as f64));
@@ -215,7 +216,7 @@ impl Evaluator {
 }
 
 /// Runs a program over all images, with draws from this one on.
-fn run(backend: &mut dyn Backend, program: &Program, items: usize, first_sample: u32) -> Result<()> {
+fn run(backend: &mut dyn Backend, program: ProgramId, items: usize, first_sample: u32) -> Result<()> {
     let state = backend.state();
     *state = State { at: 0, items, first_sample, ..*state };
     let steps = state.steps_left();

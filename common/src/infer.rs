@@ -3,16 +3,16 @@
 //! What comes out for an image does not depend on the images beside it: each row of a product is a running sum of its own,
 //! in an order that depends on the network alone.
 
-use crate::backend::{Backend, Device, SampleIndex};
+use crate::backend::{Backend, Device, ProgramId, SampleIndex};
 use crate::dataset::{Dataset, Part};
-use crate::math::exp;
-use crate::model::Trained;
-use crate::network;
+use crate::model::{Network, Trained};
+use crate::network::{self, Encoded};
 use crate::parameters;
 use crate::plan::{Activations, PixelType, Plan, Precision, Program, Table};
-use crate::rng::{Purpose, normals};
-use crate::{Error, Result};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
+use vae_cli::{Error, Result};
+use vae_numerics::math::exp;
+use vae_numerics::rng::{Purpose, normals};
 
 /// Images that the device takes at a time.
 const BATCH: usize = 256;
@@ -42,7 +42,7 @@ pub fn workers<W>(device: Device, make: impl Fn(Device) -> Result<W>) -> Result<
 /// A device with one plan, for batches of up to [`BATCH`].
 struct Engine {
     backend: Box<dyn Backend>,
-    program: Program,
+    program: ProgramId,
     /// The labels of the batch, in a conditional model.
     labels: Option<Table>,
 }
@@ -50,38 +50,32 @@ struct Engine {
 impl Engine {
     fn new(model: &impl Trained, plan: &mut Plan, labels: Option<Table>, seed: u32, device: Device) -> Result<Engine> {
         parameters::check(plan, model, false)?;
-        let program = Program::new(plan.take(), vec![]);
         let mut backend = device.open(plan, Precision::Fp32)?;
         parameters::upload(&mut *backend, plan, model, false)?;
         backend.state().seed = seed;
-        // No step, but what a device makes for one: whether it has room for that is known from now on.
-        backend.run(&program, 0)?;
+        let program = backend.compile(&Program::forward(plan.take()))?;
         Ok(Engine { backend, program, labels })
     }
     /// Runs the program on images with these indices, and labels where the model is conditional.
     fn run(&mut self, ids: impl Iterator<Item = u32>, labels: Option<&[u8]>) -> Result<()> {
         let order: Vec<SampleIndex> = ids.enumerate().map(|(k, id)| SampleIndex { row: k as u32, id }).collect();
         if let Some(table) = self.labels {
-            let mut labels = labels.expect("a conditional model is given labels").to_vec();
-            labels.resize(BATCH, 0);
-            self.backend.upload_bytes(table.buf, labels)?;
+            self.backend.upload_bytes(table.buf, labels.expect("a conditional model is given labels"))?;
         }
         self.backend.upload_indices(&order)?;
         let state = self.backend.state();
         (state.at, state.items) = (0, order.len());
-        self.backend.run(&self.program, 1)
+        self.backend.run(self.program, 1)
     }
     /// The first rows of a buffer with one row for each image, as many as fill these.
     fn rows(&self, from: Activations, into: ArrayViewMut2<f32>) -> Result<()> {
-        self.backend.download(from.buf, into.into_slice().expect("whole rows of a new array are contiguous"))
+        self.backend.download(from.buf, 0, into.into_slice().expect("whole rows of a new array are contiguous"))
     }
 }
 
-/// The labels of a batch, `[N, K]`, and the table that they come from, in a conditional model.
-fn labels(plan: &mut Plan, model: &impl Trained) -> Option<(Table, Activations)> {
-    let classes = model.spec().network.classes()?;
-    let table = plan.table(BATCH, 1, PixelType::U8);
-    Some((table, plan.one_hot(table, classes)))
+/// The table of the labels of a batch, in a conditional model.
+fn labels(plan: &mut Plan, network: &Network) -> Option<Table> {
+    network.classes().map(|_| plan.table(BATCH, 1, PixelType::U8))
 }
 
 /// The encoder of a model.
@@ -109,10 +103,8 @@ impl Encoder {
         }
         let mut plan = Plan::new(BATCH);
         let images = plan.table(BATCH, network.pixels(), cell);
-        let (labels, y) = labels(&mut plan, model).unzip();
-        let x = network::images(&mut plan, data, images);
-        let input = network::encoder_input(&mut plan, data, images, x);
-        let code = network::encoder(&mut plan, network, input, y);
+        let labels = labels(&mut plan, network);
+        let Encoded { q: code, .. } = network::encoded(&mut plan, network, data, images, labels);
         let z = sample.map(|_| plan.sample(code, 1).0);
         let engine = Engine::new(model, &mut plan, labels, sample.unwrap_or(0), device)?;
         Ok(Encoder { engine, images, code, z, size: network.image, latent: network.latent })
@@ -137,11 +129,7 @@ impl Encoder {
             let range = first..(first + BATCH).min(n);
             match data.part(first, range.len()) {
                 Part::Floats(values) => self.engine.backend.upload(self.images.buf, values)?,
-                Part::Bytes(values) => {
-                    let mut batch = values.to_vec();
-                    batch.resize(BATCH * self.images.width, 0);
-                    self.engine.backend.upload_bytes(self.images.buf, batch)?;
-                }
+                Part::Bytes(values) => self.engine.backend.upload_bytes(self.images.buf, values)?,
             }
             let labels = data.labels().map(|labels| &labels[range.clone()]);
             self.engine.run(data.ids()[range.clone()].iter().copied(), labels)?;
@@ -169,12 +157,13 @@ impl Decoder {
     /// # Errors
     /// A model without the tensors of its network.
     pub fn new(model: &impl Trained, device: Device) -> Result<Decoder> {
-        let spec = model.spec();
+        let (network, objective) = (&model.spec().network, &model.spec().objective);
         let mut plan = Plan::new(BATCH);
-        let z = plan.rows(1, spec.network.latent);
-        let (labels, y) = labels(&mut plan, model).unzip();
-        let v = network::decoder(&mut plan, &spec.network, &spec.objective, z, y);
-        let x_hat = network::means(&mut plan, &spec.network, v);
+        let z = plan.rows(1, network.latent);
+        let labels = labels(&mut plan, network);
+        let y = network::one_hot(&mut plan, network, labels);
+        let logits = network::decoder(&mut plan, network, objective, z, y);
+        let x_hat = network::means(&mut plan, network, logits);
         Ok(Decoder { engine: Engine::new(model, &mut plan, labels, 0, device)?, z, x_hat })
     }
 
@@ -223,7 +212,8 @@ impl Prior {
             ));
         }
         let mut plan = Plan::new(BATCH);
-        let (labels, y) = labels(&mut plan, model).unzip();
+        let labels = labels(&mut plan, network);
+        let y = network::one_hot(&mut plan, network, labels);
         let learned = match network::prior(&mut plan, network, y) {
             Some(p) => Some((Engine::new(model, &mut plan, labels, 0, device)?, p)),
             None => None,

@@ -2,28 +2,14 @@
 #![warn(clippy::missing_errors_doc)]
 
 pub mod backend;
-pub mod cli;
 pub mod dataset;
-pub mod error;
 pub mod evaluate;
-mod fd;
-pub mod html;
-pub mod images;
 pub mod infer;
-pub mod input;
-pub(crate) mod manual;
-pub mod math;
 pub mod model;
 pub mod network;
 pub mod options;
-pub mod output;
 mod pages;
 pub mod parameters;
 pub mod pca;
 pub mod plan;
-pub mod rng;
-pub mod stream;
-mod suggestion;
 pub mod train;
-
-pub use error::{Error, Result};

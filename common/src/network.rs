@@ -4,7 +4,7 @@ use crate::model::{DataSpec, Layers, Likelihood, Network, Objective, Sigma};
 use crate::plan::{Activation, Activations, Axis, Op, PixelTransform, PixelType, Plan, Program, Table, reverse};
 
 /// The target of the likelihood, x `[N, D]` in [0, 1]: bytes are divided by 255.
-pub fn images(p: &mut Plan, data: &DataSpec, from: Table) -> Activations {
+pub fn target(p: &mut Plan, data: &DataSpec, from: Table) -> Activations {
     p.gather(from, transform(data, from, [0.0, 1.0]))
 }
 
@@ -143,47 +143,70 @@ fn stack<'a>(
     widths.enumerate().fold(x, |x, (i, width)| p.linear(&format!("{name}.{}", 2 * i), x, *width, act))
 }
 
-/// A set of images and the objective over them.
+/// The start of every graph over images: the target x `[N, D]`, the one-hot labels y `[N, K]` of a conditional model, and the
+/// encoder's output q, `[N, 2Z]` of a VAE or z `[N, Z]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Encoded {
+    /// `[N, D]`.
+    pub x: Activations,
+    /// `[N, K]`.
+    pub y: Option<Activations>,
+    /// `[N, 2Z]` or `[N, Z]`.
+    pub q: Activations,
+}
+
+/// Encodes the images of a table `[items, D]`, with labels `[items, 1]` in a conditional model.
+pub fn encoded(p: &mut Plan, network: &Network, data: &DataSpec, images: Table, labels: Option<Table>) -> Encoded {
+    let x = target(p, data, images);
+    let y = one_hot(p, network, labels);
+    let input = encoder_input(p, data, images, x);
+    Encoded { x, y, q: encoder(p, network, input, y) }
+}
+
+/// The one-hot labels `[N, K]` of a conditional model.
+pub fn one_hot(p: &mut Plan, network: &Network, labels: Option<Table>) -> Option<Activations> {
+    labels.zip(network.classes()).map(|(labels, classes)| p.one_hot(labels, classes))
+}
+
+/// The objective over a set of images.
 #[derive(Clone, Debug)]
 pub struct LossGraph {
-    /// The data, `[items, D]`.
+    /// The images, `[items, D]`.
     pub images: Table,
     /// Their labels, `[items, 1]`, in a conditional model.
     pub labels: Option<Table>,
-    /// By position in the epoch, `[items, 2]`: reconstruction and KL, nats.
+    /// The per-image terms of the objective by position in the epoch, `[items, terms]`, nats, in the order of
+    /// [`Objective::TERMS`].
     pub losses: Table,
-    /// The noise that was drawn, `[N, L, Z]`, in a VAE.
+    /// The noise of the reparameterised draws, `[N, L, Z]`, in a VAE.
     pub eps: Option<Activations>,
     ops: Vec<Op>,
 }
 
 impl LossGraph {
-    /// A step of training: loss, gradients, optimizer.
+    /// A step of training: losses, gradients, updates.
     pub fn training(&self, plan: &mut Plan) -> Program {
         reverse::training(plan, &self.ops)
     }
-    /// The loss alone, by sampling.
+    /// The losses alone.
     pub fn evaluation(&self) -> Program {
-        Program::new(self.ops.clone(), vec![])
+        Program::forward(self.ops.clone())
     }
 }
 
-/// Writes a model and its objective over so many images, held as bytes or floats, into a plan. Written twice, for
-/// training and for test images, it has one set of parameters.
+/// Writes a model and its objective over `items` images of this type into a plan. Written twice, for training and for test
+/// images, it has one set of parameters.
 pub fn loss_graph(
     p: &mut Plan,
     network: &Network,
     objective: &Objective,
     data: &DataSpec,
     items: usize,
-    cell: PixelType,
+    dtype: PixelType,
 ) -> LossGraph {
-    let images = p.table(items, network.pixels(), cell);
+    let images = p.table(items, network.pixels(), dtype);
     let labels = network.classes().map(|_| p.table(items, 1, PixelType::U8));
-    let x = self::images(p, data, images);
-    let y = labels.zip(network.classes()).map(|(labels, classes)| p.one_hot(labels, classes));
-    let input = self::encoder_input(p, data, images, x);
-    let q = encoder(p, network, input, y);
+    let Encoded { x, y, q } = encoded(p, network, data, images, labels);
     let (z, eps) = match network.is_variational() {
         true => {
             let (z, eps) = p.sample(q, objective.samples);
@@ -197,6 +220,7 @@ pub fn loss_graph(
         let prior = prior(p, network, y);
         p.kl(q, prior)
     });
-    let losses = p.elbo(items, recon, kl);
+    let [recon_weight, kl_weight] = Objective::TERMS.map(|term| term.weight);
+    let losses = p.weighted_sum(items, &[(Some(recon), recon_weight), (kl, kl_weight)]);
     LossGraph { images, labels, losses, eps, ops: p.take() }
 }

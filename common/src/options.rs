@@ -1,13 +1,11 @@
 //! Options that several programs share: where to compute, and what a model is.
 
 use crate::backend::{Device, cuda};
-use crate::cli::{self, ThreadArgs};
 use crate::model::{Learned, Likelihood, Sigma};
 use crate::plan::Activation;
-use crate::suggestion::meant;
-use crate::{Error, Result};
 use clap::ValueEnum;
 use std::str::FromStr;
+use vae_cli::{Error, Result, ThreadArgs, meant};
 
 /// Where to compute.
 #[derive(clap::Args, Clone, Copy, Debug, Default)]
@@ -70,12 +68,12 @@ impl DeviceArgs {
             }
             Choice::Auto => match cuda::expect(0) {
                 Ok(()) => {
-                    cli::tell("computing on the GPU; --device cpu keeps to the CPU");
+                    vae_cli::tell("computing on the GPU; --device cpu keeps to the CPU");
                     Ok(Device::Cuda { ordinal: 0 })
                 }
                 Err(missing) => {
                     if missing.too_old {
-                        cli::tell(&format!("computing on the CPU, since {}", missing.error));
+                        vae_cli::tell(&format!("computing on the CPU, since {}", missing.error));
                     }
                     cpu()
                 }

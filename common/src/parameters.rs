@@ -4,8 +4,8 @@
 use crate::backend::Backend;
 use crate::model::{Init, StateDict, Tensors, Weight};
 use crate::plan::{Buf, Param, Plan, Role};
-use crate::rng::{Purpose, draw4};
-use crate::{Error, Result};
+use vae_cli::{Error, Result};
+use vae_numerics::rng::{Purpose, draw4};
 
 /// What is read from, or written to, a state dict: the parameters, or one of their moments.
 #[derive(Clone, Copy)]
@@ -119,7 +119,7 @@ pub fn download(backend: &dyn Backend, plan: &Plan, moments: bool) -> Result<Sta
     for (p, view) in plan.params().iter().flat_map(|p| views(moments).iter().map(move |v| (p, v))) {
         let (Param { inp, out, .. }, part) = (p.param, p.part());
         let mut lying = vec![0.0; inp * out];
-        backend.download((view.buf)(p.param), &mut lying)?;
+        backend.download((view.buf)(p.param), 0, &mut lying)?;
         for (i, name) in p.names.iter().enumerate() {
             let mut values = vec![0.0; inp * part];
             p.layout.each([inp, part], |i_in, j, at| values[at] = lying[i_in * out + i * part + j]);

@@ -9,21 +9,20 @@
 //!
 //! No linear code of Z numbers has a smaller squared error, which is, in the mean, the sum of the other eigenvalues.
 
-use crate::backend::{Device, expect_memory};
+use crate::backend::Device;
 use crate::dataset::Dataset;
 use crate::evaluate::Evaluator;
-use crate::math::tree_sum;
 use crate::model::{Model, Spec, StateDict, Weight};
 use crate::train::Losses;
-use crate::{Error, Result};
-use nalgebra::{DMatrix, SymmetricEigen};
 use ndarray::linalg::general_mat_mul;
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView1};
+use vae_cli::memory::expect_memory;
+use vae_cli::{Error, Result};
+use vae_numerics::eigen::principal;
+use vae_numerics::math::tree_sum;
 
 /// Images whose products are added up at a time.
 const BLOCK: usize = 256;
-/// Steps of the iteration for each eigenvalue, at most: LAPACK's limit. About two are needed.
-const STEPS: usize = 30;
 
 /// The model of these images. One thread computes, so that the bytes are the same for any number.
 ///
@@ -42,7 +41,7 @@ pub fn fit(spec: Spec, data: &Dataset) -> Result<Model> {
     // The covariance, and its eigenvectors.
     expect_memory(2 * 8 * (pixels * pixels) as u64, "make the images smaller")?;
     let mean = data.mean_pixels();
-    let (_, components) = principal(covariance(data, &mean), latent)?;
+    let (_, components) = principal(covariance(data, &mean), latent).map_err(|e| Error::Failed(e.to_string()))?;
     let weight = |shape: &[usize], values: &[f64]| Weight {
         shape: shape.to_vec(),
         values: values.iter().map(|v| *v as f32).collect(),
@@ -62,41 +61,7 @@ pub fn losses(model: &Model, images: Dataset, device: Device) -> Result<Losses> 
     let errors: Vec<f64> = judgements.iter().map(|j| j.mse).collect();
     let recon = objective.likelihood.recon(tree_sum(&errors) / items as f64, network.pixels());
     let recon = recon.expect("a checked model of principal components minimises the squared error");
-    Ok(Losses { images: items, recon, kl: 0.0, beta: objective.beta })
-}
-
-/// Points in the coordinates of their first principal components.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Projection {
-    /// [N, count], around the mean of the points.
-    pub points: Array2<f64>,
-    /// How much of the variance each component has, from 0 to 1; 0 where the points do not vary.
-    pub shares: Vec<f64>,
-}
-
-/// Projects points [N, D] on their first principal components, `count` of them.
-///
-/// # Errors
-/// A covariance beyond the memory of the machine.
-///
-/// # Panics
-/// If there are fewer dimensions.
-pub fn project(points: ArrayView2<f32>, count: usize) -> Result<Projection> {
-    let (items, size) = points.dim();
-    assert!(count <= size, "{count} components of {size} dimensions");
-    expect_memory(2 * 8 * (size * size) as u64, "choose some of the dimensions")?;
-    let items = items.max(1) as f64;
-    let mean = points.fold_axis(Axis(0), 0.0, |sum, v| sum + f64::from(*v)) / items;
-    let centred = |rows: ArrayView2<f32>| rows.mapv(f64::from) - &mean;
-    let mut covariance = Array2::zeros([size, size]);
-    for rows in points.axis_chunks_iter(Axis(0), BLOCK) {
-        let rows = centred(rows);
-        general_mat_mul(1.0 / items, &rows.t(), &rows, 1.0, &mut covariance);
-    }
-    let total = covariance.diag().sum();
-    let (variances, components) = principal(covariance, count)?;
-    let shares = variances.iter().map(|v| if total > 0.0 { (v / total).clamp(0.0, 1.0) } else { 0.0 }).collect();
-    Ok(Projection { points: centred(points).dot(&components.t()), shares })
+    Ok(Losses::new(items, &objective, |term| if term == 0 { recon } else { 0.0 }))
 }
 
 /// S of images with this mean, `[D, D]`.
@@ -113,42 +78,15 @@ fn covariance(data: &Dataset, mean: &[f64]) -> Array2<f64> {
     sum / items as f64
 }
 
-/// The largest eigenvalues of a covariance, from the largest down, and their vectors as rows `[count, D]`. The entry of
-/// largest magnitude of each is positive, which settles its sign.
-fn principal(covariance: Array2<f64>, count: usize) -> Result<(Vec<f64>, Array2<f64>)> {
-    // Added to every eigenvalue, it moves no eigenvector. Many eigenvalues are 0, of pixels that never change or where
-    // images are few; nalgebra stops relative to the numbers at hand, and near 0 its vectors would not be orthogonal.
-    let shift = covariance.diag().iter().copied().fold(0.0, f64::max);
-    let size = covariance.nrows();
-    let mut matrix = DMatrix::from_vec(size, size, covariance.into_raw_vec_and_offset().0);
-    (0..size).for_each(|i| matrix[(i, i)] += shift);
-    let steps = STEPS * size;
-    let found = SymmetricEigen::try_new(matrix, f64::EPSILON, steps).ok_or_else(|| {
-        Error::Failed(format!(
-            "the principal components of these images were not found: expected them in {steps} steps"
-        ))
-    })?;
-    let mut order: Vec<usize> = (0..size).collect();
-    order.sort_by(|a, b| found.eigenvalues[*b].total_cmp(&found.eigenvalues[*a]));
-    order.truncate(count);
-    let mut components = Array2::zeros([count, size]);
-    for (mut row, at) in components.rows_mut().into_iter().zip(&order) {
-        let vector = found.eigenvectors.column(*at);
-        let sign = vector[vector.icamax()].signum();
-        row.iter_mut().zip(&vector).for_each(|(to, v)| *to = sign * v);
-    }
-    Ok((order.into_iter().map(|at| found.eigenvalues[at] - shift).collect(), components))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::backend::Level;
-    use crate::images::Pixels;
     use crate::infer::{Decoder, Encoder};
     use crate::model::{Network, Preset};
-    use crate::rng::{Purpose, uniform4};
     use ndarray::{Array3, array};
+    use vae_numerics::rng::{Purpose, uniform4};
+    use vae_stream::images::Pixels;
 
     fn device() -> Device {
         Device::Cpu { threads: 2, level: *Level::available().last().unwrap() }
@@ -180,25 +118,6 @@ mod tests {
     }
 
     #[test]
-    fn points_are_projected_on_the_directions_in_which_they_vary_most() {
-        // Four times as wide along (0.6, 0.8, 0) as along (0.8, -0.6, 0), around (5, 0, 7).
-        let points = [[4.0, 1.0], [4.0, -1.0], [-4.0, 1.0], [-4.0, -1.0]];
-        let line = |[a, b]: [f64; 2]| [5.0 + 0.6 * a + 0.8 * b, 0.8 * a - 0.6 * b, 7.0].map(|v| v as f32);
-        let placed = Array2::from(points.map(line).to_vec());
-        let found = project(placed.view(), 2).unwrap();
-        for (row, [a, b]) in found.points.rows().into_iter().zip(points) {
-            assert!((row[0] - a).abs() < 1e-6 && (row[1] - b).abs() < 1e-6, "expected {a} {b}, got {row}");
-        }
-        assert!((found.shares[0] - 16.0 / 17.0).abs() < 1e-6 && (found.shares[1] - 1.0 / 17.0).abs() < 1e-6);
-    }
-
-    #[test]
-    fn points_that_do_not_vary_are_projected_on_one() {
-        let found = project(Array2::from_elem((3, 4), 0.5).view(), 2).unwrap();
-        assert_eq!((found.points, found.shares), (Array2::zeros((3, 2)), vec![0.0, 0.0]));
-    }
-
-    #[test]
     fn points_on_a_line_have_one_component_along_it() {
         // (0.5, 0.5) + t (-0.3, 0.4), whose lengths are t / 2.
         let t = [-1.0f32, -0.2, 0.2, 1.0];
@@ -215,19 +134,10 @@ mod tests {
         near("mean", [0.5, 0.5]);
         near("components", [-0.6, 0.8]);
         assert!(
-            losses(&model, data, device()).unwrap().recon - model.spec.objective.likelihood.recon(0.0, 2).unwrap()
+            losses(&model, data, device()).unwrap().term("recon")
+                - model.spec.objective.likelihood.recon(0.0, 2).unwrap()
                 < 1e-6
         );
-    }
-
-    #[test]
-    fn eigenvalues_come_from_the_largest_down_and_vectors_with_a_sign() {
-        // Eigenvalues 1, 3 and 5.
-        let matrix = array![[2.0, 1.0, 0.0], [1.0, 2.0, 0.0], [0.0, 0.0, 5.0]];
-        let (values, vectors) = principal(matrix, 2).unwrap();
-        let half = 0.5f64.sqrt();
-        assert!(values.iter().zip([5.0, 3.0]).all(|(a, b)| (a - b).abs() < 1e-12), "{values:?}");
-        assert!((vectors - array![[0.0, 0.0, 1.0], [half, half, 0.0]]).iter().all(|d| d.abs() < 1e-12));
     }
 
     /// How far the rows of all components are from orthonormal.
@@ -273,7 +183,7 @@ mod tests {
         for latent in [1, 7, 30, 63] {
             let model = fit(spec([9, 7], latent), &data).unwrap();
             let losses = losses(&model, data.clone(), device()).unwrap();
-            let mse = model.spec.objective.likelihood.mse(losses.recon, 63).unwrap();
+            let mse = model.spec.objective.likelihood.mse(losses.term("recon"), 63).unwrap();
             let expected = values[latent..].iter().sum::<f64>() / 63.0;
             // What f32 leaves of a square: (6e-8)² and more.
             assert!((mse - expected).abs() < 1e-6 * expected + 1e-12, "{latent}: expected {expected}, got {mse}");

@@ -1,59 +1,86 @@
 //! Training: epochs over a set of images, evaluation by sampling after each, and checkpoints that go on to the bit.
 
-use crate::backend::{Adam, Backend, Device, SampleIndex, State};
+use crate::backend::{Adam, Backend, Device, ProgramId, SampleIndex, State};
 use crate::dataset::Dataset;
-use crate::math::tree_sum;
-use crate::model::{Model, OutputBias, Progress, Spec, StateDict, Weight};
+use crate::model::{Model, Objective, OutputBias, Progress, Spec, StateDict, Term, Weight};
 use crate::network::{self, LossGraph, loss_graph};
 use crate::parameters;
 use crate::plan::{Plan, Program};
-use crate::rng::{Purpose, permutation};
-use crate::{Error, Result};
+use std::ops::Range;
+use vae_cli::{Error, Result};
+use vae_numerics::math::tree_sum;
+use vae_numerics::rng::{Purpose, permutation};
 
-/// The loss of some images, in nats per image, by its parts.
-#[derive(Clone, Copy, PartialEq, Debug)]
+/// The objective over some images, by its terms, nats per image.
+#[derive(Clone, PartialEq, Debug)]
 pub struct Losses {
     /// How many images.
     pub images: usize,
-    /// -log p(x given z), summed over pixels, averaged over draws and images.
-    pub recon: f64,
-    /// KL(q(z given x) to p(z)), summed over dimensions, averaged over images.
-    pub kl: f64,
-    /// The weight of the KL, after its warm-up.
-    pub beta: f64,
+    /// The terms, in the order of [`Objective::TERMS`].
+    pub terms: Vec<TermMean>,
+}
+
+/// A term of the objective, averaged over draws and images.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct TermMean {
+    /// Its key in records.
+    pub name: &'static str,
+    /// Its factor in the objective, after warm-ups.
+    pub weight: f64,
+    /// Nats per image.
+    pub mean: f64,
 }
 
 impl Losses {
-    /// From reconstruction and KL of each image, one after the other.
-    fn of(terms: &[f32], beta: f64) -> Losses {
-        let images = terms.len() / 2;
-        let mean = |part: usize| {
-            let values: Vec<f64> = terms.chunks_exact(2).map(|t| t[part] as f64).collect();
+    /// From the per-image losses, `[images, terms]`.
+    fn of(losses: &[f32], objective: &Objective) -> Losses {
+        let width = Objective::TERMS.len();
+        let images = losses.len() / width;
+        let mean = |t: usize| {
+            let values: Vec<f64> = losses.iter().skip(t).step_by(width).map(|v| *v as f64).collect();
             tree_sum(&values) / images as f64
         };
-        Losses { images, recon: mean(0), kl: mean(1), beta }
+        Losses::new(images, objective, mean)
     }
-    /// What training minimises: recon + beta · kl; at beta 1 the negative ELBO.
+    /// From the mean of each term.
+    pub fn new(images: usize, objective: &Objective, mean: impl Fn(usize) -> f64) -> Losses {
+        let term = |(t, term): (usize, &Term)| TermMean {
+            name: term.name,
+            weight: objective.weight(term.weight),
+            mean: mean(t),
+        };
+        Losses { images, terms: Objective::TERMS.iter().enumerate().map(term).collect() }
+    }
+    /// What training minimises, the weighted sum of the terms; the negative ELBO where all weights are 1.
     pub fn loss(&self) -> f64 {
-        self.recon + self.beta * self.kl
+        self.terms.iter().map(|term| term.weight * term.mean).sum()
+    }
+    /// The mean of the term of this name.
+    ///
+    /// # Panics
+    /// Where the objective has no such term.
+    pub fn term(&self, name: &str) -> f64 {
+        self.terms.iter().find(|term| term.name == name).unwrap_or_else(|| panic!("no term {name}")).mean
     }
 }
 
-/// A set of images on the device, its objective, and the order in which it is visited.
-struct Part {
+/// A set of images on the device, the program over it, and the index of each image in its source.
+struct Split {
     graph: LossGraph,
-    program: Program,
+    program: ProgramId,
     ids: Vec<u32>,
 }
 
-impl Part {
+impl Split {
     fn indices(&self, rows: impl Iterator<Item = u32>) -> Vec<SampleIndex> {
         rows.map(|row| SampleIndex { row, id: self.ids[row as usize] }).collect()
     }
-    fn terms(&self, backend: &dyn Backend, images: usize) -> Result<Vec<f32>> {
-        let mut terms = vec![0.0; self.graph.losses.width * images];
-        backend.download(self.graph.losses.buf, &mut terms)?;
-        Ok(terms)
+    /// The per-image losses at these positions of the epoch, `[positions, terms]`.
+    fn losses(&self, backend: &dyn Backend, positions: Range<usize>) -> Result<Vec<f32>> {
+        let width = self.graph.losses.width;
+        let mut losses = vec![0.0; width * positions.len()];
+        backend.download(self.graph.losses.buf, width * positions.start, &mut losses)?;
+        Ok(losses)
     }
 }
 
@@ -61,12 +88,14 @@ impl Part {
 pub struct Trainer {
     plan: Plan,
     backend: Box<dyn Backend>,
-    train: Part,
-    test: Option<Part>,
+    train: Split,
+    test: Option<Split>,
     spec: Spec,
     progress: Progress,
-    /// Whether the order of the epoch under way is on the device.
-    ordered: bool,
+    /// The per-image losses of the epoch so far, `[progress.at, terms]`.
+    losses: Vec<f32>,
+    /// Whether the permutation of the epoch is on the device.
+    permuted: bool,
 }
 
 impl Trainer {
@@ -89,39 +118,33 @@ impl Trainer {
             Ok(loss_graph(&mut plan, &spec.network, &spec.objective, &spec.data, data.items(), data.pixel_type()))
         };
         let within = |e: Error| e.within("test images");
-        let parts = (build(&train)?, test.as_ref().map(build).transpose().map_err(within)?);
-        let step = parts.0.training(&mut plan);
+        let graphs = (build(&train)?, test.as_ref().map(build).transpose().map_err(within)?);
+        let step = graphs.0.training(&mut plan);
+        // The optimizer starts with moments of zero, as every buffer does.
+        let resumes = checkpoint.is_some();
         let (progress, weights) = match checkpoint {
             Some(model) => (resumable(&model.spec, &spec)?, {
                 spec.training.steps = model.spec.training.steps;
                 model.weights
             }),
-            None => (Progress { epoch: 1, at: 0 }, with_moments(start(&plan, &spec, &train))),
+            None => (Progress { epoch: 1, at: 0 }, start(&plan, &spec, &train)),
         };
-        parameters::check(&plan, &weights, true)?;
+        let losses = resumed_losses(&weights, progress, train.items())?;
+        parameters::check(&plan, &weights, resumes)?;
         let mut backend = device.open(&plan, spec.training.precision)?;
-        parameters::upload(&mut *backend, &plan, &weights, true)?;
-        let mut place = |graph: LossGraph, program: Program, data: Dataset| {
+        parameters::upload(&mut *backend, &plan, &weights, resumes)?;
+        let mut load = |graph: LossGraph, program: Program, data: Dataset| {
             let ids = data.upload(&mut *backend, graph.images, graph.labels)?;
-            Ok::<Part, Error>(Part { graph, program, ids })
+            Ok::<Split, Error>(Split { graph, program: backend.compile(&program)?, ids })
         };
-        let test = parts.1.zip(test).map(|(graph, data)| place(graph.clone(), graph.evaluation(), data)).transpose()?;
-        let train = place(parts.0, step, train)?;
-        let terms = weights.get(TERMS).map_or(&[][..], |w| &w.values);
-        if terms.len() != 2 * progress.at || progress.at > train.ids.len() {
-            return Err(Error::Data(format!(
-                "the checkpoint is damaged: expected the losses of {} images, got {}; remove it",
-                progress.at,
-                terms.len() / 2
-            )));
-        }
-        backend.upload(train.graph.losses.buf, terms)?;
+        let test = graphs.1.zip(test).map(|(graph, data)| load(graph.clone(), graph.evaluation(), data)).transpose()?;
+        let train = load(graphs.0, step, train)?;
         let state = backend.state();
         (state.seed, state.steps) = (spec.training.seed, spec.training.steps);
         (state.beta, state.adam) = (spec.objective.beta as f32, Adam::new(spec.training.lr as f32));
         let steps_per_epoch = train.ids.len().div_ceil(spec.training.batch) as f64;
         state.warmup = (spec.objective.kl_warmup * steps_per_epoch).ceil() as u64;
-        Ok(Trainer { plan, backend, train, test, spec, progress, ordered: false })
+        Ok(Trainer { plan, backend, train, test, spec, progress, losses, permuted: false })
     }
 
     /// The epoch under way.
@@ -145,36 +168,37 @@ impl Trainer {
         self.train.ids.len()
     }
 
-    /// Puts the order of the epoch under way on the device. It is a part of the epoch, and of its time.
-    fn order(&mut self) -> Result<()> {
-        if std::mem::replace(&mut self.ordered, true) {
+    /// Puts the permutation of the epoch on the device. It is a part of the epoch, and of its time.
+    fn permute(&mut self) -> Result<()> {
+        if std::mem::replace(&mut self.permuted, true) {
             return Ok(());
         }
         let (n, epoch) = (self.train.ids.len(), self.progress.epoch as u32);
-        let order = permutation(n, self.spec.training.seed, Purpose::Order, epoch);
-        self.backend.upload_indices(&self.train.indices(order.into_iter()))?;
+        let permutation = permutation(n, self.spec.training.seed, Purpose::Order, epoch);
+        self.backend.upload_indices(&self.train.indices(permutation.into_iter()))?;
         let state = self.backend.state();
         (state.epoch, state.at, state.items) = (epoch, self.progress.at, n);
         Ok(())
     }
 
-    /// Takes up to so many steps, not past the end of the epoch. At its end, true: then comes [`end_epoch`](Self::end_epoch).
+    /// Takes up to `most` steps, not past the end of the epoch. At its end, true: then comes [`end_epoch`](Self::end_epoch).
     ///
     /// # Errors
     /// [`Error::Failed`] where a loss is not finite; the run is then lost, but for an earlier checkpoint.
     pub fn steps(&mut self, most: usize) -> Result<bool> {
-        self.order()?;
+        self.permute()?;
         let (before, first) = (self.progress.at, self.spec.training.steps);
         let steps = most.min(self.backend.state().steps_left());
-        self.backend.run(&self.train.program, steps)?;
+        self.backend.run(self.train.program, steps)?;
         let state = *self.backend.state();
         self.progress.at = state.at.min(state.items);
         self.spec.training.steps = state.steps;
-        let terms = self.train.terms(&*self.backend, self.progress.at)?;
-        if let Some(bad) = terms[2 * before..].iter().position(|v| !v.is_finite()) {
-            let step = first + 1 + (bad / 2 / self.spec.training.batch) as u64;
+        let new = self.train.losses(&*self.backend, before..self.progress.at)?;
+        if let Some(bad) = new.iter().position(|v| !v.is_finite()) {
+            let step = first + 1 + (bad / self.train.graph.losses.width / self.spec.training.batch) as u64;
             return Err(self.diverged("the loss", step));
         }
+        self.losses.extend(new);
         Ok(state.steps_left() == 0)
     }
 
@@ -186,11 +210,8 @@ impl Trainer {
     }
 
     /// The losses of the images seen in the epoch under way, each with the weights of its time.
-    ///
-    /// # Errors
-    /// Those of the device.
-    pub fn losses(&self) -> Result<Losses> {
-        Ok(Losses::of(&self.train.terms(&*self.backend, self.progress.at)?, self.spec.objective.beta))
+    pub fn losses(&self) -> Losses {
+        Losses::of(&self.losses, &self.spec.objective)
     }
 
     /// Ends an epoch whose images were all seen: evaluates the test images, if there are any, and goes to the next.
@@ -198,13 +219,14 @@ impl Trainer {
     /// # Errors
     /// [`Error::Failed`] where a weight or the test loss is not finite.
     pub fn end_epoch(&mut self) -> Result<Option<Losses>> {
-        self.weights(false)?;
+        self.expect_finite_weights()?;
         let losses = self.evaluate()?;
-        if losses.is_some_and(|l| !l.loss().is_finite()) {
+        if losses.as_ref().is_some_and(|losses| !losses.loss().is_finite()) {
             return Err(self.diverged("the test loss", self.spec.training.steps));
         }
         self.progress = Progress { epoch: self.progress.epoch + 1, at: 0 };
-        self.ordered = false;
+        self.losses.clear();
+        self.permuted = false;
         Ok(losses)
     }
 
@@ -216,9 +238,19 @@ impl Trainer {
         self.backend.upload_indices(&test.indices(0..items as u32))?;
         *self.backend.state() = State { epoch: 0, at: 0, items, ..trained };
         let steps = self.backend.state().steps_left();
-        self.backend.run(&test.program, steps)?;
+        self.backend.run(test.program, steps)?;
         *self.backend.state() = trained;
-        Ok(Some(Losses::of(&test.terms(&*self.backend, items)?, self.spec.objective.beta)))
+        Ok(Some(Losses::of(&test.losses(&*self.backend, 0..items)?, &self.spec.objective)))
+    }
+
+    /// A look at every weight where it lies; one that is not finite is named after a download.
+    fn expect_finite_weights(&self) -> Result<()> {
+        for parameter in self.plan.params() {
+            if !self.backend.all_finite(parameter.param.buf)? {
+                self.weights(false)?;
+            }
+        }
+        Ok(())
     }
 
     /// The weights, and with `moments` the optimizer's, if all are finite.
@@ -246,15 +278,29 @@ impl Trainer {
         let spec = Spec { checkpoint: Some(self.progress), ..self.spec.clone() };
         let mut weights = self.weights(true)?;
         if self.progress.at > 0 {
-            let values = self.train.terms(&*self.backend, self.progress.at)?;
-            weights.insert(TERMS.into(), Weight { shape: vec![self.progress.at, 2], values });
+            let shape = vec![self.progress.at, self.train.graph.losses.width];
+            weights.insert(TERMS.into(), Weight { shape, values: self.losses.clone() });
         }
         Ok(Model { spec, weights })
     }
 }
 
-/// The tensor of a checkpoint that holds the losses of the epoch under way, `[images, 2]`.
+/// The tensor of a checkpoint that holds the per-image losses of the epoch under way, `[images, terms]`.
 const TERMS: &str = "terms";
+
+/// The losses of the epoch that a checkpoint was taken in.
+fn resumed_losses(weights: &StateDict, progress: Progress, images: usize) -> Result<Vec<f32>> {
+    let losses = weights.get(TERMS).map_or(vec![], |weight| weight.values.clone());
+    let width = Objective::TERMS.len();
+    if losses.len() != width * progress.at || progress.at > images {
+        return Err(Error::Data(format!(
+            "the checkpoint is damaged: expected the losses of {} images, got {}; remove it",
+            progress.at,
+            losses.len() / width
+        )));
+    }
+    Ok(losses)
+}
 
 /// The weights that a run starts from.
 fn start(plan: &Plan, spec: &Spec, train: &Dataset) -> StateDict {
@@ -269,16 +315,6 @@ fn start(plan: &Plan, spec: &Spec, train: &Dataset) -> StateDict {
         let all = means.iter().sum::<f64>() / means.len() as f64;
         let to = if own { &means[..] } else { std::slice::from_ref(&all) };
         bias.values.iter_mut().zip(to).for_each(|(b, p)| *b = logit(p.clamp(1e-3, 1.0 - 1e-3)));
-    }
-    weights
-}
-
-/// The optimizer starts with moments of zero.
-fn with_moments(mut weights: StateDict) -> StateDict {
-    for (name, weight) in weights.clone() {
-        let zero = Weight { values: vec![0.0; weight.values.len()], ..weight };
-        weights.insert(format!("adam.m.{name}"), zero.clone());
-        weights.insert(format!("adam.v.{name}"), zero);
     }
     weights
 }

@@ -6,10 +6,10 @@
 use common::backend::{Device, Level};
 use common::dataset::Dataset;
 use common::evaluate::{Evaluator, Judgement};
-use common::images::Pixels;
 use common::model::{Labels, Likelihood, Model, Network, Objective, Spec, StateDict, Weight};
-use common::rng::{Purpose, normals};
 use ndarray::{Array1, Array2, Array3};
+use vae_numerics::rng::{Purpose, normals};
+use vae_stream::images::Pixels;
 
 const PIXELS: usize = 6;
 const LATENT: usize = 2;

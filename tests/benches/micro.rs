@@ -3,12 +3,9 @@
 
 use common::backend::Device;
 use common::dataset::Dataset;
-use common::images::Pixels;
 use common::infer::{Decoder, Encoder};
 use common::model::{DataSpec, Likelihood, Network, Objective, Spec, Stored, Training};
-use common::output::{Memory, Output};
 use common::plan::PixelType;
-use common::stream::{Data, Head, Reader, Tensor, Writer};
 use common::train::Trainer;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ndarray::{Array1, Array2, Array3, Array4};
@@ -18,6 +15,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
+use vae_stream::images::Pixels;
+use vae_stream::{Data, Head, Memory, Pipe, Reader, Tensor, Writer};
 
 fn one() -> Device {
     Device::cpu(1).expect("a CPU")
@@ -88,7 +87,7 @@ fn frames(n: usize) -> Vec<Data> {
 }
 
 fn write(to: impl Write + Send + 'static, frames: &[Data]) {
-    let writer = Writer::framed(Output::to(to), &Head::of(&frames[0])).expect("a head");
+    let writer = Writer::framed(Pipe(to), &Head::of(&frames[0])).expect("a head");
     writer.run(|w| frames.iter().try_for_each(|frame| w.write(frame.clone()))).expect("a stream");
 }
 

@@ -1,8 +1,9 @@
 //! Main memory for buffers, in pages as large as the system has: products walk through megabytes of weights, and a page
 //! that the CPU has to look up is waited for.
 
-use crate::{Error, Result, pages};
+use crate::pages;
 use memmap2::MmapRaw;
+use vae_cli::{Error, Result};
 
 /// What buffers are cut from. It is given back when the arena is dropped.
 pub(super) struct Arena {

@@ -17,10 +17,10 @@
 use super::arena::Arena;
 use super::cpu::{Blocks, Job, Level, Lit, Panels, Weight};
 use super::{SampleIndex, State};
-use crate::Result;
 use crate::plan::{Activations, Buf, BufferShape, CheckedOp, Param, PixelType, Plan, Precision, Program, Table};
 use std::cell::Cell;
 use std::ops::Range;
+use vae_cli::Result;
 
 /// `len` values in the arena of its memory.
 struct Storage<T> {
@@ -106,7 +106,7 @@ impl Memory {
         let most = plan.block();
         let images = plan.batch.next_multiple_of(most);
         let mut arena = Arena::new(plan.bytes(precision) as usize);
-        let mut buffer = |kind: &BufferShape| {
+        let mut buffer = |kind: &BufferShape| -> Result<_> {
             let panels = |size| Panels::new(size, level.lanes());
             Ok(match *kind {
                 BufferShape::Activations(width) => {
@@ -204,21 +204,38 @@ impl Memory {
             panels.pair(self.level, cells.0, cells.1, packed);
         }
     }
-    /// The first values of a buffer, a weight as `[in, out]`.
-    pub(super) fn copy(&self, buf: Buf, into: &mut [f32]) {
+    /// Elements of a buffer from `first` on; of a weight all, as `[in, out]`.
+    pub(super) fn copy(&self, buf: Buf, first: usize, into: &mut [f32]) {
         // SAFETY: blocks and tiles live only inside a backend's `run`, which holds &mut.
-        let values = |len: usize| unsafe { self.floats(buf).slice(0..len) };
+        let values = |range| unsafe { self.floats(buf).slice(range) };
         match self.panels(buf) {
-            Some(panels) => panels.unpack(into, values(panels.values())),
-            None => into.copy_from_slice(values(into.len())),
+            Some(panels) => panels.unpack(into, values(0..panels.values())),
+            None => into.copy_from_slice(values(first..first + into.len())),
         }
     }
-    pub(super) fn set_bytes(&mut self, buf: Buf, values: Vec<u8>) {
+    /// Whether no element of a buffer is NaN or infinite; the padding of panels is zero.
+    pub(super) fn all_finite(&self, buf: Buf) -> bool {
+        let floats = self.floats(buf);
+        // SAFETY: as above.
+        unsafe { floats.slice(0..floats.len) }.iter().all(|v| v.is_finite())
+    }
+    fn bytes_len(&self, buf: Buf) -> usize {
         match self.shapes[buf.0 as usize] {
-            BufferShape::Table(items, width, PixelType::U8) => assert_eq!(values.len(), items * width, "{buf:?}"),
+            BufferShape::Table(items, width, PixelType::U8) => items * width,
             other => panic!("{buf:?}: expected a table of bytes, got {other:?}"),
         }
+    }
+    /// Takes a whole table of bytes.
+    pub(super) fn move_bytes(&mut self, buf: Buf, values: Vec<u8>) {
+        assert_eq!(values.len(), self.bytes_len(buf), "{buf:?}");
         self.buffers[buf.0 as usize] = Buffer::Bytes(values);
+    }
+    /// Writes the first elements of a table of bytes.
+    pub(super) fn set_bytes(&mut self, buf: Buf, values: &[u8]) {
+        let len = self.bytes_len(buf);
+        let Buffer::Bytes(bytes) = &mut self.buffers[buf.0 as usize] else { panic!("{buf:?} holds floats") };
+        bytes.resize(len, 0);
+        bytes[..values.len()].copy_from_slice(values);
     }
 }
 
@@ -442,9 +459,10 @@ mod tests {
         let mut plan = Plan::new(4);
         let (y, b) = (plan.rows(1, 3), plan.bias("b", 3, 1));
         let forged = Activations { buf: b.buf, ..y };
-        let program = Program::new(vec![Op::ActivationBack { dy: forged, y, act: Activation::Relu }], vec![]);
+        let program = Program::forward(vec![Op::ActivationBack { dy: forged, y, act: Activation::Relu }]);
         let mut cpu = Cpu::new(&plan, 1, Precision::Fp32, Level::available()[0]).unwrap();
         cpu.state().items = 4;
-        cpu.run(&program, 1).unwrap();
+        let program = cpu.compile(&program).unwrap();
+        cpu.run(program, 1).unwrap();
     }
 }

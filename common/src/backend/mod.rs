@@ -1,6 +1,6 @@
-//! The face of a device: it holds the buffers of one plan and runs programs over them.
+//! The interface of a device: it holds the buffers of one plan and runs programs over them.
 //!
-//! [`Backend`] has six methods, whatever the number of operations: a new operation is a variant of
+//! [`Backend`] has a few methods, whatever the number of operations: a new operation is an entry in the table of
 //! [`Op`](crate::plan::Op) and one match arm in each backend.
 
 mod arena;
@@ -9,13 +9,12 @@ pub mod cuda;
 mod device;
 mod memory;
 
-use crate::Result;
-use crate::plan::{Buf, Plan, Program};
+use crate::plan::{Buf, Plan, Program, TermWeight};
 
 pub use cpu::{Cpu, Level, Profile, peak};
 pub use cuda::Cuda;
 pub use device::Device;
-pub(crate) use device::expect_memory;
+use vae_cli::Result;
 
 /// One image of an epoch: which row of the data it is, and which noise it draws.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -100,6 +99,13 @@ impl State {
     pub fn kl_weight(&self) -> f32 {
         self.beta * if self.steps < self.warmup { self.steps as f32 / self.warmup as f32 } else { 1.0 }
     }
+    /// The weight of a term of the objective in this step.
+    pub fn weight(&self, weight: TermWeight) -> f32 {
+        match weight {
+            TermWeight::One => 1.0,
+            TermWeight::Beta => self.kl_weight(),
+        }
+    }
     /// To the next batch.
     pub fn advance(&mut self) {
         self.at += self.batch;
@@ -111,24 +117,32 @@ impl State {
     }
 }
 
-/// A device with the buffers of a plan, for one thread at a time. It does what it is asked in that order. Its errors are those
-/// of the device: memory that it has not, a device that is lost.
-///
-/// What is uploaded is taken at once. A device may do it, and what it is told to run, while the host goes on: then `download`
-/// waits for all of it, and tells what went wrong.
-#[allow(clippy::missing_errors_doc)] // told above, once for all
+/// A compiled program of a backend.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ProgramId(pub(crate) usize);
+
+/// A device with the buffers of one plan, for one thread at a time; all buffers start at zero. Calls take effect in order. A
+/// device may upload and run asynchronously: then `download` waits for everything before it, and reports what failed.
+#[allow(clippy::missing_errors_doc)] // each: memory that the device has not, or a device that is lost
 pub trait Backend: Send {
-    /// Writes the first values of a buffer of floats.
+    /// Writes the first elements of a buffer of floats. The values are copied before it returns.
     fn upload(&mut self, to: Buf, values: &[f32]) -> Result<()>;
-    /// Fills a table of bytes.
-    fn upload_bytes(&mut self, to: Buf, values: Vec<u8>) -> Result<()>;
-    /// The order in which the images of the data are visited.
-    fn upload_indices(&mut self, order: &[SampleIndex]) -> Result<()>;
-    /// The first values of a buffer of floats.
-    fn download(&self, from: Buf, into: &mut [f32]) -> Result<()>;
-    /// The numbers that change.
+    /// Writes the first elements of a table of bytes.
+    fn upload_bytes(&mut self, to: Buf, values: &[u8]) -> Result<()>;
+    /// The same with a whole table that nobody else needs: a device in main memory takes it without a copy.
+    fn move_bytes(&mut self, to: Buf, values: Vec<u8>) -> Result<()> {
+        self.upload_bytes(to, &values)
+    }
+    /// The samples of an epoch, in order.
+    fn upload_indices(&mut self, samples: &[SampleIndex]) -> Result<()>;
+    /// Elements `first` to `first + into.len()` of a buffer of floats; of a parameter all of them.
+    fn download(&self, from: Buf, first: usize, into: &mut [f32]) -> Result<()>;
+    /// Whether no element of a buffer of floats is NaN or infinite.
+    fn all_finite(&self, of: Buf) -> Result<bool>;
+    /// The numbers that change from step to step.
     fn state(&mut self) -> &mut State;
-    /// Runs the program on so many batches in turn, without a word to the host in between. What a backend makes of a
-    /// program, say a captured graph, it may keep: equal programs do equal things.
-    fn run(&mut self, program: &Program, steps: usize) -> Result<()>;
+    /// Prepares a program of this plan: scratch memory, tiles, launches.
+    fn compile(&mut self, program: &Program) -> Result<ProgramId>;
+    /// Runs a program on the next `steps` batches of the epoch.
+    fn run(&mut self, program: ProgramId, steps: usize) -> Result<()>;
 }

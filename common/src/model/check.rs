@@ -1,7 +1,7 @@
 //! What no network can be built of is refused by the name of its option, before anything is allocated for it.
 
 use super::{Binarize, Layers, Likelihood, Sigma, Spec};
-use crate::{Error, Result};
+use vae_cli::{Error, Result};
 
 /// The largest layer, and the most pixels.
 const MOST: usize = 1 << 16;

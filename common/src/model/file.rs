@@ -7,13 +7,14 @@
 
 use super::{Model, Spec, Tensors, Trained, Weight};
 use crate::pages::Pages;
-use crate::{Error, Result};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
+use vae_cli::{Error, Result};
+use vae_stream::hex;
 
 const KEY: &str = "vae";
 const SEAL: &str = ",\"sha256\":\"";
@@ -157,14 +158,4 @@ fn digest<'a>(json: &str, tensors: impl Iterator<Item = (&'a str, &'a [usize], &
         hash.update(bytes);
     }
     hex(&hash.finalize())
-}
-
-/// Lower-case hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
-/// SHA-256 of some bytes, in hexadecimal digits.
-pub fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
 }

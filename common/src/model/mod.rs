@@ -8,9 +8,9 @@ mod preset;
 mod spec;
 mod store;
 
-pub use file::{ModelFile, hex, sha256};
+pub use file::ModelFile;
 pub use layers::{Labels, Layers, Network};
-pub use objective::{Binarize, Learned, Likelihood, Objective, Sigma};
+pub use objective::{Binarize, Learned, Likelihood, Objective, Sigma, Term};
 pub use preset::Preset;
 pub use spec::{DataSpec, Init, OutputBias, Progress, Spec, Training};
 pub use store::{Stored, writable};

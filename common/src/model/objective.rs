@@ -1,5 +1,6 @@
 //! What training minimises.
 
+use crate::plan::TermWeight;
 use serde::{Deserialize, Serialize};
 
 /// Reconstruction + beta · KL: both summed over pixels or dimensions, averaged over images, in nats.
@@ -17,7 +18,28 @@ pub struct Objective {
     pub kl_warmup: f64,
 }
 
+/// A term of the objective.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Term {
+    /// Its key in records.
+    pub name: &'static str,
+    /// Its factor.
+    pub weight: TermWeight,
+}
+
 impl Objective {
+    /// The terms of the negative ELBO (Kingma and Welling 2014, eq. 7): -log p(x given z), and KL(q(z given x) to p(z)), which
+    /// is 0 in a plain autoencoder.
+    pub const TERMS: [Term; 2] =
+        [Term { name: "recon", weight: TermWeight::One }, Term { name: "kl", weight: TermWeight::Beta }];
+
+    /// The factor of a term, after warm-ups.
+    pub fn weight(&self, weight: TermWeight) -> f64 {
+        match weight {
+            TermWeight::One => 1.0,
+            TermWeight::Beta => self.beta,
+        }
+    }
     /// With beta 1 and one draw.
     pub fn new(likelihood: Likelihood) -> Objective {
         Objective { likelihood, beta: 1.0, samples: 1, kl_warmup: 0.0 }

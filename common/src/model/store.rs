@@ -1,15 +1,15 @@
 //! Models on disk and in streams: opened, saved, and found again by the program that decodes.
 
-use super::{Model, ModelFile, Spec, Trained, sha256};
-use crate::output::{Kind, Output};
+use super::{Model, ModelFile, Spec, Trained};
 use crate::pages::Pages;
-use crate::stream::{Data, Head, ModelRef, Reader};
-use crate::{Error, Result};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::Builder;
+use vae_cli::output::{Kind, Output};
+use vae_cli::{Error, Result};
+use vae_stream::{Data, Head, ModelRef, Reader, sha256};
 
 /// Bytes of a model file at most: what a frame of a stream can carry.
 const MOST: u64 = 1 << 30;

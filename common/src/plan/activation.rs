@@ -1,9 +1,9 @@
 //! Activation functions.
 
-use crate::suggestion::meant;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
+use vae_cli::meant;
 
 /// The activation function of a layer; as text it is what the command line takes, `leaky-relu:0.2`.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]

@@ -1,8 +1,8 @@
 //! The layers of a network: each allocates its buffers, appends its operations and returns its output.
 
 use super::{
-    Activation, Activations, Axis, ConvGeometry, KlTerm, Layout, Op, Param, PixelTransform, PixelType, Plan, Role,
-    Table,
+    Activation, Activations, Axis, ConvGeometry, Layout, MAX_TERMS, Op, Param, PixelTransform, PixelType, Plan, Role,
+    Table, TermWeight,
 };
 
 impl Plan {
@@ -168,11 +168,17 @@ impl Plan {
         self.ops.push(Op::Store { stored, x });
         stored
     }
-    /// The per-image losses by position in the epoch: `[items, 2]`, reconstruction and KL, nats.
-    pub fn elbo(&mut self, items: usize, recon: Activations, kl: Option<Activations>) -> Table {
-        let (losses, d_recon) = (self.table(items, 2, PixelType::F32), self.like(recon));
-        let kl = kl.map(|kl| KlTerm { kl, d_kl: self.like(kl) });
-        self.ops.push(Op::Elbo { losses, d_recon, recon, kl });
+    /// The per-image losses of an objective by position in the epoch, `[items, terms]`, nats: each term `[N, P, 1]`, or none
+    /// where it is 0, with its weight.
+    pub fn weighted_sum(&mut self, items: usize, weighted: &[(Option<Activations>, TermWeight)]) -> Table {
+        let losses = self.table(items, weighted.len(), PixelType::F32);
+        let mut terms = [None; MAX_TERMS];
+        let mut weights = [TermWeight::One; MAX_TERMS];
+        for (i, (term, weight)) in weighted.iter().enumerate() {
+            (terms[i], weights[i]) = (*term, *weight);
+        }
+        let d_terms = terms.map(|term| term.map(|term| self.like(term)));
+        self.ops.push(Op::WeightedSum { losses, d_terms, terms, weights });
         losses
     }
 }

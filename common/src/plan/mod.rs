@@ -6,19 +6,23 @@
 
 mod activation;
 mod conv;
+mod handles;
 mod layers;
 mod op;
 mod parameter;
 mod precision;
 mod program;
 pub mod reverse;
+mod update;
 
 pub use activation::Activation;
 pub use conv::ConvGeometry;
-pub use op::{Activations, Buf, Gradient, KlTerm, Op, Param, PixelTransform, PixelType, Table};
+pub use handles::{Activations, Buf, Param, PixelTransform, PixelType, Table};
+pub use op::{MAX_TERMS, Op, OpCode, TermWeight};
 pub use parameter::{Axis, Layout, Parameter, Role};
 pub use precision::Precision;
 pub use program::{CheckedOp, Program};
+pub use update::{Gradient, Update};
 
 /// What a buffer holds, so that a backend can allocate it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

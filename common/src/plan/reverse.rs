@@ -1,6 +1,6 @@
 //! The training step of a model: its operations forwards, their derivatives backwards, one [`Gradient`] for each parameter.
 
-use super::{Activation, Activations, Buf, ConvGeometry, Gradient, Op, Plan, Program};
+use super::{Activation, Activations, Buf, ConvGeometry, Gradient, Op, Plan, Program, Update};
 
 /// The gradient buffer of each buffer that has one.
 struct GradientBuffers<'a> {
@@ -38,9 +38,8 @@ pub fn training(plan: &mut Plan, forward: &[Op]) -> Program {
     let mut g = GradientBuffers { plan, of: vec![] };
     for op in forward.iter().rev() {
         match *op {
-            Elbo { d_recon, recon, kl, .. } => {
-                g.of.push((recon.buf, d_recon));
-                g.of.extend(kl.map(|k| (k.kl.buf, k.d_kl)));
+            WeightedSum { terms, d_terms, .. } => {
+                g.of.extend(terms.iter().flatten().zip(d_terms.iter().flatten()).map(|(term, d)| (term.buf, *d)));
             }
             Bernoulli { loss, logits, .. } | Gaussian { loss, logits, .. } | GaussianLearned { loss, logits, .. } => {
                 let weight = g.of(loss);
@@ -109,10 +108,11 @@ pub fn training(plan: &mut Plan, forward: &[Op]) -> Program {
                 ops.push(LinearBack { dx, dy: patches, w, add });
             }
             Gather { .. } | OneHot { .. } | Concat { .. } | Im2col { .. } => {}
-            _ => unreachable!("{op:?} is no part of an objective"),
+            _ => panic!("{op:?} has no derivative"),
         }
     }
-    Program::new(ops, gradients)
+    let updates = gradients.iter().map(|gradient| Update::Adam(gradient.param())).collect();
+    Program::new(ops, gradients, updates)
 }
 
 /// The images whose values under a window these rows are.

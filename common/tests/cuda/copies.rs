@@ -29,7 +29,7 @@ fn uploads_arrive_however_many_wait_and_however_large() {
     values.fill(-1.0);
     for (t, table) in tables.iter().enumerate() {
         let got = &mut values[..table.items * table.width];
-        cuda.download(table.buf, got).unwrap();
+        cuda.download(table.buf, 0, got).unwrap();
         assert!(got.iter().enumerate().all(|(i, v)| *v == value(t, i)), "table {t}");
     }
 }
@@ -40,7 +40,7 @@ fn keeping() -> (Plan, Table, Table, Program) {
     let from = plan.table(12, 3, PixelType::F32);
     let y = plan.gather(from, PixelTransform { white: 1.0, binarize: Binarize::None, range: [0.0, 1.0] });
     let stored = plan.store(12, y);
-    let program = Program::new(plan.take(), vec![]);
+    let program = Program::forward(plan.take());
     (plan, from, stored, program)
 }
 
@@ -49,6 +49,7 @@ fn each_run_sees_what_was_uploaded_before_it_and_nothing_later() {
     let Some(ordinal) = gpu() else { return };
     let (plan, from, stored, program) = keeping();
     let mut cuda = Cuda::new(&plan, ordinal, Precision::Fp32).unwrap();
+    let program = cuda.compile(&program).unwrap();
     // No download in between, so that the host is ahead of the device.
     for run in 0..3 {
         let values: Vec<f32> = (0..36).map(|i| value(run, i) / 65_536.0).collect();
@@ -57,10 +58,10 @@ fn each_run_sees_what_was_uploaded_before_it_and_nothing_later() {
         cuda.upload_indices(&order[..4 * run + 4]).unwrap(); // longer each time
         let state = cuda.state();
         (state.at, state.items) = (4 * run, 4 * run + 4);
-        cuda.run(&program, 1).unwrap();
+        cuda.run(program, 1).unwrap();
     }
     let mut got = [0.0; 36];
-    cuda.download(stored.buf, &mut got).unwrap();
+    cuda.download(stored.buf, 0, &mut got).unwrap();
     for (at, got) in got.chunks(3).enumerate() {
         let row = (at * 5 + at / 4) % 12;
         let expected: Vec<f32> = (0..3).map(|i| value(at / 4, row * 3 + i) / 65_536.0).collect();
@@ -78,7 +79,8 @@ fn a_plan_that_is_dropped_ends_what_it_has_begun() {
         cuda.upload(from.buf, &[0.5; 36]).unwrap();
         cuda.upload_indices(&[SampleIndex { row: 0, id: 0 }; 12]).unwrap();
         cuda.state().items = 12;
-        cuda.run(&program, 3).unwrap();
+        let program = cuda.compile(&program).unwrap();
+        cuda.run(program, 3).unwrap();
     }
 }
 

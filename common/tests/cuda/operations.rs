@@ -5,10 +5,10 @@ use crate::reference::Data;
 use common::backend::{Adam, Backend, Cpu, Cuda, Level, SampleIndex, State};
 use common::model::Binarize;
 use common::plan::{
-    Activation, BufferShape, ConvGeometry, Gradient, KlTerm, Op, Param, PixelTransform, PixelType, Plan, Precision,
-    Program,
+    Activation, BufferShape, ConvGeometry, Gradient, Op, Param, PixelTransform, PixelType, Plan, Precision, Program,
+    TermWeight, Update,
 };
-use common::rng::{Purpose, uniform4};
+use vae_numerics::rng::{Purpose, uniform4};
 
 const ITEMS: usize = 9;
 /// Images in a batch, of which the last is absent: the step is the second of the epoch.
@@ -39,7 +39,7 @@ fn filled(plan: &Plan, backend: &mut dyn Backend, state: State) -> Data {
                 let most = if width == 1 { 7.0 } else { 256.0 };
                 let bytes = random(items * width, key as u32).iter().map(|v| (v.abs() * most) as u8).collect();
                 data.bytes.insert(buf, Vec::clone(&bytes));
-                backend.upload_bytes(buf, bytes).unwrap();
+                backend.upload_bytes(buf, &bytes).unwrap();
                 continue;
             }
         };
@@ -61,12 +61,13 @@ fn check(plan: &Plan, ops: &[Op], bound: f64) {
     let Some(ordinal) = gpu() else { return };
     let mut cuda = Cuda::new(plan, ordinal, Precision::Fp32).unwrap();
     let mut data = filled(plan, &mut cuda, state(plan));
-    cuda.run(&Program::new(ops.to_vec(), vec![]), 1).unwrap();
+    let program = cuda.compile(&Program::forward(ops.to_vec())).unwrap();
+    cuda.run(program, 1).unwrap();
     ops.iter().for_each(|op| data.apply(*op));
-    for buf in ops.iter().flat_map(|op| op.touches().0) {
+    for buf in ops.iter().flat_map(|op| op.accesses().0) {
         let expected = &data.values[&buf];
         let mut got = vec![0.0; expected.len()];
-        cuda.download(buf, &mut got).unwrap();
+        cuda.download(buf, 0, &mut got).unwrap();
         let size = expected.iter().fold(1.0, |a: f64, v| a.max(v.abs()));
         for (i, (got, expected)) in got.iter().zip(expected).enumerate() {
             let apart = (*got as f64 - expected).abs();
@@ -241,10 +242,13 @@ fn the_elbo_weighs_what_exists() {
     for per in [1, 3] {
         let mut plan = Plan::new(BATCH);
         let losses = plan.table(ITEMS, 2, PixelType::F32);
-        let [d_recon, recon] = [(); 2].map(|()| plan.rows(per, 1));
-        let [kl, d_kl] = [(); 2].map(|()| plan.rows(1, 1));
-        check(&plan, &[Op::Elbo { losses, d_recon, recon, kl: None }], FEW);
-        check(&plan, &[Op::Elbo { losses, d_recon, recon, kl: Some(KlTerm { kl, d_kl }) }], FEW);
+        let [recon, d_recon] = [(); 2].map(|()| Some(plan.rows(per, 1)));
+        let [kl, d_kl] = [(); 2].map(|()| Some(plan.rows(1, 1)));
+        let weights = [TermWeight::One, TermWeight::Beta, TermWeight::One, TermWeight::One];
+        for (kl, d_kl) in [(None, None), (kl, d_kl)] {
+            let (terms, d_terms) = ([recon, kl, None, None], [d_recon, d_kl, None, None]);
+            check(&plan, &[Op::WeightedSum { losses, d_terms, terms, weights }], FEW);
+        }
     }
 }
 
@@ -305,6 +309,12 @@ fn products_forwards_and_back() {
     }
 }
 
+/// Operations, gradients and Adam.
+fn training(ops: Vec<Op>, gradients: &[Gradient]) -> Program {
+    let updates = gradients.iter().map(|gradient| Update::Adam(gradient.param())).collect();
+    Program::new(ops, gradients.to_vec(), updates)
+}
+
 /// A layer's products, forwards, back and to its gradients, in tiles of every shape.
 fn products_at(precision: Precision, per_factor: f64) {
     let Some(ordinal) = gpu() else { return };
@@ -321,10 +331,11 @@ fn products_at(precision: Precision, per_factor: f64) {
         let learns = vec![Gradient::Weight { w, x, dy }, Gradient::Bias { b, dy }];
         let mut cuda = Cuda::new(&plan, ordinal, precision).unwrap();
         let data = filled(&plan, &mut cuda, State { steps: 0, ..state(&plan) });
-        cuda.run(&Program::new(ops, learns.clone()), 1).unwrap();
+        let program = cuda.compile(&training(ops, &learns)).unwrap();
+        cuda.run(program, 1).unwrap();
         let all = |buf, len| {
             let mut got = vec![0.0; len];
-            cuda.download(buf, &mut got).unwrap();
+            cuda.download(buf, 0, &mut got).unwrap();
             got
         };
         // Each factor is off by so much of itself, and values lie in [-1, 1]; some values of each are looked at.
@@ -384,11 +395,12 @@ fn the_optimizer_is_adam() {
         let mut cuda = Cuda::new(&plan, ordinal, Precision::Fp32).unwrap();
         let state = State { adam: Adam::new(0.01), steps: 0, at: 0, items: ITEMS, ..state(&plan) };
         let data = filled(&plan, &mut cuda, state);
-        cuda.run(&Program::new(vec![], learns.clone()), 2).unwrap();
+        let program = cuda.compile(&training(vec![], &learns)).unwrap();
+        cuda.run(program, 2).unwrap();
         for learn in learns {
             let (p, gradient) = (learn.param(), data.gradient(learn));
             let mut got = vec![0.0; p.values()];
-            cuda.download(p.buf, &mut got).unwrap();
+            cuda.download(p.buf, 0, &mut got).unwrap();
             for (i, g) in gradient.iter().enumerate() {
                 let (mut m, mut v, mut expected) = (0.0, 0.0, data.values[&p.buf][i]);
                 for step in 1..=2 {
@@ -417,14 +429,15 @@ fn noise_has_the_bits_that_it_has_on_the_cpu() {
     let x = plan.gather(from, transform);
     let q = plan.rows(1, 62);
     let (_, eps) = plan.sample(q, 3);
-    let program = Program::new(plan.take(), vec![]);
+    let program = Program::forward(plan.take());
     let read = |backend: &mut dyn Backend| {
         filled(&plan, backend, state(&plan));
-        backend.run(&program, 1).unwrap();
+        let program = backend.compile(&program).unwrap();
+        backend.run(program, 1).unwrap();
         let live = BATCH - 1;
         let (mut pixels, mut draws) = (vec![0.0; live * 257], vec![0.0; live * 93]);
-        backend.download(x.buf, &mut pixels).unwrap();
-        backend.download(eps.buf, &mut draws).unwrap();
+        backend.download(x.buf, 0, &mut pixels).unwrap();
+        backend.download(eps.buf, 0, &mut draws).unwrap();
         (pixels, draws)
     };
     let mut cpu = Cpu::new(&plan, 1, Precision::Fp32, Level::available()[0]).unwrap();

@@ -3,8 +3,8 @@
 use common::backend::{SampleIndex, State};
 use common::model::Binarize;
 use common::plan::{Activation, Activations, Buf, ConvGeometry, Gradient, Op, PixelType, Table};
-use common::rng::{Purpose, normals, uniform4};
 use std::collections::HashMap;
+use vae_numerics::rng::{Purpose, normals, uniform4};
 
 /// The buffers of a plan.
 #[derive(Clone)]
@@ -258,22 +258,16 @@ impl Data {
             }),
             Op::ScaleRows { d: y, weight } => self.set(y, false, |d, r, i| d.get(y, r, i) * d.get(weight, r, 0)),
             Op::Store { stored, x } => self.set_table(stored, |d, n, i| d.values[&x.buf][n * stored.width + i]),
-            Op::Elbo { losses, d_recon, recon, kl } => {
+            Op::WeightedSum { losses, d_terms, terms, weights } => {
                 let mean = |d: &Data, of: Activations, n: usize| {
                     (0..of.per_image).map(|s| d.get(of, n * of.per_image + s, 0)).sum::<f64>() / of.per_image as f64
                 };
-                self.set_table(losses, |d, n, part| match (part, kl) {
-                    (0, _) => mean(d, recon, n),
-                    (_, Some(latent)) => mean(d, latent.kl, n),
-                    (_, None) => 0.0,
-                });
-                let (live, scale) = (self.state.live(), self.state.kl_weight() as f64);
-                let weight = |of: Activations, r: usize| {
-                    if r / of.per_image < live { 1.0 / (live * of.per_image) as f64 } else { 0.0 }
-                };
-                self.set(d_recon, false, |_, r, _| weight(d_recon, r));
-                if let Some(latent) = kl {
-                    self.set(latent.d_kl, false, |_, r, _| scale * weight(latent.d_kl, r));
+                self.set_table(losses, |d, n, t| terms[t].map_or(0.0, |term| mean(d, term, n)));
+                let live = self.state.live();
+                for (d_term, weight) in d_terms.into_iter().zip(weights) {
+                    let Some(of) = d_term else { continue };
+                    let weight = self.state.weight(weight) as f64 / (live * of.per_image) as f64;
+                    self.set(of, false, |_, r, _| if r / of.per_image < live { weight } else { 0.0 });
                 }
             }
         }

@@ -107,12 +107,12 @@ fn check_on(device: Device, case: &Case) {
     let pixels: Vec<u8> = (0..ITEMS * width).map(|i| (i * 7919 % 256) as u8).collect();
     let images: Vec<f32> = pixels.iter().map(|b| *b as f32 / 255.0).collect();
     match cell {
-        PixelType::U8 => backend.upload_bytes(model.images.buf, pixels).unwrap(),
+        PixelType::U8 => backend.upload_bytes(model.images.buf, &pixels).unwrap(),
         PixelType::F32 => backend.upload(model.images.buf, &images).unwrap(),
     }
     let labels = [2u8, 0, 1, 1, 0, 2];
     if let Some(table) = model.labels {
-        backend.upload_bytes(table.buf, labels.to_vec()).unwrap();
+        backend.upload_bytes(table.buf, &labels).unwrap();
     }
     let order = [3, 0, 5, 1, 4, 2].map(|row| SampleIndex { row, id: row + 100 });
     backend.upload_indices(&order).unwrap();
@@ -122,11 +122,12 @@ fn check_on(device: Device, case: &Case) {
     let live = state.live();
     // Step 1 of the optimizer divides by 1 - 0.9², where it would divide by 1 - 0.9 in step 0; lr is 0 in both.
     let beta = objective.beta * if *warmup > 1 { 1.0 / *warmup as f64 } else { 1.0 };
-    backend.run(&step, 1).unwrap();
+    let step = backend.compile(&step).unwrap();
+    backend.run(step, 1).unwrap();
 
     let mut eps = vec![0.0; model.eps.map_or(0, |eps| BATCH * eps.per_image * eps.width)];
     if let Some(buffer) = model.eps {
-        backend.download(buffer.buf, &mut eps).unwrap();
+        backend.download(buffer.buf, 0, &mut eps).unwrap();
     }
     let eps: Vector = eps.into_iter().map(f64::from).collect();
     let eps: Vec<Vector> = eps.chunks(latent).map(<[f64]>::to_vec).collect();
@@ -143,7 +144,7 @@ fn check_on(device: Device, case: &Case) {
         (0..live).map(one).sum::<f64>() / live as f64
     };
     let mut parts = vec![0.0; 2 * (at + live)];
-    backend.download(model.losses.buf, &mut parts).unwrap();
+    backend.download(model.losses.buf, 0, &mut parts).unwrap();
     let ours = parts[2 * at..].chunks(2).map(|t| t[0] as f64 + beta * t[1] as f64).sum::<f64>() / live as f64;
     let mut plain = plain(&net, network, objective);
     let theirs = mean(&plain, beta);

@@ -3,12 +3,12 @@
 //!
 //!     mnist-dump --synthetic=10000 -o synthetic.vae && mnist-dump --split test -o test.vae && nearest synthetic.vae test.vae
 
-use common::stream::{Frame, Reader};
-use common::{Error, Result, cli};
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread;
+use vae_cli::{Error, Result};
+use vae_stream::Frame;
 
 /// Label images by their nearest neighbour, and print how many labels are right
 #[derive(clap::Parser)]
@@ -23,7 +23,7 @@ struct Args {
 const BLOCK: usize = 128;
 
 fn main() -> ExitCode {
-    cli::main(run)
+    vae_cli::main(run)
 }
 
 fn run(args: Args) -> Result<()> {
@@ -40,7 +40,7 @@ fn run(args: Args) -> Result<()> {
 
 /// All images `[N, D]` of a stream, 0 to 255, and their labels.
 fn read(path: &Path) -> Result<(Array2<f32>, Vec<u8>)> {
-    let mut reader = Reader::open_file(path, "x")?;
+    let mut reader = vae_cli::input::reader(path, "x")?;
     let (mut values, mut labels) = (Vec::new(), Vec::new());
     while let Some(frame) = reader.next_frame()? {
         let Frame::Data(data) = frame else { continue };

@@ -4,6 +4,7 @@ mod batches;
 mod classes;
 mod components;
 mod conditions;
+mod crates;
 mod damage;
 mod described;
 mod examples;

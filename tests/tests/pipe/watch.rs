@@ -4,10 +4,9 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::Duration;
 
-use common::output::Output;
-use common::stream::{Data, Dtype, Head, Tensor, Writer};
 use rustix::process::Signal;
 use serde_json::json;
+use vae_stream::{Data, Dtype, Head, Pipe, Tensor, Writer};
 
 use crate::Place;
 use crate::outputs::at_terminal;
@@ -21,7 +20,7 @@ fn with_run() -> Place {
 
 /// A stream of `epochs`, each with pictures of `side` x `side`, into `to`.
 fn write_run(to: impl Write + Send + 'static, epochs: u64, count: usize, side: usize) {
-    let mut writer = Writer::framed(Output::to(to), &Head::new()).expect("a head");
+    let mut writer = Writer::framed(Pipe(to), &Head::new()).expect("a head");
     let images = Tensor::from_bytes(Dtype::U8, &[count, side, side], &vec![9; count * side * side]);
     for epoch in 1..=epochs {
         let data = Data::new([("x", images.clone()), ("x_hat", images.clone())]);
@@ -263,11 +262,9 @@ fn pictures_that_cannot_be_shown_go_through_all_the_same() {
     let place = Place::new();
     let colour = Tensor::from_bytes(Dtype::U8, &[2, 3, 4, 4], &[7; 96]);
     let data = Data { group: Some("recon".into()), epoch: Some(1), ..Data::new([("x", colour)]) };
-    let mut writer = Writer::framed(
-        Output::open(Some(&place.path("colour.vae")), common::output::Kind::Binary).expect("a file"),
-        &Head::new(),
-    )
-    .expect("a head");
+    let mut writer =
+        Writer::framed(Pipe(std::fs::File::create(place.path("colour.vae")).expect("a file")), &Head::new())
+            .expect("a head");
     writer.write(data).expect("a frame");
     writer.finish().expect("an end");
     let mut watching = Watching::start(&place, "--stay colour.vae");

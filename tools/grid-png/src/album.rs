@@ -1,8 +1,8 @@
 //! Which images of a stream belong on which picture.
 
-use common::stream::{Data, Frame};
-use common::{Error, Result};
 use serde_json::{Map, Value};
+use vae_cli::{Error, Result};
+use vae_stream::{Data, Frame};
 
 use crate::page::Page;
 use crate::rules::{Choice, Rules};

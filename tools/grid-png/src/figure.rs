@@ -1,7 +1,7 @@
 //! The finished picture: images, colours and text.
 
-use common::Result;
 use image::{DynamicImage, GrayImage, ImageBuffer, Luma, Pixel, Rgb};
+use vae_cli::Result;
 
 use crate::grid::{self, Look};
 use crate::page::Page;

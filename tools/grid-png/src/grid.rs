@@ -2,9 +2,9 @@
 //!
 //! Legend: T tensors (the rows that are interleaved), H x W the size of an image.
 
-use common::{Error, Result};
 use image::{GrayImage, ImageBuffer, Luma, Pixel};
 use ndarray::{Array3, ArrayViewMut, Dimension};
+use vae_cli::{Error, Result};
 
 use crate::colormap::Colormap;
 use crate::page::Page;

@@ -20,9 +20,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use common::Result;
-use common::cli::{self, InputArgs};
-use common::stream::{Frame, Reader};
+use vae_cli::{InputArgs, Result};
+use vae_stream::Frame;
 
 use crate::album::Album;
 use crate::grid::Look;
@@ -78,13 +77,13 @@ Examples:
     grid-png --suptitle 'epoch {epoch} loss {loss:.2f}' -o 'out/{group}-{epoch:03}.png'";
 
 fn main() -> ExitCode {
-    cli::main(run)
+    vae_cli::main(run)
 }
 
 fn run(args: Args) -> Result<()> {
     let titles = args.titles.as_deref().map(Titles::open).transpose()?;
     let mut printer = Printer::open(args.output.as_deref(), args.look.clone(), args.suptitle)?;
-    let mut reader = Reader::open(&args.input, "x")?;
+    let mut reader = args.input.reader("x")?;
     let rules = Rules { choice: args.choice, look: args.look, titles };
     let mut album = Album::new(rules, printer.takes_every_group());
     while !album.is_complete()

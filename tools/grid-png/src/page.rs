@@ -1,10 +1,10 @@
 //! The images of one picture, and what is written beside them.
 
-use common::images::Pixels;
-use common::stream::Data;
-use common::{Error, Result};
 use ndarray::{Array3, Axis};
 use serde_json::{Map, Value};
+use vae_cli::{Error, Result};
+use vae_stream::Data;
+use vae_stream::images::Pixels;
 
 use crate::places::Places;
 use crate::plan::{Plan, Room};
@@ -60,7 +60,8 @@ impl Page {
         }
         for (t, name) in self.names.iter().enumerate() {
             let within = |e: Error| e.within(format_args!("tensor {name}"));
-            let pixels = Pixels::from_tensor(&data.need(name)?.slice(0..last + 1), None).map_err(within)?;
+            let pixels = Pixels::from_tensor(&data.need(name)?.slice(0..last + 1), None);
+            let pixels = pixels.map_err(|e| within(e.into()))?;
             let (_, height, width) = pixels.dim();
             if let Some((_, h, w)) = self.images.first().map(Array3::dim).filter(|&(_, h, w)| (h, w) != (height, width))
             {

@@ -1,7 +1,7 @@
 //! The name given to `-o`: one file, or a pattern such as `out/{group}-{epoch:03}.png` that names one for each picture.
 
-use common::{Error, Result};
 use std::path::{Path, PathBuf};
+use vae_cli::{Error, Result};
 
 use crate::template::{Fields, Format, Hole, Template};
 

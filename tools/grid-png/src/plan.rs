@@ -1,6 +1,6 @@
 //! Where everything lies on a picture.
 
-use common::{Error, Result};
+use vae_cli::{Error, Result};
 
 use crate::grid::Look;
 

@@ -4,10 +4,10 @@ use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
-use common::output::{Kind, Output};
-use common::{Error, Result};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{DynamicImage, ImageEncoder};
+use vae_cli::output::{Kind, Output};
+use vae_cli::{Error, Result};
 
 use crate::figure;
 use crate::grid::Look;

@@ -1,6 +1,6 @@
 //! What is asked for: which images of a stream, how many, and what is written beside them.
 
-use common::stream::Data;
+use vae_stream::Data;
 
 use crate::grid::Look;
 use crate::titles::Titles;

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use common::{Error, Result};
 use serde_json::{Map, Value};
+use vae_cli::{Error, Result};
 
 /// Fields that a message names at most.
 const MOST_NAMED: usize = 24;

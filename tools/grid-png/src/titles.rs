@@ -3,9 +3,9 @@
 use std::fs::File;
 use std::io::Read;
 
-use common::stream::Data;
-use common::{Error, Result};
 use ndarray::ArrayD;
+use vae_cli::{Error, Result};
+use vae_stream::Data;
 
 /// The largest file of titles, in bytes.
 const MOST_BYTES: u64 = 16 << 20;

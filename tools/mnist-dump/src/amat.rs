@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::Path;
 
-use common::{Error, Result};
+use vae_cli::{Error, Result};
 
 use crate::source::Memory;
 

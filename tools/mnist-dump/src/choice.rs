@@ -3,8 +3,8 @@
 use std::ops::Range;
 use std::str::FromStr;
 
-use common::rng::{Purpose, permutation};
-use common::{Error, Result};
+use vae_cli::{Error, Result};
+use vae_numerics::rng::{Purpose, permutation};
 
 use crate::source::Source;
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use common::{Error, Result};
+use vae_cli::{Error, Result};
 
 use crate::source::{Files, Joined, Memory, Source};
 use crate::synthetic::Synthetic;

@@ -8,11 +8,11 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use common::model::sha256;
-use common::{Error, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use ureq::Agent;
 use ureq::http::Response;
+use vae_cli::{Error, Result};
+use vae_stream::sha256;
 
 /// Folders on the network that have MNIST's files.
 pub(crate) const MIRRORS: [&str; 3] = [

@@ -3,7 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use common::{Error, Result};
+use vae_cli::{Error, Result};
 
 /// The ways to come by data, for messages that say there is none.
 const THREE_WAYS: &str = "name a folder with --data DIR or in MNIST_DIR, or fetch MNIST with --download, \

@@ -1,7 +1,7 @@
 //! Images of a source as frames of a stream.
 
-use common::Result;
-use common::stream::{Data, Dtype, Head, Spec, Tensor, Writer};
+use vae_cli::Result;
+use vae_stream::{Data, Dtype, Head, Spec, Tensor, Writer};
 
 use crate::choice::Order;
 use crate::source::Source;

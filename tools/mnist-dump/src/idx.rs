@@ -6,8 +6,8 @@ use std::io::{self, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use byteorder::{BigEndian, ReadBytesExt};
-use common::{Error, Result};
 use flate2::read::MultiGzDecoder;
+use vae_cli::{Error, Result};
 
 /// Pixels that one image may have: 64 Mi.
 const MAX_PIXELS: u64 = 1 << 26;

@@ -14,9 +14,8 @@ use std::io::{IsTerminal, stdout};
 use std::process::ExitCode;
 
 use clap::Parser;
-use common::Result;
-use common::cli::{self, OutputArgs};
-use common::stream::{BATCH, Writer};
+use vae_cli::{OutputArgs, Result};
+use vae_stream::BATCH;
 
 /// Write images as a stream: MNIST, files like MNIST's, or built-in digits
 ///
@@ -37,12 +36,12 @@ struct Args {
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u32,
     /// Images per frame
-    #[arg(long, value_name = "N", default_value_t = BATCH, value_parser = cli::batch)]
+    #[arg(long, value_name = "N", default_value_t = BATCH, value_parser = vae_cli::batch)]
     batch: usize,
 }
 
 fn main() -> ExitCode {
-    cli::main(run)
+    vae_cli::main(run)
 }
 
 fn run(args: Args) -> Result<()> {
@@ -51,7 +50,7 @@ fn run(args: Args) -> Result<()> {
         let fetched = download::fetch(&folder, &download::MNIST, &args.data.mirrors, &download::PATIENT)?;
         let only_download = args.output.output.is_none() && !args.output.jsonl && stdout().is_terminal();
         if fetched > 0 || only_download {
-            cli::tell(&format!("MNIST is in {}", folder.display()));
+            vae_cli::tell(&format!("MNIST is in {}", folder.display()));
         }
         if only_download {
             return Ok(());
@@ -62,6 +61,6 @@ fn run(args: Args) -> Result<()> {
         source = source.hold()?;
     }
     let order = args.choice.of(&*source, args.seed)?;
-    let output = Writer::create(&args.output, frames::head(&*source))?;
+    let output = args.output.writer(frames::head(&*source))?;
     output.run(|output| frames::write(&mut *source, &order, args.batch, output))
 }

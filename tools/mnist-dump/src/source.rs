@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use common::{Error, Result};
+use vae_cli::{Error, Result};
 
 use crate::amat;
 use crate::idx::Idx;

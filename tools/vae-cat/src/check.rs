@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use common::Result;
-use common::cli::OutputArgs;
-use common::output::{Kind, Output};
-use common::stream::Frame;
 use serde_json::{Value, json};
+use vae_cli::output::{Kind, Output};
+use vae_cli::{OutputArgs, Result};
+use vae_stream::Frame;
 
 use crate::input::Input;
 

@@ -1,7 +1,7 @@
 //! Some of the items, and how many of them to a frame.
 
-use common::Result;
-use common::stream::{Data, Frame, Writer};
+use vae_cli::Result;
+use vae_stream::{Data, Frame, Writer};
 
 /// Writes the frames that it is given, without the items that were not asked for.
 pub(crate) struct Cut {
@@ -25,7 +25,7 @@ impl Cut {
     pub(crate) fn write(&mut self, frame: Frame, output: &mut Writer) -> Result<()> {
         let data = match frame {
             Frame::Data(data) if data.is_main() => data,
-            other => return output.write(other),
+            other => return Ok(output.write(other)?),
         };
         let start = self.skip.min(data.items());
         let end = data.items().min(start.saturating_add(self.left));
@@ -42,12 +42,12 @@ impl Cut {
     pub(crate) fn finish(&mut self, output: &mut Writer) -> Result<()> {
         match self.held.is_empty() {
             true => Ok(()),
-            false => output.write(Data::concat(std::mem::take(&mut self.held))?),
+            false => Ok(output.write(Data::concat(std::mem::take(&mut self.held))?)?),
         }
     }
 
     fn batch(&mut self, data: Data, output: &mut Writer) -> Result<()> {
-        let Some(batch) = self.batch else { return output.write(data) };
+        let Some(batch) = self.batch else { return Ok(output.write(data)?) };
         if self.held.last().is_some_and(|held| held.epoch != data.epoch || held.extra != data.extra) {
             self.finish(output)?;
         }

@@ -2,9 +2,8 @@
 
 use std::path::PathBuf;
 
-use common::cli::InputArgs;
-use common::stream::{Data, Frame, Head, ModelRef, Reader};
-use common::{Error, Result};
+use vae_cli::{Error, InputArgs, Result};
+use vae_stream::{Data, Frame, Head, ModelRef, Reader};
 
 use self::columns::Columns;
 use self::joined::Joined;
@@ -107,7 +106,7 @@ impl Frames {
 
 /// A reader of the file at `path`, or of standard input for `-`.
 fn open(path: &str, name: &str) -> Result<Reader> {
-    Reader::open(&InputArgs { file: Some(PathBuf::from(path)) }, name)
+    InputArgs { file: Some(PathBuf::from(path)) }.reader(name)
 }
 
 /// `NAME=FILE`, unless a folder comes before the `=`.

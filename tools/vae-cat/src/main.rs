@@ -7,9 +7,7 @@ mod input;
 use std::process::ExitCode;
 
 use clap::Parser;
-use common::cli::{self, OutputArgs};
-use common::stream::Writer;
-use common::{Error, Result};
+use vae_cli::{Error, OutputArgs, Result};
 
 use cut::Cut;
 use input::Input;
@@ -35,7 +33,7 @@ struct Args {
     #[arg(long, value_name = "N")]
     take: Option<usize>,
     /// Put N items into each frame
-    #[arg(long, value_name = "N", value_parser = cli::batch)]
+    #[arg(long, value_name = "N", value_parser = vae_cli::batch)]
     batch: Option<usize>,
     /// Take the frames of this group, and nothing else, as the stream's own
     #[arg(long, value_name = "NAME")]
@@ -57,7 +55,7 @@ Examples:
   vae-cat --take 5 --jsonl latents.vae | jq -c '{z: [.z[] * 2]}' | vae-decode -m model.bin | grid-png > out.png";
 
 fn main() -> ExitCode {
-    cli::main(run)
+    vae_cli::main(run)
 }
 
 fn run(args: Args) -> Result<()> {
@@ -72,7 +70,7 @@ fn run(args: Args) -> Result<()> {
     if args.check {
         return check::print(&args.output, &check::counts(&mut input)?.to_string());
     }
-    let output = Writer::create(&args.output, input.head().clone())?;
+    let output = args.output.writer(input.head().clone())?;
     let mut cut = Cut::new(args.skip, args.take, args.batch);
     output.run(|output| {
         while !cut.is_done()

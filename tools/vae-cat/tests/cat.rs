@@ -221,16 +221,15 @@ fn another_group_becomes_the_main_one() {
     let folder = Folder::new();
     // Group frames as vae-train --preview makes them; the crc comes from the library.
     let group = |name: &str, first: u8| {
-        let x = common::stream::Tensor::from_bytes(common::stream::Dtype::U8, &[2, 1], &[first, first + 1]);
-        let mut data = common::stream::Data::new([("x_hat", x)]);
+        let x = vae_stream::Tensor::from_bytes(vae_stream::Dtype::U8, &[2, 1], &[first, first + 1]);
+        let mut data = vae_stream::Data::new([("x_hat", x)]);
         data.group = Some(name.to_owned());
         data.epoch = Some(u64::from(first));
         data
     };
-    let memory = common::output::Memory::default();
-    let output = common::output::Output::to(memory.clone());
+    let memory = vae_stream::Memory::default();
     let frames = [group("recon", 1), group("sample", 5), group("recon", 11)];
-    common::stream::Writer::framed(output, &common::stream::Head::new())
+    vae_stream::Writer::framed(memory.clone(), &vae_stream::Head::new())
         .unwrap()
         .run(|out| frames.into_iter().try_for_each(|f| out.write(f)))
         .unwrap();

@@ -1,17 +1,16 @@
 //! Latents in, images out.
 
 use clap::Parser;
-use common::cli::{InputArgs, OutputArgs};
 use common::dataset::{ids, labels};
 use common::infer::{Decoder, workers};
 use common::model::Stored;
 use common::options::DeviceArgs;
-use common::rng::{Purpose, bernoulli};
-use common::stream::{Data, Dtype, Reader, Spec, Tensor, Writer};
-use common::{Error, Result, cli};
 use ndarray::Ix2;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use vae_cli::{Error, InputArgs, OutputArgs, Result};
+use vae_numerics::rng::{Purpose, bernoulli};
+use vae_stream::{Data, Dtype, Spec, Tensor};
 
 /// Decode latents: the means of the pixels, or draws from them
 ///
@@ -49,11 +48,11 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::main(run)
+    vae_cli::main(run)
 }
 
 fn run(args: Args) -> Result<()> {
-    let mut reader = Reader::open(&args.input, &args.tensor)?;
+    let mut reader = args.input.reader(&args.tensor)?;
     let mut head = reader.head().clone();
     head.need(&args.tensor)?;
     let model = Stored::find(&mut reader, args.model.as_deref())?;
@@ -66,7 +65,7 @@ fn run(args: Args) -> Result<()> {
     head.set_tensor("x_hat", Spec::new(if args.u8 { Dtype::U8 } else { Dtype::F32 }, &[h, w]));
 
     let decoders = workers(args.device.for_stage()?, |device| Decoder::new(&model.file, device))?;
-    let writer = Writer::create(&args.output, head)?;
+    let writer = args.output.writer(head)?;
     let args = &args;
     let work = |mut decoder: Decoder| {
         move |mut data: Data, first: usize| {

@@ -1,16 +1,15 @@
 //! Images in, latents out.
 
 use clap::Parser;
-use common::cli::{InputArgs, OutputArgs};
 use common::dataset::{Dataset, labels};
 use common::infer::{Encoder, workers};
 use common::model::Stored;
 use common::options::DeviceArgs;
 use common::plan::PixelType;
-use common::stream::{Data, Dtype, Reader, Spec, Tensor, Writer};
-use common::{Error, Result, cli};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use vae_cli::{Error, InputArgs, OutputArgs, Result};
+use vae_stream::{Data, Dtype, Spec, Tensor};
 
 /// Encode images: the mean of q(z given x), or a draw from it
 ///
@@ -66,7 +65,7 @@ impl Latent {
 }
 
 fn main() -> ExitCode {
-    cli::main(run)
+    vae_cli::main(run)
 }
 
 fn run(args: Args) -> Result<()> {
@@ -77,7 +76,7 @@ fn run(args: Args) -> Result<()> {
             "--emit logvar: the code of this model is a point, without a variance: expected z or mu".into(),
         ));
     }
-    let reader = Reader::open(&args.input, &args.tensor)?;
+    let reader = args.input.reader(&args.tensor)?;
     let mut head = reader.head().clone();
     let images = head.need(&args.tensor)?;
     args.keep.iter().try_for_each(|name| head.need(name).map(drop))?;
@@ -93,7 +92,7 @@ fn run(args: Args) -> Result<()> {
     let cell = if images.dtype.is_whole() { PixelType::U8 } else { PixelType::F32 };
     let sample = args.sample.then_some(args.seed);
     let encoders = workers(args.device.for_stage()?, |device| Encoder::new(&stored.file, cell, sample, device))?;
-    let mut writer = Writer::create(&args.output, head)?;
+    let mut writer = args.output.writer(head)?;
     if let Some(model) = model_frame {
         writer.write(model)?;
     }

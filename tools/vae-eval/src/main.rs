@@ -3,18 +3,17 @@
 mod report;
 
 use clap::Parser;
-use common::cli::InputArgs;
 use common::dataset::Dataset;
 use common::evaluate::Evaluator;
 use common::model::Stored;
 use common::options::DeviceArgs;
-use common::output::{Kind, Output};
-use common::stream::{Dtype, Reader};
-use common::{Error, Result, cli};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, Write, stderr};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use vae_cli::output::{Kind, Output};
+use vae_cli::{Error, InputArgs, Result};
+use vae_stream::Dtype;
 
 /// Judge a model on images: ELBO, reconstruction, KL, active units, squared error and log-likelihood
 ///
@@ -58,7 +57,7 @@ const EXAMPLES: &str = r#"Examples:
     jq -r 'select(.kind == "image") | "\(.loss) \(.i)"' | sort -rn | head"#;
 
 fn main() -> ExitCode {
-    cli::main(run)
+    vae_cli::main(run)
 }
 
 fn run(args: Args) -> Result<()> {
@@ -71,7 +70,7 @@ fn run(args: Args) -> Result<()> {
         ));
     }
     let mut output = Output::open(args.output.as_deref(), Kind::Text)?;
-    let mut reader = Reader::open(&args.input, &args.tensor)?;
+    let mut reader = args.input.reader(&args.tensor)?;
     // Labels that a model does not need are told beside its judgement.
     let bytes = reader.head().tensor("y").is_some_and(|y| y.dtype == Dtype::U8 && y.shape.is_empty());
     let classes = spec.network.classes().or(bytes.then_some(256));

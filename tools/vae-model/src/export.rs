@@ -4,13 +4,13 @@ use crate::families::{FAMILIES, Family};
 use crate::opened::Opened;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use common::model::Weight;
-use common::output::{Kind, Output};
-use common::stream::{Dtype, Tensor};
-use common::{Error, Result};
 use safetensors::tensor::{Dtype as Stored, TensorView};
 use std::collections::HashMap;
 use std::io::{Cursor, Write};
 use std::path::PathBuf;
+use vae_cli::output::{Kind, Output};
+use vae_cli::{Error, Result};
+use vae_stream::{Dtype, Tensor};
 use zip::write::{SimpleFileOptions, ZipWriter};
 
 /// Write the weights of a model for PyTorch: .safetensors, or .npz for NumPy

@@ -1,13 +1,13 @@
 //! What a model is, as one JSON object.
 
 use crate::opened::Opened;
-use common::output::{Kind, Output};
-use common::{Error, Result};
 use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
 use std::path::PathBuf;
+use vae_cli::output::{Kind, Output};
+use vae_cli::{Error, Result};
 
 /// Describe a model: network, objective, data, training, tensors and hash, as one JSON object
 ///

@@ -9,8 +9,8 @@ mod page;
 mod verify;
 
 use clap::{Parser, Subcommand};
-use common::{Result, cli};
 use std::process::ExitCode;
+use vae_cli::Result;
 
 /// Look at a model, check it, import and export its weights, or make a page to explore it
 ///
@@ -39,7 +39,7 @@ Examples:
   vae-model page -m model.bin > explore.html";
 
 fn main() -> ExitCode {
-    cli::main(run)
+    vae_cli::main(run)
 }
 
 fn run(args: Args) -> Result<()> {

@@ -2,9 +2,10 @@
 
 use common::model::{Model, Spec, Stored, Weight};
 use common::network::loss_graph;
+use common::parameters;
 use common::plan::{PixelType, Plan};
-use common::{Error, Result, parameters};
 use std::path::Path;
+use vae_cli::{Error, Result};
 
 /// A model, and the hash by which streams name its file.
 pub struct Opened {

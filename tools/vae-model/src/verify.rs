@@ -1,10 +1,10 @@
 //! Whether models are good.
 
 use crate::opened::Opened;
-use common::output::{Kind, Output};
-use common::{Error, Result};
 use std::io::Write;
 use std::path::PathBuf;
+use vae_cli::output::{Kind, Output};
+use vae_cli::{Error, Result};
 
 /// Check models: the digest, every tensor that the network needs, its shape, and that all numbers are finite
 ///

@@ -1,8 +1,6 @@
 //! Latents as points of a plane.
 
-use common::Result;
-use common::cli::InputArgs;
-use common::stream::Reader;
+use vae_cli::{InputArgs, Result};
 
 use crate::picture::{self, Picture};
 use crate::points::{self, Choice};
@@ -39,7 +37,7 @@ Examples:
 
 pub(crate) fn run(args: Args) -> Result<()> {
     let picture = Picture::open(&args.picture)?;
-    let reader = Reader::open(&args.input, &args.tensor)?;
+    let reader = args.input.reader(&args.tensor)?;
     let by = match args.by {
         Some(by) => reader.head().need(&by).map(|_| Some(by))?,
         None => reader.head().tensor("y").map(|_| "y".to_owned()),

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use common::{Error, Result};
+use vae_cli::{Error, Result};
 
 use crate::curves::Curves;
 use crate::picture::{self, Picture};

@@ -11,6 +11,7 @@ mod loss;
 mod picture;
 mod png;
 mod points;
+mod projection;
 mod run;
 mod scatter;
 mod text;
@@ -18,7 +19,7 @@ mod text;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use common::{Result, cli};
+use vae_cli::Result;
 
 /// Plot losses by epoch, or latents as points coloured by their labels
 ///
@@ -44,7 +45,7 @@ Examples:
   mnist-dump --split test | vae-encode -m model.bin | vae-plot latent -o latent.png";
 
 fn main() -> ExitCode {
-    cli::main(run)
+    vae_cli::main(run)
 }
 
 fn run(args: Args) -> Result<()> {

@@ -3,10 +3,10 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use common::output::{Kind, Output};
-use common::{Error, Result};
 use kuva::backend::svg::SvgBackend;
 use kuva::render::render::Scene;
+use vae_cli::output::{Kind, Output};
+use vae_cli::{Error, Result};
 
 use crate::png;
 

@@ -1,8 +1,9 @@
 //! Latents as points of a plane, with their labels.
 
-use common::stream::{Data, Frame, Reader};
-use common::{Error, Result, pca};
+use crate::projection;
 use ndarray::{Array2, Axis, Ix2};
+use vae_cli::{Error, Result};
+use vae_stream::{Data, Frame, Reader};
 
 /// What is read of each item.
 #[derive(Clone, Debug)]
@@ -83,7 +84,7 @@ impl Gathered {
         let (at, axes) = match self.shown {
             Some(dims) => (values.mapv(f64::from), dims.map(|k| format!("{} [{k}]", choice.tensor))),
             None => {
-                let found = pca::project(values.view(), 2)?;
+                let found = projection::project(values.view(), 2)?;
                 let share = |n: usize| format!("{:.0} % of the variance", 100.0 * found.shares[n]);
                 let axes = [0, 1].map(|n| format!("principal component {} ({})", n + 1, share(n)));
                 (found.points, axes)

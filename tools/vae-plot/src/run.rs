@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use clap::ValueEnum;
-use common::stream::Records;
-use common::{Error, Result};
 use serde_json::{Map, Value};
+use vae_cli::{Error, Result, input};
 
 /// A number of each epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -43,7 +42,7 @@ type Epoch = [[Option<f64>; 4]; 2];
 impl Run {
     /// Reads a log to its end, finished or not.
     pub(crate) fn read(path: Option<&Path>) -> Result<Run> {
-        let mut records = Records::open(path)?;
+        let mut records = input::records(path)?;
         let mut epochs = BTreeMap::new();
         while let Some(record) = records.next_record()? {
             if record.get("kind").and_then(Value::as_str) != Some("epoch") {

@@ -1,12 +1,12 @@
 //! The classes of a conditional model, whose decoder needs a label for each latent.
 
 use common::model::Network;
-use common::stream::Tensor;
-use common::{Error, Result};
 use ndarray::Array1;
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
+use vae_cli::{Error, Result};
+use vae_stream::Tensor;
 
 /// Which classes.
 #[derive(clap::Args)]

@@ -1,9 +1,9 @@
 //! From point to point: on a straight line, or on an arc around the origin.
 
-use common::stream::Tensor;
-use common::{Error, Result};
 use ndarray::{Array2, ArrayView1, Axis, Zip};
 use std::ops::Range;
+use vae_cli::{Error, Result};
+use vae_stream::Tensor;
 
 use crate::latents::Latents;
 use crate::points::Points;

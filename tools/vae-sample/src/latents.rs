@@ -1,10 +1,10 @@
 //! Latents that are made a few at a time, and the frames that they leave in.
 
-use common::Result;
 use common::model::Network;
-use common::stream::{Data, Dtype, Frame, Head, Spec, Tensor, Writer};
 use ndarray::{Array1, Array2};
 use std::ops::Range;
+use vae_cli::Result;
+use vae_stream::{Data, Dtype, Frame, Head, Spec, Tensor, Writer};
 
 /// A sequence of latents.
 pub trait Latents {
@@ -66,6 +66,6 @@ impl Frames<'_> {
 
     /// Writes a frame that is no latents of ours.
     pub fn pass_on(&mut self, frame: Frame) -> Result<()> {
-        self.writer.write(frame)
+        Ok(self.writer.write(frame)?)
     }
 }

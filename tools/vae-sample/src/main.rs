@@ -12,11 +12,10 @@ mod prior;
 mod traverse;
 
 use clap::Parser;
-use common::cli::{InputArgs, OutputArgs};
-use common::stream::{Head, Writer};
-use common::{Result, cli};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use vae_cli::{InputArgs, OutputArgs, Result};
+use vae_stream::Head;
 
 use crate::classes::ClassArgs;
 use crate::latents::Frames;
@@ -43,7 +42,7 @@ struct Args {
     #[arg(short, long, value_name = "FILE", required_unless_present_any = ["interpolate", "file"])]
     model: Option<PathBuf>,
     /// Latents in a frame
-    #[arg(long, value_name = "N", default_value_t = common::stream::BATCH, value_parser = cli::batch)]
+    #[arg(long, value_name = "N", default_value_t = vae_stream::BATCH, value_parser = vae_cli::batch)]
     batch: usize,
     /// Send the model inside the stream, for a vae-decode on another machine
     #[arg(long)]
@@ -69,7 +68,7 @@ Examples:
   vae-sample -m model.bin --traverse all | vae-decode | grid-png --nrow 10 --max 0 > dimensions.png";
 
 fn main() -> ExitCode {
-    cli::main(run)
+    vae_cli::main(run)
 }
 
 fn run(args: Args) -> Result<()> {
@@ -78,7 +77,7 @@ fn run(args: Args) -> Result<()> {
     let (model, sent) = model::find(input.as_mut(), args.model.as_deref(), &mut head, args.embed_model)?;
     let plan = Plan::new(&args, input, &model.file)?;
     latents::describe(&mut head, &model.spec().network);
-    Writer::create(&args.output, head)?.run(|writer| {
+    args.output.writer(head)?.run(|writer| {
         let mut frames = Frames::new(writer, args.batch);
         if let Some(model) = sent {
             frames.pass_on(model.into())?;

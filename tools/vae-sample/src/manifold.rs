@@ -1,12 +1,12 @@
 //! A plane of 2 latent dimensions, as in figure 4 of Kingma and Welling, "Auto-Encoding Variational Bayes", 2014.
 
 use common::model::Network;
-use common::stream::Tensor;
-use common::{Error, Result};
 use ndarray::Array2;
 use statrs::distribution::{ContinuousCDF, Normal};
 use std::ops::Range;
 use std::str::FromStr;
+use vae_cli::{Error, Result};
+use vae_stream::Tensor;
 
 use crate::classes;
 use crate::latents::Latents;

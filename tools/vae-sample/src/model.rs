@@ -1,9 +1,9 @@
 //! The model that latents are for, named in the head of the output, so that vae-decode finds it.
 
 use common::model::Stored;
-use common::stream::{Data, Head, ModelRef, Reader};
-use common::{Error, Result};
 use std::path::Path;
+use vae_cli::{Error, Result};
+use vae_stream::{Data, Head, ModelRef, Reader};
 
 /// The model that is `given`, else the one that the input names, with the frame that sends it along, to be written first;
 /// `embed`: in any case. What the input brings with it is passed on, and needs no frame.

@@ -1,7 +1,7 @@
 //! Paths between and through points: which the command line asks for, and along the points of an input.
 
-use common::Result;
-use common::stream::{Frame, Reader};
+use vae_cli::Result;
+use vae_stream::{Frame, Reader};
 
 use crate::interpolate::{How, Interpolation};
 use crate::latents::{Frames, Latents};

@@ -1,8 +1,8 @@
 //! What there is to make: what the command line asks for, of what the model has.
 
-use common::Result;
 use common::model::{ModelFile, Trained};
-use common::stream::Reader;
+use vae_cli::Result;
+use vae_stream::Reader;
 
 use crate::Args;
 use crate::latents::{Frames, Latents};

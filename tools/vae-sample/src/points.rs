@@ -1,10 +1,9 @@
 //! The latents that paths lead between and through, with their labels.
 
-use common::cli::InputArgs;
 use common::dataset;
-use common::stream::{Data, Head, Reader, Tensor};
-use common::{Error, Result};
 use ndarray::{Array2, Axis, Ix2, concatenate, s};
+use vae_cli::{Error, InputArgs, Result};
+use vae_stream::{Data, Head, Reader, Tensor};
 
 use crate::classes;
 
@@ -17,7 +16,7 @@ pub struct Points {
 
 /// Opens an input that has latents.
 pub fn open(args: &InputArgs) -> Result<Reader> {
-    let reader = Reader::open(args, "z")?;
+    let reader = args.reader("z")?;
     reader.head().need("z")?;
     Ok(reader)
 }

@@ -1,12 +1,12 @@
 //! The prior of a model, N(0, I) or learned for each class: draws from it, and shapes laid out in it.
 
-use common::Result;
 use common::backend::Device;
 use common::infer::Prior;
 use common::model::ModelFile;
-use common::stream::Tensor;
 use ndarray::Array2;
 use std::ops::Range;
+use vae_cli::Result;
+use vae_stream::Tensor;
 
 use crate::classes::{self, Turns};
 use crate::latents::Latents;

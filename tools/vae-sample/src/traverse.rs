@@ -1,10 +1,10 @@
 //! Through points: one dimension goes over a range, the others stay.
 
-use common::stream::Tensor;
-use common::{Error, Result};
 use ndarray::Array2;
 use std::ops::Range;
 use std::str::FromStr;
+use vae_cli::{Error, Result};
+use vae_stream::Tensor;
 
 use crate::latents::Latents;
 use crate::points::Points;

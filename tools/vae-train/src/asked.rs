@@ -4,8 +4,8 @@ use crate::options::{Args, BinarizeChoice, InitChoice, OutputBiasChoice, PriorCh
 use common::dataset::Dataset;
 use common::model::{Binarize, DataSpec, Init, Labels, Layers, Network, Objective, OutputBias, Preset, Spec, Training};
 use common::plan::Precision;
-use common::stream::Reader;
-use common::{Error, Result};
+use vae_cli::{Error, Result};
+use vae_stream::Reader;
 
 impl Args {
     /// What the options depart from.
@@ -17,8 +17,8 @@ impl Args {
     pub fn images(&self) -> Result<(Dataset, Option<Dataset>)> {
         let classes = self.spec_for([28, 28])?.network.classes();
         let read = |mut reader: Reader| Dataset::read(&mut reader, "x", classes);
-        let train = read(Reader::open(&self.input, "x")?)?;
-        let test = self.test.as_deref().map(|path| read(Reader::open_file(path, "x")?)).transpose()?;
+        let train = read(self.input.reader("x")?)?;
+        let test = self.test.as_deref().map(|path| read(vae_cli::input::reader(path, "x")?)).transpose()?;
         Ok((train, test))
     }
 

@@ -2,10 +2,10 @@
 
 use common::model::{Model, Stored, writable};
 use common::train::Trainer;
-use common::{Error, Result, cli};
 use std::cell::RefCell;
 use std::fs;
 use std::path::{Path, PathBuf};
+use vae_cli::{Error, Result};
 
 const EPOCH: &str = "{epoch}";
 
@@ -82,12 +82,12 @@ impl Checkpoints {
                     "{path} is of an earlier run: expected none; --resume goes on, or remove it"
                 )));
             }
-            Some(path) => cli::tell(&format!(
+            Some(path) => vae_cli::tell(&format!(
                 "{} is of an earlier run and will be replaced; --resume goes on from it",
                 path.display()
             )),
             None if resume && Path::new(&output.to_string()).exists() => {
-                cli::tell(&format!("no checkpoint, so training starts anew, and {output} will be replaced"));
+                vae_cli::tell(&format!("no checkpoint, so training starts anew, and {output} will be replaced"));
             }
             None => {}
         }

@@ -7,9 +7,10 @@ use crate::report::{self, Report};
 use clap::parser::ValueSource;
 use clap::{Arg, CommandFactory};
 use common::model::Layers;
-use common::{Error, Result, pca};
+use common::pca;
 use std::path::Path;
 use std::time::Instant;
+use vae_cli::{Error, Result};
 
 /// What can be asked of principal components; they have neither layers nor steps.
 const OF_COMPONENTS: [&str; 10] =

@@ -3,16 +3,17 @@
 use crate::options::Args;
 use common::model::{Binarize, Layers, Spec};
 use common::network::loss_graph;
-use common::output::{Kind, Output};
+use common::parameters;
 use common::plan::{PixelType, Plan, Precision};
-use common::stream::Reader;
-use common::{Result, cli, images, parameters};
 use std::io::Write;
+use vae_cli::Result;
+use vae_cli::output::{Kind, Output};
+use vae_stream::images;
 
 /// Writes layers, shapes and parameters on standard output.
 pub fn describe(args: &Args) -> Result<()> {
-    let image = if args.input.file.is_some() || cli::stdin_holds_something() {
-        let reader = Reader::open(&args.input, "x")?;
+    let image = if args.input.file.is_some() || vae_cli::stdin_holds_something() {
+        let reader = args.input.reader("x")?;
         images::size(&reader.head().need("x")?.shape, None)?
     } else {
         [28, 28]

@@ -13,7 +13,6 @@ mod spark;
 
 use checkpoint::Checkpoints;
 use common::train::Trainer;
-use common::{Result, cli};
 use options::Args;
 use preview::Preview;
 use progress::Progress;
@@ -22,9 +21,10 @@ use signals::Signals;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
+use vae_cli::Result;
 
 fn main() -> ExitCode {
-    cli::main(run)
+    vae_cli::main(run)
 }
 
 fn run(args: Args) -> Result<()> {
@@ -78,7 +78,7 @@ fn train(args: &Args, output: &Path, checkpoints: &Checkpoints, report: &mut Rep
             }
         }
         let (seconds, images) = (epoch.elapsed().as_secs_f64(), trainer.images() - seen);
-        let (number, train) = (trainer.progress().epoch, trainer.losses()?);
+        let (number, train) = (trainer.progress().epoch, trainer.losses());
         let test = trainer.end_epoch()?;
         if args.preview > 0 {
             report.preview(preview.frames(&trainer.model()?, number, device)?);

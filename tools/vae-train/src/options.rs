@@ -2,14 +2,13 @@
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Parser, ValueEnum};
-use common::cli::InputArgs;
 use common::model::{Layers, Preset, writable};
 use common::options::{ActivationArgs, DeviceArgs, LikelihoodArgs};
 use common::plan::Activation;
-use common::{Error, Result};
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use vae_cli::{Error, InputArgs, Result};
 
 /// Train a VAE on a stream of images
 ///

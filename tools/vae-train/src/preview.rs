@@ -1,13 +1,13 @@
 //! Pictures of a model in training: the same images and the same noise after every epoch.
 
-use common::Result;
 use common::backend::Device;
 use common::dataset::Dataset;
-use common::images::Pixels;
 use common::infer::{Decoder, Encoder, Prior};
 use common::model::Model;
-use common::stream::{Data, Tensor};
 use ndarray::{Array1, Array2};
+use vae_cli::Result;
+use vae_stream::images::Pixels;
+use vae_stream::{Data, Tensor};
 
 /// The images to reconstruct: the first of the test images, or of the others.
 pub struct Preview {
@@ -25,7 +25,7 @@ impl Preview {
     pub fn frames(&self, model: &Model, epoch: usize, device: Device) -> Result<Vec<Data>> {
         let (network, seed) = (&model.spec.network, model.spec.training.seed);
         let mut decoder = Decoder::new(model, device)?;
-        let mut decoded = |z: &Array2<f32>, labels: Option<&[u8]>| {
+        let mut decoded = |z: &Array2<f32>, labels: Option<&[u8]>| -> Result<_> {
             let [h, w] = network.image;
             let x_hat = decoder.decode(z.view(), labels, 0)?.into_shape_with_order((z.nrows(), h, w));
             Ok(Tensor::from_array(&x_hat.expect("a row holds H times W pixels")))

@@ -2,7 +2,7 @@
 //! with -v where it is not.
 
 use crate::spark::Spark;
-use common::cli;
+
 use common::model::Spec;
 use common::train::{Losses, Trainer};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -54,7 +54,10 @@ impl Progress {
     }
     pub fn epoch(&mut self, number: usize, [train, test]: [Option<&Losses>; 2], seconds: f64) {
         let show = |name: &str, losses: Option<&Losses>| {
-            let part = |l: &Losses| format!("  {name} {:.2} = {:.2} + {:.2}", l.loss(), l.recon, l.beta * l.kl);
+            let part = |losses: &Losses| {
+                let terms = losses.terms.iter().map(|term| format!("{:.2}", term.weight * term.mean));
+                format!("  {name} {:.2} = {}", losses.loss(), terms.collect::<Vec<_>>().join(" + "))
+            };
             losses.map(part).unwrap_or_default()
         };
         let course = match (&mut self.spark, test.or(train)) {
@@ -71,7 +74,7 @@ impl Progress {
     fn say(&self, line: &str) {
         if self.lines {
             // Where it cannot be written, the run matters more.
-            self.bar.suspend(|| cli::tell_line(line));
+            self.bar.suspend(|| vae_cli::tell_line(line));
         }
     }
     pub fn finish(&self) {

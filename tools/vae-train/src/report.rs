@@ -6,13 +6,13 @@
 use common::backend::Device;
 use common::dataset::Dataset;
 use common::model::Spec;
-use common::output::{Kind, Output};
-use common::stream::{Data, Head, Writer};
 use common::train::Losses;
-use common::{Error, Result, cli};
 use serde_json::{Map, Value, json};
 use std::io::Write;
 use std::path::Path;
+use vae_cli::output::{Kind, Output};
+use vae_cli::{Error, Result};
+use vae_stream::{Data, Head, Writer};
 
 enum To {
     Lines(Output),
@@ -28,7 +28,7 @@ impl Report {
     /// A stream if there will be pictures.
     pub fn open(pictures: bool) -> Result<Report> {
         let to = if pictures {
-            To::Stream(Box::new(Writer::create(&cli::OutputArgs::default(), Head::new())?))
+            To::Stream(Box::new(vae_cli::OutputArgs::default().writer(Head::new())?))
         } else {
             To::Lines(Output::open(None, Kind::Text)?)
         };
@@ -46,7 +46,7 @@ impl Report {
     /// Writes one record.
     pub fn record(&mut self, record: Map<String, Value>) {
         self.attempt(|to| match to {
-            To::Stream(writer) => writer.write(record),
+            To::Stream(writer) => Ok(writer.write(record)?),
             To::Lines(output) => {
                 let line = Value::Object(record).to_string() + "\n";
                 output.write_all(line.as_bytes()).and_then(|()| output.flush()).map_err(|e| output.error(e))
@@ -58,7 +58,7 @@ impl Report {
     pub fn preview(&mut self, frames: Vec<Data>) {
         for data in frames {
             self.attempt(|to| match to {
-                To::Stream(writer) => writer.write(data),
+                To::Stream(writer) => Ok(writer.write(data)?),
                 To::Lines(_) => Ok(()),
             });
         }
@@ -67,7 +67,7 @@ impl Report {
     /// Ends what was written.
     pub fn finish(self) -> Result<()> {
         let finished = match self.to {
-            Some(To::Stream(writer)) => writer.finish(),
+            Some(To::Stream(writer)) => writer.finish().map_err(Error::from),
             Some(To::Lines(output)) => output.commit(),
             None => self.failed.map_or(Ok(()), Err),
         };
@@ -162,9 +162,10 @@ fn object(value: Value) -> Map<String, Value> {
 
 /// `mse`: the squared error per pixel, where the likelihood tells it.
 fn parts(losses: &Losses, spec: &Spec) -> Value {
-    let parts = [("loss", losses.loss()), ("recon", losses.recon), ("kl", losses.kl)];
-    let mut parts: Map<_, _> = parts.into_iter().map(|(name, v)| (name.to_string(), rounded(v, 4))).collect();
-    if let Some(mse) = spec.objective.likelihood.mse(losses.recon, spec.network.pixels()) {
+    let terms = losses.terms.iter().map(|term| (term.name, term.mean));
+    let parts = [("loss", losses.loss())].into_iter().chain(terms);
+    let mut parts: Map<_, _> = parts.map(|(name, v)| (name.to_string(), rounded(v, 4))).collect();
+    if let Some(mse) = spec.objective.likelihood.mse(losses.term("recon"), spec.network.pixels()) {
         parts.insert("mse".into(), rounded(mse, 6));
     }
     Value::Object(parts)

@@ -1,10 +1,10 @@
 //! Ctrl-C and SIGTERM: the first asks the run to stop in good order, the second stops it at once.
 
-use common::{Error, Result};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use vae_cli::{Error, Result};
 
 pub struct Signals([(i32, Arc<AtomicBool>); 2]);
 

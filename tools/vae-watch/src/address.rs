@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 
-use common::{Error, Result};
+use vae_cli::{Error, Result};
 
 /// What the command line says.
 pub struct Address {

@@ -2,8 +2,8 @@
 
 use std::io::{Cursor, Read};
 
-use common::stream::{Frame, Reader, Records, START};
-use common::{Error, Result};
+use vae_cli::{Error, Result};
+use vae_stream::{Frame, Reader, Records, START};
 
 use crate::pass::Pass;
 use crate::shown::Shown;

@@ -15,10 +15,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use common::cli::{self, InputArgs};
-use common::{Error, Result};
 use signal_hook::consts::SIGINT;
 use signal_hook::iterator::Signals;
+use vae_cli::{Error, InputArgs, Result};
 
 use address::Address;
 use pass::{Pass, Passed};
@@ -58,7 +57,7 @@ Examples:
   vae-watch --stay losses.jsonl";
 
 fn main() -> ExitCode {
-    cli::main(run)
+    vae_cli::main(run)
 }
 
 fn run(args: Args) -> Result<()> {

@@ -5,8 +5,9 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use common::output::{self, Kind, Output};
-use common::{Error, Result};
+use vae_cli::output::{self, Kind, Output};
+use vae_cli::{Error, Result};
+use vae_stream::Sink;
 
 /// As much as a pipe holds.
 const BUFFER: usize = 1 << 20;
@@ -84,7 +85,7 @@ impl Passed {
     pub fn finish(passed: &Mutex<Passed>, followed: Result<()>) -> (Result<()>, bool) {
         let passed = &mut *passed.lock().unwrap_or_else(PoisonError::into_inner);
         let output = passed.output.take();
-        let read_on = output.as_ref().is_some_and(Output::is_pipe);
+        let read_on = output.as_ref().is_some_and(Sink::is_pipe);
         let done = match (passed.failed.take(), followed, output) {
             (Some(failed), ..) => Err(failed),
             (None, Ok(()), Some(output)) => output.commit(),

@@ -1,10 +1,10 @@
 //! Pictures as the page draws them: bytes, not too many, and of no great size.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use common::images::Pixels;
-use common::stream::Data;
-use common::{Error, Result};
 use serde_json::{Value, json};
+use vae_cli::{Error, Result};
+use vae_stream::Data;
+use vae_stream::images::Pixels;
 
 /// Images of a set at most.
 const MOST: usize = 64;
@@ -27,7 +27,7 @@ impl Set {
         let (mut set, tensors) = (Set::default(), names.clone().count().max(1));
         for name in names {
             let tensor = data.need(name)?;
-            let [h, w] = common::images::size(&tensor.shape()[1..], None)?;
+            let [h, w] = vae_stream::images::size(&tensor.shape()[1..], None)?;
             let room = LARGEST / tensors / h.saturating_mul(w).max(1);
             let count = tensor.items().min(room).min(MOST);
             if count == 0 {
@@ -66,7 +66,7 @@ fn bytes(pixels: Pixels) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use common::stream::{Dtype, Tensor};
+    use vae_stream::{Dtype, Tensor};
 
     fn images(count: usize, side: usize) -> Tensor {
         Tensor::from_bytes(Dtype::U8, &[count, side, side], &vec![7; count * side * side])

@@ -9,7 +9,6 @@ use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use common::{Error, Result, cli, html};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, HOST};
@@ -20,6 +19,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::runtime;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
+use vae_cli::{Error, Result, html};
 
 use crate::address::Address;
 use crate::news;
@@ -115,7 +115,7 @@ impl Server {
 impl Serving {
     /// Says on standard error where the page is.
     pub fn say(&self, words: &str) {
-        cli::tell(&format!("{words}http://{}/", self.at));
+        vae_cli::tell(&format!("{words}http://{}/", self.at));
     }
 
     /// Lets pages that are open fetch the end, for a moment.

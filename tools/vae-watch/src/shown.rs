@@ -5,10 +5,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use common::Error;
-use common::stream::Data;
 use serde_json::{Map, Value};
 use tokio::sync::watch;
+use vae_cli::Error;
+use vae_stream::Data;
 
 use crate::pictures::Set;
 use crate::points::Point;

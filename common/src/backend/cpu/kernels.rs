@@ -5,11 +5,11 @@
 use super::simd::Simd;
 use crate::backend::SampleIndex;
 use crate::backend::memory::Block;
-use crate::math::{exp, softplus, tanh};
 use crate::model::Binarize;
 use crate::plan::{Activation, PixelTransform, PixelType, Table};
-use crate::rng::{Purpose, bernoulli};
 use std::ops::Range;
+use vae_numerics::math::{exp, softplus, tanh};
+use vae_numerics::rng::{Purpose, bernoulli};
 
 /// y = from[row of the image], read as pixels
 #[inline(always)]
@@ -120,14 +120,10 @@ pub(super) fn mean_weights(weight: &mut [f32], live: usize, images: usize, per: 
     absent.fill(0.0);
 }
 
-/// terms[n] = [mean over samples of recon, of kl] for the images that exist; a kl that is not there is 0
+/// losses[n] = mean over the `per` rows of image n of term, for the images that exist
 #[inline(always)]
-pub(super) fn terms(terms: &mut [f32], recon: &[f32], kl: &[f32], recon_per: usize, kl_per: usize) {
-    let mean = |v: &[f32], n: usize, per: usize| v[n * per..][..per].iter().sum::<f32>() / per as f32;
-    for (n, row) in terms.chunks_exact_mut(2).enumerate() {
-        row[0] = mean(recon, n, recon_per);
-        row[1] = if kl.is_empty() { 0.0 } else { mean(kl, n, kl_per) };
-    }
+pub(super) fn mean_rows<'a>(losses: impl Iterator<Item = &'a mut f32>, term: &[f32], per: usize) {
+    losses.zip(term.chunks_exact(per)).for_each(|(loss, rows)| *loss = rows.iter().sum::<f32>() / per as f32);
 }
 
 /// g = sum over r of dy[r] in some columns; the rest of g, which fills it to whole vectors, is 0. Activations of zeros at the end, of

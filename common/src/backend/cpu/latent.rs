@@ -1,7 +1,7 @@
 //! The operations on the code: the reparameterised draw and the KL, `q = [mu, logvar]`, `p` likewise or N(0, I).
 
 use super::kernels::put;
-use crate::math::{exp, sum, sum2, twice_kl};
+use vae_numerics::math::{exp, sum, sum2, twice_kl};
 
 /// z[r] = mu[n] + exp(logvar[n] / 2) eps[r]
 #[inline(always)]

@@ -33,8 +33,7 @@ mod windows;
 mod zeros;
 
 use super::memory::{Block, Memory, Tile};
-use super::{Backend, SampleIndex, State};
-use crate::Result;
+use super::{Backend, ProgramId, SampleIndex, State};
 use crate::plan::{Buf, Plan, Precision, Program};
 use clock::Clock;
 pub use clock::Profile;
@@ -50,6 +49,7 @@ pub use simd::Level;
 use std::sync::Mutex;
 use std::thread::Builder;
 use team::{Barrier, Guard, Jobs};
+use vae_cli::Result;
 pub(crate) use zeros::Lit;
 
 /// The buffers of a plan in main memory, and the number of threads that work on them.
@@ -61,6 +61,7 @@ pub struct Cpu {
     precision: Precision,
     level: Level,
     profile: Option<Profile>,
+    programs: Vec<Program>,
 }
 
 impl Cpu {
@@ -71,7 +72,20 @@ impl Cpu {
     pub fn new(plan: &Plan, threads: usize, precision: Precision, level: Level) -> Result<Cpu> {
         let memory = Memory::new(plan, level, precision)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Ok(Cpu { cores, memory, state: State::new(plan), threads: threads.max(1), precision, level, profile: None })
+        Ok(Cpu {
+            cores,
+            memory,
+            state: State::new(plan),
+            threads: threads.max(1),
+            precision,
+            level,
+            profile: None,
+            programs: vec![],
+        })
+    }
+    /// Training alone trades precision for speed: the test loss of a bf16 run is one of fp32.
+    fn precision_of(&self, program: &Program) -> Precision {
+        if program.gradients().is_empty() { Precision::Fp32 } else { self.precision }
     }
     /// Where the time went since the last call; the first begins to measure, which costs some of it.
     pub fn profile(&mut self) -> Profile {
@@ -84,8 +98,12 @@ impl Backend for Cpu {
         self.memory.fill(to, values);
         Ok(())
     }
-    fn upload_bytes(&mut self, to: Buf, values: Vec<u8>) -> Result<()> {
+    fn upload_bytes(&mut self, to: Buf, values: &[u8]) -> Result<()> {
         self.memory.set_bytes(to, values);
+        Ok(())
+    }
+    fn move_bytes(&mut self, to: Buf, values: Vec<u8>) -> Result<()> {
+        self.memory.move_bytes(to, values);
         Ok(())
     }
     fn upload_indices(&mut self, order: &[SampleIndex]) -> Result<()> {
@@ -93,18 +111,25 @@ impl Backend for Cpu {
         self.memory.order.extend_from_slice(order);
         Ok(())
     }
-    fn download(&self, from: Buf, into: &mut [f32]) -> Result<()> {
-        self.memory.copy(from, into);
+    fn download(&self, from: Buf, first: usize, into: &mut [f32]) -> Result<()> {
+        self.memory.copy(from, first, into);
         Ok(())
+    }
+    fn all_finite(&self, of: Buf) -> Result<bool> {
+        Ok(self.memory.all_finite(of))
     }
     fn state(&mut self) -> &mut State {
         &mut self.state
     }
-    fn run(&mut self, program: &Program, steps: usize) -> Result<()> {
+    fn compile(&mut self, program: &Program) -> Result<ProgramId> {
+        self.memory.prepare(program, self.precision_of(program))?;
+        self.programs.push(program.clone());
+        Ok(ProgramId(self.programs.len() - 1))
+    }
+    fn run(&mut self, program: ProgramId, steps: usize) -> Result<()> {
         assert!(steps <= self.state.steps_left(), "a run ends with the epoch");
-        // Only learning is faster at the cost of precision: the test loss of a bf16 run is one of fp32.
-        let precision = if program.gradients().is_empty() { Precision::Fp32 } else { self.precision };
-        self.memory.prepare(program, precision)?;
+        let program = &self.programs[program.0];
+        let precision = self.precision_of(program);
         let (memory, start, level, timed) = (&self.memory, self.state, self.level, self.profile.is_some());
         let jobs = Job::all(program, level.lanes(), start.batch);
         let size = rows::block_size(memory, start.live(), self.threads);
@@ -185,15 +210,4 @@ impl Backend for Cpu {
         }
         Ok(())
     }
-}
-
-/// Bytes of main memory.
-pub(super) fn memory_of_machine() -> u64 {
-    #[cfg(target_os = "linux")]
-    {
-        let info = rustix::system::sysinfo();
-        info.totalram as u64 * info.mem_unit as u64
-    }
-    #[cfg(not(target_os = "linux"))]
-    u64::MAX
 }

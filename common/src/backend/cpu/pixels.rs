@@ -1,7 +1,7 @@
 //! The likelihoods: -log p(target given v), summed over pixels, and then the derivative in the place of v.
 
 use super::kernels::put;
-use crate::math::{bernoulli as bce, exp, ln, sigmoid as logistic, sum, sum_and_map, sum2};
+use vae_numerics::math::{bernoulli as bce, exp, ln, sigmoid as logistic, sum, sum_and_map, sum2};
 
 /// mean[r] = 1 / (1 + exp(-v[r])), of the first value of each pixel
 #[inline(always)]

@@ -8,8 +8,8 @@ use super::zeros::Lit;
 use super::{bf16, kernels as k, latent, pixels, windows};
 use crate::backend::State;
 use crate::backend::memory::{Block, Memory};
-use crate::plan::{Activations, KlTerm, Op, Precision, Program};
-use crate::rng::{self, Purpose};
+use crate::plan::{Activations, Op, Precision, Program};
+use vae_numerics::rng::{self, Purpose};
 
 pub(super) use super::layer::Scratch;
 
@@ -116,21 +116,18 @@ impl Work for Each<'_, '_> {
                 stored.copy_from_slice(&at.read(x)[..stored.len()]);
             }
             Op::ScaleRows { d, weight } => k::weigh(at.write(d), at.read(weight), d.width),
-            Op::Elbo { losses, d_recon, recon, kl } => {
-                let (live, images) = (at.live(), at.state.live());
-                k::mean_weights(at.write(d_recon), live, images, d_recon.per_image, 1.0);
-                let mut kls = &[][..];
-                if let Some(KlTerm { kl, d_kl }) = kl {
-                    k::mean_weights(at.write(d_kl), live, images, d_kl.per_image, at.state.kl_weight());
-                    kls = at.read(kl);
+            Op::WeightedSum { losses, d_terms, terms, weights } => {
+                let (live, images, width) = (at.live(), at.state.live(), losses.width);
+                let losses = at.write_table(losses);
+                for t in 0..width {
+                    let column = losses.iter_mut().skip(t).step_by(width);
+                    let (Some(term), Some(d)) = (terms[t], d_terms[t]) else {
+                        column.for_each(|loss| *loss = 0.0);
+                        continue;
+                    };
+                    k::mean_weights(at.write(d), live, images, d.per_image, at.state.weight(weights[t]));
+                    k::mean_rows(column, at.read(term), term.per_image);
                 }
-                k::terms(
-                    at.write_table(losses),
-                    at.read(recon),
-                    kls,
-                    recon.per_image,
-                    kl.map_or(1, |k| k.kl.per_image),
-                );
             }
         }
     }

@@ -7,7 +7,7 @@
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use crate::{Error, Result};
+use vae_cli::{Error, Result};
 
 /// Vectors of 32-bit cells: each an f32, or a pair of bf16 with the first in the low half.
 pub(super) trait Simd: Copy {

@@ -7,37 +7,6 @@ use cust::DeviceCopy;
 /// An address on the device; 0 is null.
 pub(super) type Address = u64;
 
-/// The operations of `kernels/each.cu`, in its order.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[repr(i32)]
-pub(super) enum Code {
-    #[default]
-    Gather,
-    OneHot,
-    Concat,
-    First,
-    Centre,
-    Keep,
-    Linear,
-    LinearBack,
-    ActivationBack,
-    Weigh,
-    Im2col,
-    Col2im,
-    Sample,
-    SampleBack,
-    Kl,
-    KlBack,
-    KlPriorBack,
-    SampledKl,
-    Sigmoid,
-    Bernoulli,
-    Gaussian,
-    GaussianLearned,
-    SquaredError,
-    Elbo,
-}
-
 /// `SampleIndex` of an image.
 #[derive(Clone, Copy, Debug, Default, DeviceCopy)]
 #[repr(C)]

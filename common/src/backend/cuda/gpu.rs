@@ -1,7 +1,6 @@
 //! A GPU: whether there is one, and the kernels loaded onto it.
 
 use crate::plan::Precision;
-use crate::{Error, Result};
 use cust::context::{Context, CurrentContext};
 use cust::device::{Device, DeviceAttribute};
 use cust::error::CudaError;
@@ -12,6 +11,7 @@ use cust::{CudaApiVersion, CudaFlags};
 use std::ffi::{CString, c_void};
 use std::fmt::{Debug, Display, Write};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use vae_cli::{Error, Result};
 
 /// A GPU with this process's context on it.
 pub(super) struct Gpu {

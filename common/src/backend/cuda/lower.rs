@@ -10,15 +10,15 @@
 //! Operations between two products share a launch, small products among them, but for those on windows, which have many
 //! values. A product takes the derivative of an activation with it that comes right after it.
 
-use super::call::{Address, Call, Calls, Code, Job, Jobs, Product, act};
+use super::call::{Address, Call, Calls, Job, Jobs, Product, act};
 use super::memory::{Memory, zeros};
 use super::stream::Stream;
-use crate::Result;
 use crate::model::Binarize;
 use crate::plan::{
-    Activation, Activations, ConvGeometry, Gradient, KlTerm, Op, Param, PixelTransform, PixelType, Precision, Program,
+    Activation, Activations, Gradient, Op, OpCode, Param, PixelTransform, PixelType, Precision, Program, TermWeight,
 };
 use cust::memory::DeviceBuffer;
+use vae_cli::Result;
 
 /// One launch: the kernel of this name, its blocks across and down, and what it is told.
 pub(super) struct Stage {
@@ -129,7 +129,7 @@ impl Lowering<'_> {
     fn push(&mut self, kernel: String, blocks: [usize; 2], told: Told) {
         self.stages.push(Stage { kernel, blocks, told });
     }
-    fn each(&mut self, code: Code, call: Call) {
+    fn each(&mut self, code: OpCode, call: Call) {
         let call = Call { op: code as i32, ..call };
         match self.stages.last_mut() {
             Some(Stage { blocks: [_, 1], told: Told::Calls(calls), .. }) if calls.len() < Calls::MOST => {
@@ -139,7 +139,7 @@ impl Lowering<'_> {
         }
     }
     /// An operation whose values are many and need no other's: a launch of its own, with several blocks for each image.
-    fn spread(&mut self, code: Code, call: Call) {
+    fn spread(&mut self, code: OpCode, call: Call) {
         let values = call.per as usize * call.width as usize;
         let call = Call { op: code as i32, ..call };
         self.push("each".into(), [self.memory.images, values.div_ceil(4 * THREADS)], Told::Calls(vec![call]));
@@ -171,40 +171,34 @@ impl Lowering<'_> {
         let call = |r: Activations, out: &[Address], inp: &[Address]| Call { out: fill(out), inp: fill(inp), ..of(r) };
         match op {
             Op::Linear { y, x, w, b, act: a } => {
-                assert!(x.width == w.inp && y.width == w.out && x.per_image == y.per_image, "{op:?}");
                 let ((act, slope), bias) = (act(a), b.map_or(0, |b| m.param(b)));
                 if self.is_small(y, w) {
                     let call = call(y, &[rows(y)], &[rows(x), m.param(w), bias]);
-                    self.each(Code::Linear, Call { other: int(w.inp), act, slope, ..call });
+                    self.each(OpCode::Linear, Call { other: int(w.inp), act, slope, ..call });
                 } else {
                     let after = Product { bias, act, slope, ..Product::default() };
                     self.product([rows(y), rows(x)], self.count(y), w, false, after);
                 }
             }
             Op::LinearBack { dx, dy, w, add } => {
-                assert!(dx.width == w.inp && dy.width == w.out && dx.per_image == dy.per_image, "{op:?}");
                 let (act, slope) = act(back.map_or(Activation::None, |(_, a)| a));
                 let (y, add) = (maybe(back.map(|(y, _)| y)), add as i32);
                 if self.is_small(dx, w) {
                     let call = call(dx, &[rows(dx)], &[rows(dy), m.param(w), y]);
-                    self.each(Code::LinearBack, Call { other: int(w.out), add, act, slope, ..call });
+                    self.each(OpCode::LinearBack, Call { other: int(w.out), add, act, slope, ..call });
                 } else {
                     let after = Product { y, act, slope, add, ..Product::default() };
                     self.product([rows(dx), rows(dy)], self.count(dx), w, true, after);
                 }
             }
             Op::ConvTranspose { y, x, w, transpose_w, b, act: a, conv, add } => {
-                let (inp, values) = if transpose_w { (w.out, w.inp) } else { (w.inp, w.out) };
-                assert!(x.width == inp && values == conv.patch_len() && y.width == conv.channels, "{op:?}");
-                assert!(x.per_image * conv.input_area() == y.per_image * conv.output_area(), "{op:?}");
                 self.product([self.laid, rows(x)], self.count(x), w, transpose_w, Product::default());
                 let (act, slope) = act(back.map_or(a, |(_, a)| a));
                 let bias = b.map_or(0, |b| m.param(b));
                 let call = call(y, &[rows(y)], &[self.laid, bias, maybe(back.map(|(y, _)| y))]);
-                self.spread(Code::Col2im, Call { act, slope, add: add as i32, window: conv.into(), ..call });
+                self.spread(OpCode::ConvTranspose, Call { act, slope, add: add as i32, window: conv.into(), ..call });
             }
             Op::Gather { y, from, transform: PixelTransform { white: scale, binarize, range: [black, white] } } => {
-                assert!(y.width == from.width, "{op:?}");
                 let act = match binarize {
                     Binarize::None => 0,
                     Binarize::Threshold => 1,
@@ -213,104 +207,81 @@ impl Lowering<'_> {
                 };
                 let other = (from.dtype == PixelType::U8) as i32;
                 let call = call(y, &[rows(y)], &[m.table(from)]);
-                self.each(Code::Gather, Call { other, act, f: [scale, black, white], ..call });
+                self.each(OpCode::Gather, Call { other, act, f: [scale, black, white], ..call });
             }
             Op::OneHot { y, from } => {
-                assert!(from.width == 1 && from.dtype == PixelType::U8, "{op:?}");
-                self.each(Code::OneHot, call(y, &[rows(y)], &[m.table(from)]));
+                self.each(OpCode::OneHot, call(y, &[rows(y)], &[m.table(from)]));
             }
             Op::Concat { y, a, b } => {
-                assert!(y.width == a.width + b.width && y.per_image == a.per_image && b.per_image == 1, "{op:?}");
-                self.each(Code::Concat, Call { other: int(a.width), ..call(y, &[rows(y)], &[rows(a), rows(b)]) });
+                self.each(OpCode::Concat, Call { other: int(a.width), ..call(y, &[rows(y)], &[rows(a), rows(b)]) });
             }
             Op::Narrow { y, x, add } => {
-                assert!(y.width <= x.width && y.per_image == x.per_image, "{op:?}");
                 let call = call(y, &[rows(y)], &[rows(x)]);
-                self.each(Code::First, Call { other: int(x.width), add: add as i32, ..call });
+                self.each(OpCode::Narrow, Call { other: int(x.width), add: add as i32, ..call });
             }
             Op::Subtract { y, x, b } => {
-                assert!(y.width == x.width && y.per_image == x.per_image && b.values() == x.width, "{op:?}");
-                self.each(Code::Centre, call(y, &[rows(y)], &[rows(x), m.param(b)]));
+                self.each(OpCode::Subtract, call(y, &[rows(y)], &[rows(x), m.param(b)]));
             }
             Op::Store { stored, x } => {
-                assert!(stored.width == x.per_image * x.width && stored.dtype == PixelType::F32, "{op:?}");
-                self.each(Code::Keep, call(x, &[m.table(stored)], &[rows(x)]));
+                self.each(OpCode::Store, call(x, &[m.table(stored)], &[rows(x)]));
             }
             Op::ActivationBack { dy, y, act: a } => {
-                assert!(dy.per_image * dy.width == y.per_image * y.width, "{op:?}");
                 let (act, slope) = act(a);
-                self.each(Code::ActivationBack, Call { act, slope, ..call(dy, &[rows(dy)], &[rows(y)]) });
+                self.each(OpCode::ActivationBack, Call { act, slope, ..call(dy, &[rows(dy)], &[rows(y)]) });
             }
             Op::ScaleRows { d, weight } => {
-                assert!(weight.width == 1 && weight.per_image == d.per_image, "{op:?}");
-                self.each(Code::Weigh, call(d, &[rows(d)], &[rows(weight)]));
+                self.each(OpCode::ScaleRows, call(d, &[rows(d)], &[rows(weight)]));
             }
             Op::Im2col { y, x, conv } => {
-                expect_windows(&op, y, x, conv);
-                self.spread(Code::Im2col, Call { window: conv.into(), ..call(y, &[rows(y)], &[rows(x)]) });
+                self.spread(OpCode::Im2col, Call { window: conv.into(), ..call(y, &[rows(y)], &[rows(x)]) });
             }
             Op::Sample { z, eps, q } => {
-                assert!(z == Activations { buf: z.buf, ..eps } && q.width == 2 * z.width && q.per_image == 1, "{op:?}");
-                self.each(Code::Sample, call(z, &[rows(z), rows(eps)], &[rows(q)]));
+                self.each(OpCode::Sample, call(z, &[rows(z), rows(eps)], &[rows(q)]));
             }
             Op::SampleBack { dq, dz, eps, q, add } => {
-                assert!(
-                    dq.width == 2 * dz.width && [dq.per_image, q.per_image] == [1, 1] && eps.per_image == dz.per_image,
-                    "{op:?}"
-                );
                 let call = call(dz, &[rows(dq)], &[rows(dz), rows(eps), rows(q)]);
-                self.each(Code::SampleBack, Call { add: add as i32, ..call });
+                self.each(OpCode::SampleBack, Call { add: add as i32, ..call });
             }
-            Op::Kl { kl, q, p } => self.each(Code::Kl, code(q, &[rows(kl)], &[rows(q), maybe(p)])),
+            Op::Kl { kl, q, p } => self.each(OpCode::Kl, code(q, &[rows(kl)], &[rows(q), maybe(p)])),
             Op::KlBack { dq, dkl, q, p, add } => {
                 let call = code(q, &[rows(dq)], &[rows(dkl), rows(q), maybe(p)]);
-                self.each(Code::KlBack, Call { add: add as i32, ..call });
+                self.each(OpCode::KlBack, Call { add: add as i32, ..call });
             }
             Op::KlPriorBack { dp, dkl, q, p, add } => {
                 let call = code(q, &[rows(dp)], &[rows(dkl), rows(q), rows(p)]);
-                self.each(Code::KlPriorBack, Call { add: add as i32, ..call });
+                self.each(OpCode::KlPriorBack, Call { add: add as i32, ..call });
             }
             Op::SampledKl { kl, z, eps, q, p } => {
-                assert!(
-                    kl.per_image == z.per_image && eps.per_image == z.per_image && q.width == 2 * z.width,
-                    "{op:?}"
-                );
-                self.each(Code::SampledKl, call(z, &[rows(kl)], &[rows(z), rows(eps), rows(q), maybe(p)]));
+                self.each(OpCode::SampledKl, call(z, &[rows(kl)], &[rows(z), rows(eps), rows(q), maybe(p)]));
             }
             Op::Sigmoid { mean, logits } => {
                 let values = logits.width / mean.width;
-                assert!(mean.width * values == logits.width && mean.per_image == logits.per_image, "{op:?}");
-                self.each(Code::Sigmoid, Call { other: int(values), ..call(mean, &[rows(mean)], &[rows(logits)]) });
+                self.each(OpCode::Sigmoid, Call { other: int(values), ..call(mean, &[rows(mean)], &[rows(logits)]) });
             }
             Op::Bernoulli { loss, logits, target } => {
-                self.each(Code::Bernoulli, self.likelihood(loss, logits, target, 1));
+                self.each(OpCode::Bernoulli, self.likelihood(loss, logits, target));
             }
             Op::Gaussian { loss, logits, target, sigma } => {
                 let constant = 0.5 * target.width as f64 * (std::f64::consts::TAU * (sigma as f64).powi(2)).ln();
                 let f = [1.0 / (sigma * sigma), constant as f32, 0.0];
-                self.each(Code::Gaussian, Call { f, ..self.likelihood(loss, logits, target, 1) });
+                self.each(OpCode::Gaussian, Call { f, ..self.likelihood(loss, logits, target) });
             }
             Op::GaussianLearned { loss, logits, target, min_sigma } => {
                 let f = [min_sigma * min_sigma, 0.0, 0.0];
-                self.each(Code::GaussianLearned, Call { f, ..self.likelihood(loss, logits, target, 2) });
+                self.each(OpCode::GaussianLearned, Call { f, ..self.likelihood(loss, logits, target) });
             }
             Op::SquaredError { loss, mean, target } => {
-                assert!(mean.width == target.width && loss.per_image == mean.per_image, "{op:?}");
-                self.each(Code::SquaredError, call(mean, &[rows(loss)], &[rows(mean), rows(target)]));
+                self.each(OpCode::SquaredError, call(mean, &[rows(loss)], &[rows(mean), rows(target)]));
             }
-            Op::Elbo { losses, d_recon, recon, kl } => {
-                assert!(losses.width == 2 && d_recon.per_image == recon.per_image, "{op:?}");
-                let (kls, d_kl, per) = kl.map_or((0, 0, 1), |KlTerm { kl, d_kl }| (rows(kl), rows(d_kl), kl.per_image));
-                let call = call(d_recon, &[m.table(losses), rows(d_recon), d_kl], &[rows(recon), kls]);
-                self.each(Code::Elbo, Call { other: int(per), ..call });
+            Op::WeightedSum { losses, d_terms, terms, weights } => {
+                assert!(losses.width == 2 && weights[..2] == [TermWeight::One, TermWeight::Beta], "{op:?}");
+                let ([Some(recon), kl, ..], [Some(d_recon), d_kl, ..]) = (terms, d_terms) else { panic!("{op:?}") };
+                let call = call(d_recon, &[m.table(losses), rows(d_recon), maybe(d_kl)], &[rows(recon), maybe(kl)]);
+                self.each(OpCode::WeightedSum, Call { other: kl.map_or(1, |kl| int(kl.per_image)), ..call });
             }
         }
     }
-    fn likelihood(&self, loss: Activations, logits: Activations, target: Activations, values: usize) -> Call {
-        assert!(
-            logits.width == values * target.width && loss.per_image == logits.per_image && target.per_image == 1,
-            "{logits:?} {target:?}"
-        );
+    fn likelihood(&self, loss: Activations, logits: Activations, target: Activations) -> Call {
         let out = fill(&[self.memory.rows(loss), self.memory.rows(logits)]);
         let inp = fill(&[self.memory.rows(target)]);
         Call { per: int(logits.per_image), width: int(target.width), out, inp, ..Call::default() }
@@ -362,13 +333,11 @@ impl Lowering<'_> {
         let parameter = Job { w: m.param(p), moments: m.moments(p), m: int(p.inp), n: int(p.out), ..Job::default() };
         match *learn {
             Gradient::Weight { w, x, dy } => {
-                assert!(x.width == w.inp && dy.width == w.out && x.per_image == dy.per_image, "{learn:?}");
                 let shape = Shape::of(&[LARGE, WIDE], w.inp, w.out);
                 let job = Job { x: m.rows(x), dy: m.rows(dy), k: int(self.count(x)), ..parameter };
                 (shape, shape.tiles(w.inp, w.out), job)
             }
             Gradient::Bias { b, dy } => {
-                assert!(b.inp == 1 && dy.width == b.out, "{learn:?}");
                 (WIDE, b.out.div_ceil(32), Job { dy: m.rows(dy), k: int(self.count(dy)), ..parameter })
             }
         }
@@ -389,13 +358,7 @@ fn splits(learn: &Gradient, pieces: usize, rows: usize) -> i32 {
 
 /// Of `[mu, logvar]`.
 fn code(q: Activations, out: &[Address], inp: &[Address]) -> Call {
-    assert!(q.width.is_multiple_of(2) && q.per_image == 1, "{q:?} holds means and variances");
     Call { per: 1, width: int(q.width / 2), out: fill(out), inp: fill(inp), ..Call::default() }
-}
-
-fn expect_windows(op: &Op, y: Activations, x: Activations, conv: ConvGeometry) {
-    let same = y.per_image * conv.input_area() == x.per_image * conv.output_area();
-    assert!(same && y.width == conv.patch_len() && x.width == conv.channels, "{op:?}");
 }
 
 fn fill<const N: usize>(addresses: &[Address]) -> [Address; N] {

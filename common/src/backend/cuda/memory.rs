@@ -5,10 +5,10 @@ use super::gpu::{failed, free_memory, text};
 use super::staging::Staging;
 use super::stream::Stream;
 use crate::plan::{Activations, Buf, BufferShape, Param, PixelType, Plan, Table};
-use crate::{Error, Result};
 use cust::error::CudaError;
 use cust::memory::bytemuck::Zeroable;
 use cust::memory::{DeviceBuffer, DeviceCopy, DevicePointer};
+use vae_cli::{Error, Result};
 
 enum Buffer {
     Floats(DeviceBuffer<f32>),
@@ -78,19 +78,25 @@ impl Memory {
     pub(super) fn fill(&mut self, buf: Buf, values: &[f32], staging: &Staging) -> Result<()> {
         staging.upload(self.floats(buf), values)
     }
-    /// Fills a table of bytes.
+    /// Writes the first elements of a table of bytes.
     pub(super) fn fill_bytes(&mut self, buf: Buf, values: &[u8], staging: &Staging) -> Result<()> {
         match &self.buffers[buf.0 as usize] {
             Buffer::Bytes(bytes) => {
-                assert!(bytes.len() == values.len(), "{buf:?}: expected {} bytes, got {}", bytes.len(), values.len());
+                assert!(values.len() <= bytes.len(), "{buf:?}: expected {} bytes, got {}", bytes.len(), values.len());
                 staging.upload(bytes, values)
             }
             Buffer::Floats(_) => panic!("expected bytes, got floats: {buf:?}"),
         }
     }
-    /// The first values of a buffer.
-    pub(super) fn copy(&self, buf: Buf, into: &mut [f32], staging: &Staging) -> Result<()> {
-        staging.download(self.floats(buf), into)
+    /// Elements of a buffer from `first` on.
+    pub(super) fn copy(&self, buf: Buf, first: usize, into: &mut [f32], staging: &Staging) -> Result<()> {
+        staging.download(&self.floats(buf).index(first..first + into.len()), into)
+    }
+    /// Whether no element of a buffer is NaN or infinite.
+    pub(super) fn all_finite(&self, buf: Buf, staging: &Staging) -> Result<bool> {
+        let mut values = vec![0.0; self.floats(buf).len()];
+        self.copy(buf, 0, &mut values, staging)?;
+        Ok(values.iter().all(|v| v.is_finite()))
     }
 }
 

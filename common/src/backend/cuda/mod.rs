@@ -23,8 +23,7 @@ mod staging;
 mod step;
 mod stream;
 
-use super::{Backend, SampleIndex, State};
-use crate::Result;
+use super::{Backend, ProgramId, SampleIndex, State};
 use crate::plan::{Buf, Plan, Precision, Program};
 use call::{Run, Step, Visited};
 use gpu::Gpu;
@@ -33,6 +32,7 @@ use graph::Graph;
 use memory::{List, Memory};
 use staging::Staging;
 use step::Launches;
+use vae_cli::Result;
 
 /// The buffers of a plan on a GPU. (Fields are dropped in this order: the graphs before what their kernels use.)
 pub struct Cuda {
@@ -53,7 +53,6 @@ struct Recorded {
     /// Of these numbers of steps, each once it was asked for.
     graphs: [Option<Graph>; LENGTHS.len()],
     launches: Launches,
-    program: Program,
 }
 
 /// Steps of a graph: between two of them the GPU may wait for the host.
@@ -84,22 +83,10 @@ impl Cuda {
         Ok(Cuda { recorded: vec![], memory, order, steps, run, staging, state, precision, gpu })
     }
 
-    /// Where the recording of a program is.
-    fn recorded(&mut self, program: &Program) -> Result<usize> {
-        if let Some(at) = self.recorded.iter().position(|recorded| recorded.program == *program) {
-            return Ok(at);
-        }
-        // Only learning is faster at the cost of precision, as on the CPU.
-        let precision = if program.gradients().is_empty() { Precision::Fp32 } else { self.precision };
-        let _alone = self.gpu.alone();
-        let launches = Launches::new(program, &self.memory, self.gpu, self.staging.stream(), precision)?;
-        self.recorded.push(Recorded { graphs: [const { None }; LENGTHS.len()], launches, program: program.clone() });
-        Ok(self.recorded.len() - 1)
-    }
     /// Runs so many steps of a program, without waiting for them.
-    fn launch(&mut self, program: &Program, mut steps: usize) -> Result<()> {
-        let (at, run, stream) = (self.recorded(program)?, self.run.pointer(), self.staging.stream());
-        let Recorded { graphs, launches, .. } = &mut self.recorded[at];
+    fn launch(&mut self, program: ProgramId, mut steps: usize) -> Result<()> {
+        let (run, stream) = (self.run.pointer(), self.staging.stream());
+        let Recorded { graphs, launches } = &mut self.recorded[program.0];
         for (graph, length) in graphs.iter_mut().zip(LENGTHS) {
             while steps >= length {
                 if graph.is_none() {
@@ -127,23 +114,36 @@ impl Backend for Cuda {
         self.gpu.enter()?;
         self.memory.fill(to, values, &self.staging)
     }
-    fn upload_bytes(&mut self, to: Buf, values: Vec<u8>) -> Result<()> {
+    fn upload_bytes(&mut self, to: Buf, values: &[u8]) -> Result<()> {
         self.gpu.enter()?;
-        self.memory.fill_bytes(to, &values, &self.staging)
+        self.memory.fill_bytes(to, values, &self.staging)
     }
     fn upload_indices(&mut self, order: &[SampleIndex]) -> Result<()> {
         self.gpu.enter()?;
         let order: Vec<Visited> = order.iter().map(|visit| (*visit).into()).collect();
         self.order.write(&order, &self.staging)
     }
-    fn download(&self, from: Buf, into: &mut [f32]) -> Result<()> {
+    fn download(&self, from: Buf, first: usize, into: &mut [f32]) -> Result<()> {
         self.gpu.enter()?;
-        self.memory.copy(from, into, &self.staging)
+        self.memory.copy(from, first, into, &self.staging)
+    }
+    fn all_finite(&self, of: Buf) -> Result<bool> {
+        self.gpu.enter()?;
+        self.memory.all_finite(of, &self.staging)
     }
     fn state(&mut self) -> &mut State {
         &mut self.state
     }
-    fn run(&mut self, program: &Program, steps: usize) -> Result<()> {
+    fn compile(&mut self, program: &Program) -> Result<ProgramId> {
+        self.gpu.enter()?;
+        // Only training trades precision for speed, as on the CPU.
+        let precision = if program.gradients().is_empty() { Precision::Fp32 } else { self.precision };
+        let _alone = self.gpu.alone();
+        let launches = Launches::new(program, &self.memory, self.gpu, self.staging.stream(), precision)?;
+        self.recorded.push(Recorded { graphs: [const { None }; LENGTHS.len()], launches });
+        Ok(ProgramId(self.recorded.len() - 1))
+    }
+    fn run(&mut self, program: ProgramId, steps: usize) -> Result<()> {
         assert!(steps <= self.state.steps_left(), "a run ends with the epoch");
         assert!(self.state.items <= self.order.len(), "every image of the epoch has a place in its order");
         self.gpu.enter()?;

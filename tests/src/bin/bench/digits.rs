@@ -1,8 +1,8 @@
 //! How much the built-in digits have in common with real ones.
 
 use crate::place::Place;
-use common::Result;
 use serde_json::{Value, json};
+use vae_cli::Result;
 
 pub fn measure(place: &Place) -> Result<Value> {
     place.sh("mnist-dump --synthetic=10000 -o digits.vae")?;

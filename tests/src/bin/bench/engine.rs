@@ -5,19 +5,18 @@ use crate::place::Place;
 use crate::times::Times;
 use common::backend::{Adam, Backend, Cpu, Profile, SampleIndex};
 use common::dataset::Dataset;
-use common::images::Pixels;
 use common::model::{DataSpec, Init, Layers, Network, Preset};
 use common::network::loss_graph;
 use common::parameters;
 use common::plan::{PixelType, Plan, Precision};
-use common::rng::{Purpose, permutation};
-use common::stream::Reader;
-use common::{Error, Result};
 use serde_json::{Map, Value, json};
 use std::time::Instant;
+use vae_cli::{Error, Result};
+use vae_numerics::rng::{Purpose, permutation};
+use vae_stream::images::Pixels;
 
 pub fn measure(place: &Place) -> Result<Value> {
-    let data = Dataset::read(&mut Reader::open_file(&place.folder.join("train.vae"), "x")?, "x", Some(10))?;
+    let data = Dataset::read(&mut vae_cli::input::reader(&place.folder.join("train.vae"), "x")?, "x", Some(10))?;
     let threads = machine::cores();
     println!("\nthe step of each preset on {threads} threads, median of {} epochs (range)", place.rounds);
     let mut numbers = vec![];
@@ -39,12 +38,13 @@ fn epochs(place: &Place, data: &Dataset, preset: &Preset, threads: usize, precis
     let mut cpu = Cpu::new(&plan, threads, precision, machine::level())?;
     parameters::upload(&mut cpu, &plan, &parameters::initial(&plan, 0, Init::Pytorch), false)?;
     match (data.pixel_type(), data.pixels()) {
-        (PixelType::U8, Pixels::U8(pixels)) => cpu.upload_bytes(model.images.buf, pixels.iter().copied().collect())?,
+        (PixelType::U8, Pixels::U8(pixels)) => cpu.move_bytes(model.images.buf, pixels.iter().copied().collect())?,
         _ => return Err(Error::Failed("expected images of bytes".into())),
     }
     if let Some((to, labels)) = model.labels.zip(data.labels()) {
-        cpu.upload_bytes(to.buf, labels.to_vec())?;
+        cpu.upload_bytes(to.buf, labels)?;
     }
+    let compiled = cpu.compile(&step)?;
     let mut times = Times::default();
     // The first epoch warms the caches; the last is the one whose parts are timed, which costs some of it.
     for epoch in 0..place.rounds + 2 {
@@ -59,7 +59,7 @@ fn epochs(place: &Place, data: &Dataset, preset: &Preset, threads: usize, precis
             cpu.profile();
         }
         let begun = Instant::now();
-        cpu.run(&step, steps)?;
+        cpu.run(compiled, steps)?;
         if (1..=place.rounds).contains(&epoch) {
             times.0.push(begun.elapsed().as_secs_f64());
         }

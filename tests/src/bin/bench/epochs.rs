@@ -4,8 +4,8 @@ use crate::machine;
 use crate::peers::Peer;
 use crate::place::Place;
 use common::plan::Precision;
-use common::{Error, Result};
 use serde_json::Value;
+use vae_cli::{Error, Result};
 
 /// Of MNIST, and of the synthetic digits.
 pub const PIXELS: usize = 784;

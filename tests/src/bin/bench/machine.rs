@@ -1,10 +1,10 @@
 //! What the numbers were measured on.
 
 use crate::place::Place;
-use common::Result;
 use common::backend::Level;
 use common::plan::Precision;
 use serde_json::{Value, json};
+use vae_cli::Result;
 
 /// The machine, the day, and the versions of all that is measured.
 pub fn describe(place: &Place) -> Result<Value> {

@@ -22,11 +22,11 @@ mod training;
 mod turns;
 
 use clap::ValueEnum;
-use common::{Error, Result, cli};
 use place::Place;
 use serde_json::{Map, Value};
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
+use vae_cli::{Error, Result};
 
 /// Measure the programs of this workspace
 #[derive(clap::Parser)]
@@ -75,7 +75,7 @@ impl Section {
 }
 
 fn main() -> ExitCode {
-    cli::main(run)
+    vae_cli::main(run)
 }
 
 fn run(args: Args) -> Result<()> {

@@ -1,10 +1,10 @@
 //! Peak memory of each program: of the filters over a short and a long stream.
 
 use crate::place::Place;
-use common::{Error, Result};
 use nix::sys::resource::{UsageWho, getrusage};
 use serde_json::{Value, json};
 use std::process::{Command, Stdio};
+use vae_cli::{Error, Result};
 
 pub fn measure(place: &Place) -> Result<Value> {
     const TIMES: usize = 30;

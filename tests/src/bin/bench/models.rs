@@ -5,9 +5,9 @@ use crate::epochs::{PIXELS, Trainer};
 use crate::machine;
 use crate::place::Place;
 use crate::turns::{Compared, Turns};
-use common::Result;
 use common::model::{Likelihood, Preset};
 use serde_json::{Value, json};
+use vae_cli::Result;
 
 const PRESETS: [&str; 4] = ["conv-20", "cvae-prior", "ae-20", "vae-64-10"];
 

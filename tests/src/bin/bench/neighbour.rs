@@ -5,13 +5,13 @@ use crate::epochs::{Epoch, Run, Trainer};
 use crate::machine;
 use crate::place::Place;
 use crate::times::Times;
-use common::{Error, Result};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
+use vae_cli::{Error, Result};
 
 /// Epochs of each program that are counted, and seconds after which one must do: there are programs that come almost to
 /// a halt beside a busy neighbour.

@@ -3,8 +3,8 @@
 use crate::place::Place;
 use crate::throughput;
 use crate::times::Times;
-use common::Result;
 use serde_json::{Map, Value, json};
+use vae_cli::Result;
 
 pub fn measure(place: &Place) -> Result<Value> {
     let rounds = 4 * place.rounds; // they are short

@@ -2,12 +2,12 @@
 
 use crate::peers::Peer;
 use crate::times::Times;
-use common::{Error, Result};
 use serde_json::Value;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Instant;
+use vae_cli::{Error, Result};
 
 /// The folder holds `train.vae` and `test.vae`, their images and labels as `.npy` too, and `model.bin`.
 pub struct Place {

@@ -1,8 +1,8 @@
 //! Bytes of each program.
 
 use crate::place::Place;
-use common::{Error, Result};
 use serde_json::{Map, Value};
+use vae_cli::{Error, Result};
 
 pub fn measure(place: &Place) -> Result<Value> {
     println!("\nprograms, MB");

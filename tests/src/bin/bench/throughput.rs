@@ -3,16 +3,15 @@
 use crate::machine;
 use crate::place::Place;
 use crate::times::Times;
-use common::Result;
 use common::backend::Device;
 use common::dataset::Dataset;
 use common::infer::{Decoder, Encoder};
 use common::model::Stored;
-use common::stream::Reader;
 use ndarray::Array2;
 use serde_json::{Map, Value, json};
 use std::hint::black_box;
 use std::time::Instant;
+use vae_cli::Result;
 
 pub fn measure(place: &Place) -> Result<Value> {
     println!(
@@ -73,12 +72,12 @@ struct Products {
 impl Products {
     fn open(place: &Place) -> Result<Products> {
         let model = Stored::open(&place.folder.join("model.bin"))?.file;
-        let images = Dataset::read(&mut Reader::open_file(&place.folder.join("train.vae"), "x")?, "x", None)?;
+        let images = Dataset::read(&mut vae_cli::input::reader(&place.folder.join("train.vae"), "x")?, "x", None)?;
         let device = Device::cpu(machine::cores()).expect("a CPU");
         let (encoder, decoder) =
             (Encoder::new(&model, images.pixel_type(), None, device)?, Decoder::new(&model, device)?);
-        let starts = (0..images.items()).step_by(common::stream::BATCH);
-        let frame = |at: usize| images.slice(at..images.items().min(at + common::stream::BATCH));
+        let starts = (0..images.items()).step_by(vae_stream::BATCH);
+        let frame = |at: usize| images.slice(at..images.items().min(at + vae_stream::BATCH));
         Ok(Products { encoder, decoder, frames: starts.map(frame).collect() })
     }
 

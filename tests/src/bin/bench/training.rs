@@ -4,8 +4,8 @@ use crate::epochs::{Run, Trainer};
 use crate::machine;
 use crate::place::Place;
 use crate::turns::{Compared, Turns};
-use common::Result;
 use serde_json::{Value, json};
+use vae_cli::Result;
 
 /// In nats.
 const LOSS: Compared = Compared { name: "test loss", digits: 1, of: |test| test.loss, apart: 1.5 };

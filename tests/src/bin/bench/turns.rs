@@ -3,9 +3,9 @@
 use crate::epochs::{Losses, Trainer};
 use crate::place::Place;
 use crate::times::Times;
-use common::Result;
 use common::plan::Precision;
 use serde_json::{Value, json};
+use vae_cli::Result;
 
 /// What was measured of one program.
 struct Measured<'a> {

@@ -1,7 +1,7 @@
 //! `--by` and `--transpose`.
 
-use common::stream::Tensor;
 use ndarray::Array2;
+use vae_stream::Tensor;
 
 use super::{complaint, dots, main_frame, numbers, picture, preview, rows, run_in, stream};
 

@@ -3,8 +3,8 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use common::stream::{Data, Tensor};
 use ndarray::{Array2, Array3};
+use vae_stream::{Data, Tensor};
 
 use super::{complaint, dots, main_frame, preview, run_in, stream};
 
@@ -168,14 +168,13 @@ fn every_flipped_bit() {
 
 #[test]
 fn an_error_frame_is_told_by_its_origin() {
-    use common::output::{Memory, Output};
-    use common::stream::{Head, Writer};
+    use vae_stream::{Head, Memory, Writer};
     let memory = Memory::default();
     let data = Data::new([("x", dots(&[1]))]);
-    let mut writer = Writer::framed(Output::to(memory.clone()), &Head::of(&data)).unwrap();
+    let mut writer = Writer::framed(memory.clone(), &Head::of(&data)).unwrap();
     writer.write(data).unwrap();
     let origin = "vae-decode".to_owned();
-    writer.fail(common::Error::Upstream { origin, message: "out of luck".into() });
+    writer.fail(vae_cli::Error::Upstream { origin, message: "out of luck".into() });
     let message = complaint("", memory.bytes(), 65);
     assert!(message.contains("vae-decode") && message.contains("out of luck"), "{message}");
 }

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use common::stream::Frame;
 use image::GrayImage;
 use serde_json::json;
+use vae_stream::Frame;
 
 use super::titles::{art, labelled, part, squares};
 use super::{complaint, decode, picture, preview, run_in, run_with, stream};

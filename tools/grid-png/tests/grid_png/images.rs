@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::process::Stdio;
 
-use common::stream::{Frame, Tensor};
 use ndarray::{Array, Array3};
+use vae_stream::{Frame, Tensor};
 
 use super::{dots, dots_f32, main_frame, picture, preview, program, rows, run_in, stream};
 
@@ -83,7 +83,7 @@ fn joined_streams_are_one_picture() {
 
 #[test]
 fn an_embedded_model_is_no_image() {
-    let model = common::stream::Data::model(&[1, 2, 3, 4]);
+    let model = vae_stream::Data::model(&[1, 2, 3, 4]);
     let input = stream(&[Frame::Data(model), main_frame(&[("x", dots(&[1]))])]);
     assert_eq!(rows(&picture("--padding 0", input)), [[1]]);
 }

@@ -15,10 +15,9 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::thread;
 
-use common::output::{self, Memory};
-use common::stream::{Data, Frame, Head, Tensor, Writer};
 use image::GrayImage;
 use ndarray::Array;
+use vae_stream::{Data, Frame, Head, Memory, Tensor, Writer};
 
 fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_grid-png"))
@@ -77,7 +76,7 @@ fn stream(frames: &[Frame]) -> Vec<u8> {
         _ => None,
     });
     let memory = Memory::default();
-    let mut writer = Writer::framed(output::Output::to(memory.clone()), &main.unwrap_or_else(Head::new)).unwrap();
+    let mut writer = Writer::framed(memory.clone(), &main.unwrap_or_else(Head::new)).unwrap();
     frames.iter().for_each(|frame| writer.write(frame.clone()).unwrap());
     writer.finish().unwrap();
     memory.bytes()

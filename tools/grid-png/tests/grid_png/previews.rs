@@ -7,8 +7,8 @@ use std::process::Stdio;
 use std::thread::sleep;
 use std::time::Duration;
 
-use common::stream::Frame;
 use serde_json::json;
+use vae_stream::Frame;
 
 use super::{decode, dots, picture, preview, program, rows, run_in, stream};
 

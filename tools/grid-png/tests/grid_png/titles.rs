@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use common::stream::Tensor;
 use image::{GrayImage, imageops};
 use ndarray::Array3;
+use vae_stream::Tensor;
 
 use super::{complaint, decode, main_frame, numbers, picture, preview, run_in, stream};
 

@@ -1,6 +1,6 @@
 //! The random numbers of one item, which depend on the seed, the split and the item's number alone.
 
-use common::rng::{Purpose, draw4, uniform};
+use vae_numerics::rng::{Purpose, draw4, uniform};
 
 /// An endless row of random numbers.
 pub(super) struct Draws {

@@ -8,7 +8,7 @@ mod glyphs;
 mod hand;
 mod pen;
 
-use common::Result;
+use vae_cli::Result;
 
 use crate::source::Source;
 use draws::Draws;

@@ -1,6 +1,6 @@
 //! MNIST itself, where it is at hand.
 
-use common::model::sha256;
+use vae_stream::sha256;
 
 use crate::util::*;
 

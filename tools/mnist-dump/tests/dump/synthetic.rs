@@ -1,6 +1,6 @@
 //! The built-in digits.
 
-use common::model::sha256;
+use vae_stream::sha256;
 
 use crate::util::*;
 

@@ -5,10 +5,10 @@ use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use common::stream::{Frame, Reader};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use tempfile::TempDir;
+use vae_stream::{Frame, Reader};
 
 /// What came out of a run.
 #[derive(Debug, PartialEq, Default)]

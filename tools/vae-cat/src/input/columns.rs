@@ -1,7 +1,7 @@
 //! Tensors from a file each, side by side, as one stream.
 
-use common::stream::{Data, Dtype, Frame, Head, Reader, Spec, Tensor};
-use common::{Error, Result};
+use vae_cli::{Error, Result};
+use vae_stream::{Data, Dtype, Frame, Head, Reader, Spec, Tensor};
 
 /// The files, and the item that comes next.
 pub(crate) struct Columns {
@@ -114,7 +114,7 @@ impl Column {
                 parts.push(tensor);
             }
         }
-        if parts.is_empty() { Ok(None) } else { Tensor::concat(&parts).map(Some) }
+        if parts.is_empty() { Ok(None) } else { Ok(Some(Tensor::concat(&parts)?)) }
     }
 
     /// The rest of the frame at hand, or the next one.

@@ -1,7 +1,7 @@
 //! Files one after the other, as one stream.
 
-use common::stream::{Frame, Head, Reader};
-use common::{Error, Result};
+use vae_cli::Result;
+use vae_stream::{Frame, Head, Reader};
 
 /// The files, and the one that is being read.
 pub(crate) struct Joined {
@@ -36,7 +36,7 @@ impl Joined {
                 None => {
                     let Some(file) = self.rest.next() else { return Ok(None) };
                     let next = super::open(&file, &self.name)?;
-                    self.head().check_same(next.head()).map_err(|e: Error| e.within(&file))?;
+                    self.head().check_same(next.head()).map_err(|e| e.within(&file))?;
                     self.done += self.current.bytes();
                     self.current = next;
                 }

@@ -6,7 +6,7 @@ use super::names::{Named, fused};
 use common::model::{Labels, Layers, Network};
 use common::network::{bottleneck, output};
 use common::plan::Activation;
-use common::{Error, Result};
+use vae_cli::{Error, Result};
 
 /// What shapes cannot tell.
 pub struct Told {

@@ -7,11 +7,12 @@ mod read;
 use crate::opened::plan;
 use common::model::{DataSpec, Layers, Likelihood, Model, Network, Objective, Spec, Training, writable};
 use common::options::{ActivationArgs, LikelihoodArgs};
+use common::parameters;
 use common::plan::Activation;
-use common::{Error, Result, parameters};
 use infer::Told;
 use names::Named;
 use std::path::PathBuf;
+use vae_cli::{Error, Result};
 
 /// Make a model of a PyTorch state dict: .safetensors, or .npz from numpy.savez
 ///

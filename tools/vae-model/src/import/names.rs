@@ -2,9 +2,10 @@
 
 use crate::families::{FAMILIES, Family};
 use common::model::{StateDict, Weight};
+use common::parameters;
 use common::plan::Plan;
-use common::{Error, Result, parameters};
 use std::fmt::Display;
+use vae_cli::{Error, Result};
 
 /// What programs put before all names when they wrap a module in another.
 const WRAPPERS: [&str; 5] = ["module.", "_orig_mod.", "model.", "vae.", "net."];

@@ -2,13 +2,13 @@
 
 use crate::opened::finite;
 use common::model::{StateDict, Weight};
-use common::stream::{Dtype, Tensor};
-use common::{Error, Result};
 use half::{bf16, f16};
 use safetensors::{Dtype as Stored, SafeTensors};
 use std::fs::File;
 use std::io::{Cursor, ErrorKind, Read};
 use std::path::Path;
+use vae_cli::{Error, Result};
+use vae_stream::{Dtype, Tensor};
 use zip::ZipArchive;
 
 /// Bytes of a file at most, packed or unpacked, as of a model.

@@ -5,15 +5,15 @@ mod layers;
 
 use crate::opened::Opened;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use common::Result;
-use common::html::{self, escaped};
 use common::model::{Layers, Network};
-use common::output::{Kind, Output};
 use common::plan::Activation;
 use layers::Decoder;
 use serde_json::json;
 use std::io::Write;
 use std::path::PathBuf;
+use vae_cli::Result;
+use vae_cli::html::{self, escaped};
+use vae_cli::output::{Kind, Output};
 
 const TEMPLATE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("style.css");

@@ -84,7 +84,7 @@ fn many_labels_have_a_legend_of_some() {
 #[test]
 fn npy_and_newline_json_are_read_too() {
     let z = points(6, 2);
-    let npy = common::stream::Tensor::from_array(&z);
+    let npy = vae_stream::Tensor::from_array(&z);
     let lines: String = z.rows().into_iter().map(|row| format!("{{\"z\":[{:?},{:?}]}}\n", row[0], row[1])).collect();
     let expected = svg("latent", &latents(&z, None), &[]);
     assert_eq!(svg("latent", npy.bytes(), &[]), expected);

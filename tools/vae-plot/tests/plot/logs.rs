@@ -39,15 +39,14 @@ fn a_stream_that_was_cut_off_shows_what_was_verified() {
 
 #[test]
 fn a_stream_whose_run_failed_shows_its_epochs() {
-    use common::output::{Memory, Output};
-    use common::stream::{Head, Writer};
+    use vae_stream::{Head, Memory, Writer};
     let memory = Memory::default();
-    let mut writer = Writer::framed(Output::to(memory.clone()), &Head::new()).unwrap();
+    let mut writer = Writer::framed(memory.clone(), &Head::new()).unwrap();
     for n in 1..=3 {
         let record: serde_json::Map<_, _> = serde_json::from_str(&epoch(n, [90.0, 9.0], Some([80.0, 9.0]))).unwrap();
         writer.write(record).unwrap();
     }
-    let _ = writer.fail(common::Error::Failed("the loss is not finite".into()));
+    let _ = writer.fail(vae_cli::Error::Failed("the loss is not finite".into()));
     assert_eq!(epochs(&memory.bytes()), 3);
 }
 

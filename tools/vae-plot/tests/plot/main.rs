@@ -10,10 +10,9 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use common::output::{self, Memory};
-use common::stream::{Data, Frame, Head, Tensor, Writer};
 use ndarray::{Array1, Array2};
 use tempfile::TempDir;
+use vae_stream::{Data, Frame, Head, Memory, Tensor, Writer};
 
 /// Runs `vae-plot` in `folder` with `arguments`, separated by spaces, and `input`.
 fn run(folder: &Path, arguments: &str, input: &[u8]) -> Output {
@@ -89,7 +88,7 @@ fn stream(frames: Vec<Frame>) -> Vec<u8> {
         _ => None,
     });
     let memory = Memory::default();
-    let mut writer = Writer::framed(output::Output::to(memory.clone()), &main.unwrap_or_else(Head::new)).unwrap();
+    let mut writer = Writer::framed(memory.clone(), &main.unwrap_or_else(Head::new)).unwrap();
     frames.into_iter().for_each(|frame| writer.write(frame).unwrap());
     writer.finish().unwrap();
     memory.bytes()
