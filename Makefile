@@ -61,12 +61,14 @@ uninstall: ## Remove all of that again (the same PREFIX and DESTDIR)
 dist: build ## Make an archive of it, target/dist/vae-pipes-VERSION-x86_64-linux.tar.gz, which runs on Debian 12
 	@packaging/dist.sh $(BIN) target/dist $(TOOLS)
 
-pictures: build ## Make the pictures of the README anew, by its own pipelines, by the examples, and in Chromium
-	@rm -rf target/readme && mkdir -p target/readme && cp examples/mlp-400-20.bin target/readme/model.bin
-	cd target/readme && PATH="$(CURDIR)/$(BIN):$$PATH" ../../examples/run_page.sh ../../README.md
+pictures: build ## Make the pictures of the documents anew, by their own pipelines, by the examples, and in Chromium
+	@rm -rf target/readme target/recipes && mkdir -p target/readme target/recipes
+	for page in README docs/RECIPES; do name=$$(basename $$page | tr A-Z a-z) && cp examples/mlp-400-20.bin target/$$name/model.bin && \
+	    (cd target/$$name && PATH="$(CURDIR)/$(BIN):$$PATH" ../../examples/run_page.sh ../../$$page.md) || exit; done
 	cd target/readme && PATH="$(CURDIR)/$(BIN):$$PATH" ../../pictures/watch.sh
 	for name in conv plane cvae compare; do examples/$$name.sh target/readme/$$name || exit; done
-	cd target/readme && cp *.png epochs/recon-001.png epochs/recon-003.png ../../pictures/
+	cp target/readme/*.png pictures/
+	cd target/recipes && cp between.png draws.png loss.png shards.png walk.png epochs/recon-001.png epochs/recon-003.png ../../pictures/
 	cd target/readme && cp conv/recon.png ../../pictures/conv.png && cp plane/manifold.png ../../pictures/plane.png
 	cp target/readme/plane/latent.png pictures/
 	cd target/readme && cp cvae/draws-16.png ../../pictures/cvae.png && cp compare/compare.png ../../pictures/models.png
