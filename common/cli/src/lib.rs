@@ -41,9 +41,11 @@ mod manual;
 pub mod memory;
 pub mod output;
 mod program;
+mod progress;
 mod suggestion;
 
 pub use args::{InputArgs, OutputArgs, ThreadArgs, batch, stdin_holds_something};
 pub use error::{Error, Result};
 pub use program::{main, tell, tell_line, tool_name};
+pub use progress::progress_bar;
 pub use suggestion::meant;

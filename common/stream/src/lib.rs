@@ -36,6 +36,7 @@ pub mod images;
 mod jsonl;
 mod npy;
 mod reader;
+pub mod record;
 mod records;
 mod seal;
 mod sha256;
