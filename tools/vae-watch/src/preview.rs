@@ -1,4 +1,4 @@
-//! Pictures as the page draws them: bytes, not too many, and of no great size.
+//! Preview images for the page: 8-bit, bounded in number and size.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
@@ -6,56 +6,57 @@ use vae_cli::{Error, Result};
 use vae_stream::Data;
 use vae_stream::images::Pixels;
 
-/// Images of a set at most.
-const MOST: usize = 64;
-/// Bytes of a set at most, originals and reconstructions together.
-const LARGEST: usize = 1 << 20;
+/// Most items of a preview.
+const MAX_ITEMS: usize = 64;
+/// Most bytes of a preview, originals and reconstructions together.
+const MAX_BYTES: usize = 1 << 20;
 
-/// The images of a group in one epoch: reconstructions, below their originals if there are any.
+/// The images of a group in one epoch.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Set {
+pub struct Preview {
+    /// H, W.
     size: [usize; 2],
     count: usize,
-    /// What the images are called, and their bytes [count, H, W].
+    /// Tensors, x above x_hat: name and pixels [count, H, W].
     rows: Vec<(&'static str, Vec<u8>)>,
 }
 
-impl Set {
-    /// The first images of a frame; none if it has none, or none that is small enough.
-    pub fn of(data: &Data) -> Result<Option<Set>> {
+impl Preview {
+    /// The first images of a frame; none if it has no images, or too large ones.
+    pub fn of(data: &Data) -> Result<Option<Preview>> {
         let names = ["x", "x_hat"].into_iter().filter(|name| data.get(name).is_some());
-        let (mut set, tensors) = (Set::default(), names.clone().count().max(1));
+        let (mut preview, tensors) = (Preview::default(), names.clone().count().max(1));
         for name in names {
             let tensor = data.need(name)?;
             let [h, w] = vae_stream::images::size(&tensor.shape()[1..], None)?;
-            let room = LARGEST / tensors / h.saturating_mul(w).max(1);
-            let count = tensor.items().min(room).min(MOST);
+            let fits = MAX_BYTES / tensors / h.saturating_mul(w).max(1);
+            let count = tensor.items().min(fits).min(MAX_ITEMS);
             if count == 0 {
                 return Ok(None);
             }
-            if !set.rows.is_empty() && (set.size, set.count) != ([h, w], count) {
-                let [high, wide] = set.size;
+            if !preview.rows.is_empty() && (preview.size, preview.count) != ([h, w], count) {
+                let [high, wide] = preview.size;
                 return Err(Error::Data(format!("x_hat: expected images of {high} x {wide} as x, got {h} x {w}")));
             }
-            (set.size, set.count) = ([h, w], count);
-            set.rows.push((name, bytes(Pixels::from_tensor(&tensor.slice(0..count), None)?)));
+            (preview.size, preview.count) = ([h, w], count);
+            preview.rows.push((name, bytes(Pixels::from_tensor(&tensor.slice(0..count), None)?)));
         }
-        Ok(Some(set).filter(|set| !set.rows.is_empty()))
+        Ok(Some(preview).filter(|preview| !preview.rows.is_empty()))
     }
 
-    /// Bytes that it takes.
+    /// Bytes of all pixels.
     pub fn bytes(&self) -> usize {
         self.rows.iter().map(|(_, bytes)| bytes.len()).sum()
     }
 
-    /// As the page reads it.
+    /// `{"size":[H,W],"count":N,"rows":[{"name":"x","bytes":BASE64},..]}`.
     pub fn to_json(&self) -> Value {
         let rows = self.rows.iter().map(|(name, bytes)| json!({"name": name, "bytes": STANDARD.encode(bytes)}));
         json!({"size": self.size, "count": self.count, "rows": rows.collect::<Vec<_>>()})
     }
 }
 
-/// Black is 0, white 255; what lies outside is cut off.
+/// Black is 0, white 255; values outside are clamped.
 fn bytes(pixels: Pixels) -> Vec<u8> {
     match pixels {
         Pixels::U8(array) => array.iter().copied().collect(),
@@ -73,32 +74,32 @@ mod tests {
     }
 
     #[test]
-    fn originals_lie_beside_their_reconstructions() {
+    fn originals_and_reconstructions_are_rows() {
         let f32s: Vec<u8> = [0.5f32, 1.5, -1.0, 1.0].iter().flat_map(|v| v.to_le_bytes()).collect();
         let x_hat = Tensor::from_bytes(Dtype::F32, &[1, 2, 2], &f32s);
-        let set = Set::of(&Data::new([("x", images(1, 2)), ("x_hat", x_hat)])).unwrap().unwrap();
-        assert_eq!((set.size, set.count), ([2, 2], 1));
-        assert_eq!(set.rows, [("x", vec![7; 4]), ("x_hat", vec![128, 255, 0, 255])]);
+        let preview = Preview::of(&Data::new([("x", images(1, 2)), ("x_hat", x_hat)])).unwrap().unwrap();
+        assert_eq!((preview.size, preview.count), ([2, 2], 1));
+        assert_eq!(preview.rows, [("x", vec![7; 4]), ("x_hat", vec![128, 255, 0, 255])]);
     }
 
     #[test]
-    fn only_as_many_are_kept_as_have_room() {
-        let count = |count, side| Set::of(&Data::new([("x_hat", images(count, side))])).unwrap().map(|s| s.count);
+    fn items_are_bounded_in_number_and_bytes() {
+        let count = |count, side| Preview::of(&Data::new([("x_hat", images(count, side))])).unwrap().map(|s| s.count);
         assert_eq!(count(16, 28), Some(16));
-        assert_eq!(count(1000, 28), Some(MOST));
+        assert_eq!(count(1000, 28), Some(MAX_ITEMS));
         assert_eq!(count(16, 512), Some(4));
         assert_eq!(count(2, 1025), None);
     }
 
     #[test]
-    fn a_frame_without_images_shows_nothing() {
+    fn a_frame_without_images_is_no_preview() {
         let z = Tensor::from_bytes(Dtype::F32, &[2, 3], &[0; 24]);
-        assert_eq!(Set::of(&Data::new([("z", z)])).unwrap(), None);
+        assert_eq!(Preview::of(&Data::new([("z", z)])).unwrap(), None);
     }
 
     #[test]
-    fn images_that_do_not_belong_together_are_refused() {
+    fn images_of_different_sizes_are_refused() {
         let data = Data::new([("x", images(2, 3)), ("x_hat", images(2, 4))]);
-        assert!(Set::of(&data).unwrap_err().to_string().contains("expected images of 3 x 3 as x, got 4 x 4"));
+        assert!(Preview::of(&data).unwrap_err().to_string().contains("expected images of 3 x 3 as x, got 4 x 4"));
     }
 }
