@@ -1,14 +1,14 @@
 //! The records of training and evaluation: one type for each `kind`.
 //!
 //! A record is a JSON object, a line of newline JSON or a `json` frame of a stream. Its key `kind` names the type:
-//! `run`, `epoch`, `done` (vae-train), `image` and `eval` (vae-eval). Keys are written in the order of the fields. A reader
-//! skips a kind that it does not know; keys that it does not know are kept in `rest`.
+//! `run`, `epoch`, `done` (vae-train), `image` and `eval` (vae-eval). Keys are written in the order of the fields. A
+//! reader skips unknown kinds; unknown keys are kept in `rest`.
 //!
 //! ```
-//! use vae_stream::record::{LOSS, Record};
+//! use vae_stream::record::{Epoch, LOSS};
 //!
 //! let line = r#"{"kind":"epoch","epoch":1,"train":{"loss":105.6,"recon":90.1,"kl":15.5},"seconds":1.25}"#;
-//! let Some(Record::Epoch(epoch)) = Record::parse(&serde_json::from_str(line)?)? else { panic!("another kind") };
+//! let epoch = Epoch::parse(&serde_json::from_str(line)?)?.expect("an epoch record");
 //! assert_eq!((epoch.epoch, epoch.train.unwrap().finite(LOSS)), (1, Some(105.6)));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -50,7 +50,8 @@ pub enum Record {
 }
 
 /// The kinds of [`Record`].
-const KINDS: [&str; 5] = ["run", "epoch", "done", "image", "eval"];
+const KINDS: [&str; 5] = ["run", EPOCH, "done", "image", "eval"];
+const EPOCH: &str = "epoch";
 
 impl Record {
     /// The record in a JSON object; none if its kind is unknown.
@@ -58,7 +59,7 @@ impl Record {
     /// # Errors
     /// [`Error::Data`] for a missing field or a value of another type.
     pub fn parse(json: &Map<String, Value>) -> Result<Option<Record>> {
-        let kind = json.get("kind").and_then(Value::as_str).unwrap_or_default();
+        let kind = kind(json);
         if !KINDS.contains(&kind) {
             return Ok(None);
         }
@@ -173,6 +174,15 @@ pub struct Epoch {
 }
 
 impl Epoch {
+    /// The epoch record in a JSON object; none if it is of another kind.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for a missing field or a value of another type.
+    pub fn parse(json: &Map<String, Value>) -> Result<Option<Epoch>> {
+        let record = if kind(json) == EPOCH { Record::parse(json)? } else { None };
+        Ok(record.and_then(|record| if let Record::Epoch(epoch) = record { Some(*epoch) } else { None }))
+    }
+
     /// The losses over training and test images, under their keys.
     pub fn losses(&self) -> [(&'static str, Option<&Terms>); 2] {
         [(TRAIN, self.train.as_ref()), (TEST, self.test.as_ref())]
@@ -309,6 +319,10 @@ impl Number {
     }
 }
 
+fn kind(json: &Map<String, Value>) -> &str {
+    json.get("kind").and_then(Value::as_str).unwrap_or_default()
+}
+
 fn finite(value: &Value) -> Option<f64> {
     value.as_f64().filter(|v| v.is_finite())
 }
@@ -325,12 +339,12 @@ mod tests {
     use super::*;
 
     const RUN: &str = concat!(
-        r#"{"kind":"run","tool":"vae-train 0.1.0","network":{"kind":"mlp","image":[28,28],"hidden":[400],"latent":20},"#,
+        r#"{"kind":"run","tool":"vae-train 0.1.0","network":{"kind":"mlp","image":[28,28],"latent":20},"#,
         r#""objective":{"likelihood":"bernoulli","beta":1.0,"samples":1},"reduction":"nats","#,
         r#""training":{"lr":0.0003,"batch":50},"data":{"images":300},"device":"cpu","threads":1,"#,
         r#""instructions":"avx512","test":{"images":100,"sha256":"18","evaluated":"with a drawn z"}}"#
     );
-    const EPOCH: &str = concat!(
+    const FIRST: &str = concat!(
         r#"{"kind":"epoch","epoch":1,"epochs":2,"steps":6,"objective":{"beta":1.0},"#,
         r#""train":{"loss":528.0284,"recon":527.8386,"kl":0.1897},"test":{"loss":"inf","tc":4,"recon":5e2},"#,
         r#""images_per_second":1234.0,"seconds":0.244}"#
@@ -341,9 +355,9 @@ mod tests {
         r#""nll":500.5,"nll_mc_se":0.1}"#
     );
     const EVAL: &str = concat!(
-        r#"{"kind":"eval","images":100,"elbo":-373.2,"loss":373.2,"recon":355.9,"kl":17.3,"kl_per_dimension":[0.5,0.7],"#,
-        r#""active_units":2,"samples":1,"mse":0.124942,"nll":353.7,"nll_se":5.7,"nll_mc_se":0.07,"k":70,"seed":0,"#,
-        r#""likelihood":"bernoulli","binarize":"none","model":"7d"}"#
+        r#"{"kind":"eval","images":100,"elbo":-373.2,"loss":373.2,"recon":355.9,"kl":17.3,"#,
+        r#""kl_per_dimension":[0.5,0.7],"active_units":2,"samples":1,"mse":0.124942,"nll":353.7,"nll_se":5.7,"#,
+        r#""nll_mc_se":0.07,"k":70,"seed":0,"likelihood":"bernoulli","binarize":"none","model":"7d"}"#
     );
 
     fn parse(text: &str) -> Result<Option<Record>> {
@@ -352,7 +366,7 @@ mod tests {
 
     #[test]
     fn every_kind_keeps_its_keys_and_their_order() {
-        for (text, kind) in [RUN, EPOCH, DONE, IMAGE, EVAL].into_iter().zip(["run", "epoch", "done", "image", "eval"]) {
+        for (text, kind) in [RUN, FIRST, DONE, IMAGE, EVAL].into_iter().zip(["run", "epoch", "done", "image", "eval"]) {
             let record = parse(text).unwrap().unwrap();
             assert_eq!(record.to_string(), text.replace("5e2", "500.0"), "{kind}");
         }
@@ -378,7 +392,7 @@ mod tests {
 
     #[test]
     fn terms_come_in_the_order_of_the_record_and_without_what_is_not_finite() {
-        let Some(Record::Epoch(epoch)) = parse(EPOCH).unwrap() else { panic!("an epoch") };
+        let epoch = Epoch::parse(&serde_json::from_str(FIRST).unwrap()).unwrap().unwrap();
         let [(_, train), (_, test)] = epoch.losses();
         assert_eq!(train.unwrap().iter().collect::<Vec<_>>(), [(LOSS, 528.0284), (RECON, 527.8386), (KL, 0.1897)]);
         assert_eq!(test.unwrap().iter().collect::<Vec<_>>(), [("tc", 4.0), (RECON, 500.0)]);

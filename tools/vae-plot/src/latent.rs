@@ -8,10 +8,11 @@ use crate::scatter;
 
 /// Plot latents as a scatter plot, coloured by label
 ///
-/// Reads a stream with latents z and, if it has them, labels y; or a .npy of latents, or newline JSON. Writes a picture: a
-/// colour for each label, and up to ten labels also by name among their points. Latents of more than two dimensions are
-/// projected on their first two principal components, unless --dims selects two dimensions. A damaged or truncated stream
-/// leaves no picture. Memory: 4 bytes for each number of the latents shown, about 200 for each point, and the picture.
+/// Reads a stream with latents z and, if it has them, labels y; or a .npy of latents, or newline JSON. Writes a
+/// picture: a colour for each label, and up to ten labels also by name among their points. Latents of more than two
+/// dimensions are projected on their first two principal components, unless --dims selects two dimensions. A damaged or
+/// truncated stream leaves no picture. Memory: 4 bytes for each number of the latents shown, about 200 for each point,
+/// and the picture.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

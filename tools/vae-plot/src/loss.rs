@@ -11,10 +11,10 @@ use crate::run::Run;
 
 /// Plot the losses of one or several runs by epoch
 ///
-/// Reads the records of vae-train, newline JSON or, with --preview, a stream; the log of a running, stopped or killed run is
-/// read as far as it goes, and the last record of a repeated epoch counts. Writes a picture with a panel for the loss and one
-/// for each of its terms, in nats per image; for models without KL, one of the squared error per pixel. Test losses are in full
-/// colour, training losses paler. Memory: the numbers of the epochs, and the picture.
+/// Reads the records of vae-train, newline JSON or, with --preview, a stream; the log of a running, stopped or killed
+/// run is read as far as it goes, and the last record of a repeated epoch counts. Writes a picture with a panel for the
+/// loss and one for each of its terms, in nats per image; for models without KL, one of the squared error per pixel.
+/// Test losses are in full colour, training losses paler. Memory: the numbers of the epochs, and the picture.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -23,8 +23,8 @@ pub(crate) struct Args {
     files: Vec<PathBuf>,
     #[command(flatten)]
     picture: picture::Args,
-    /// Names in the records, each for a panel: loss, its terms, such as recon and kl, and mse [default: loss and its terms;
-    /// mse for models without KL]
+    /// Names in the records, each for a panel: loss, its terms, such as recon and kl, and mse [default: loss and its
+    /// terms; mse for models without KL]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     show: Vec<String>,
 }

@@ -17,8 +17,8 @@ const DENSITY: f64 = 2.0;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Write to FILE, a PNG, or an SVG where its name ends in .svg; it appears only when all went well. Standard output,
-    /// a PNG, if absent or -
+    /// Write to FILE, a PNG, or an SVG where its name ends in .svg; it appears only when all went well. Standard
+    /// output, a PNG, if absent or -
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Width and height of the picture in pixels; text and lines scale with it [default: by the plot]

@@ -11,8 +11,8 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// Rasterises a scene at one pixel per unit of length.
 ///
-/// kuva antialiases horizontal text but not vertical text, the labels of y axes. So vertical text is rasterised horizontally
-/// in a scene of its own, rotated, and composed with the rest by the darker pixel.
+/// kuva antialiases horizontal text but not vertical text, the labels of y axes. So vertical text is rasterised
+/// horizontally in a scene of its own, rotated, and composed with the rest by the darker pixel.
 pub(crate) fn encode(mut scene: Scene) -> Result<Vec<u8>> {
     let mut vertical = Scene::new(scene.height, scene.width);
     let mut origins = vec![(0.0, 0.0)];

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use vae_cli::{Error, Result, input};
-use vae_stream::record::{Epoch, LOSS, MSE, RECON, Record};
+use vae_stream::record::{Epoch, LOSS, MSE, RECON};
 
 /// The images that a loss is averaged over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ type Curve = BTreeMap<u64, f64>;
 pub(crate) struct Run {
     /// The file as given.
     pub(crate) name: String,
-    /// By name, in the order of the records; over training and test images. A repeated epoch, as after --resume, counts once.
+    /// By name, in the order of the records; over training and test images. The last record of a repeated epoch counts.
     curves: Vec<(String, [Curve; 2])>,
 }
 
@@ -32,7 +32,7 @@ impl Run {
         let mut run = Run { name: records.name().to_owned(), curves: Vec::new() };
         let mut has_epochs = false;
         while let Some(json) = records.next_record()? {
-            if let Some(Record::Epoch(epoch)) = Record::parse(&json).map_err(|e| e.within(&run.name))? {
+            if let Some(epoch) = Epoch::parse(&json).map_err(|e| e.within(&run.name))? {
                 run.add(&epoch);
                 has_epochs = true;
             }

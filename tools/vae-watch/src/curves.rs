@@ -46,8 +46,8 @@ impl Curves {
         })
     }
 
-    /// `{"loss":{"train":[..],"test":[..]},..,"epochs":[1,2]}`, without curves that are empty or 0 throughout, as the KL of a
-    /// plain autoencoder.
+    /// `{"loss":{"train":[..],"test":[..]},..,"epochs":[1,2]}`, without curves that are empty or 0 throughout, as the
+    /// KL of a plain autoencoder.
     pub fn to_json(&self) -> Value {
         let mut curves = Map::new();
         for (index, name) in self.names.iter().enumerate() {

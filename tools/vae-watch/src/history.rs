@@ -19,7 +19,8 @@ impl<T> History<T> {
         &self.entries
     }
 
-    /// The value of the newest epoch. Later epochs, which are of an earlier run, are dropped; then at most `capacity` are kept.
+    /// The value of the newest epoch. Later epochs, which are of an earlier run, are dropped; then at most `capacity`
+    /// are kept.
     pub fn entry(&mut self, epoch: u64, capacity: usize) -> &mut T
     where
         T: Default,

@@ -86,8 +86,8 @@ impl Server {
             let socket = address.sockets[0];
             Error::Unavailable(match e.kind() {
                 io::ErrorKind::AddrInUse => format!(
-                    "cannot serve on {socket}: expected a free port, got one in use; try another --port, or --port 0 for \
-                     any that is free"
+                    "cannot serve on {socket}: expected a free port, got one in use; try another --port, or --port 0 \
+                     for any that is free"
                 ),
                 io::ErrorKind::AddrNotAvailable => {
                     format!("cannot serve on {socket}: expected an address of this machine as --host; {e}")

@@ -80,8 +80,8 @@ impl TeeOutput {
         }
     }
 
-    /// Closes the output at the end of the input: its reader need not wait for the page. Gives the result of the run, and
-    /// whether the output is a pipe.
+    /// Closes the output at the end of the input: its reader need not wait for the page. Gives the result of the run,
+    /// and whether the output is a pipe.
     pub fn finish(tee: &Mutex<TeeOutput>, read: Result<()>) -> (Result<()>, bool) {
         let tee = &mut *tee.lock().unwrap_or_else(PoisonError::into_inner);
         let output = tee.output.take();

@@ -5,7 +5,7 @@ use crate::peers::Peer;
 use crate::place::Place;
 use common::plan::Precision;
 use vae_cli::{Error, Result};
-use vae_stream::record::{KL, LOSS, MSE, Record};
+use vae_stream::record::{self, KL, LOSS, MSE};
 
 /// Of MNIST, and of the synthetic digits.
 pub const PIXELS: usize = 784;
@@ -110,7 +110,7 @@ pub struct Losses {
 impl Epoch {
     /// From a line of JSON, if it is an epoch record.
     pub fn parse(line: &str) -> Option<Epoch> {
-        let Record::Epoch(epoch) = Record::parse(&serde_json::from_str(line).ok()?).ok()?? else { return None };
+        let epoch = record::Epoch::parse(&serde_json::from_str(line).ok()?).ok()??;
         let test = |name: &str| epoch.test.as_ref().and_then(|test| test.finite(name)).unwrap_or(f64::NAN);
         let test = Losses { loss: test(LOSS), kl: test(KL), mse: test(MSE) };
         Some(Epoch { seconds: epoch.seconds?.finite()?, test })

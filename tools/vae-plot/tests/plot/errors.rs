@@ -21,7 +21,7 @@ fn a_log_without_an_epoch_is_refused_and_named() {
     let begun = r#"{"kind":"run"}"#.to_owned() + "\n";
     let message =
         complaint("loss a.jsonl b.jsonl", b"", &[("a.jsonl", log(3).as_bytes()), ("b.jsonl", begun.as_bytes())], 65);
-    assert!(message.starts_with("b.jsonl: no epochs: expected the records of vae-train"), "{message}");
+    assert!(message.starts_with("b.jsonl: no epochs: expected epoch records of vae-train"), "{message}");
 }
 
 #[test]
