@@ -15,40 +15,43 @@ use vae_cli::{Error, Result};
 use vae_stream::record::{Done, Epoch, LOSS, MSE, Number, RECON, Record, Run, Terms, TestImages};
 use vae_stream::{Data, Head, Writer};
 
-enum To {
+/// The form of the output.
+enum Form {
     Lines(Output),
     Stream(Box<Writer>),
 }
 
+/// The report of a run.
 pub struct Report {
-    to: Option<To>,
-    failed: Option<Error>,
+    /// None after a write error.
+    output: Option<Form>,
+    error: Option<Error>,
 }
 
 impl Report {
     /// A stream if there are preview images, else newline JSON.
-    pub fn open(pictures: bool) -> Result<Report> {
-        let to = if pictures {
-            To::Stream(Box::new(vae_cli::OutputArgs::default().writer(Head::new())?))
+    pub fn open(has_previews: bool) -> Result<Report> {
+        let form = if has_previews {
+            Form::Stream(Box::new(vae_cli::OutputArgs::default().writer(Head::new())?))
         } else {
-            To::Lines(Output::open(None, Kind::Text)?)
+            Form::Lines(Output::open(None, Kind::Text)?)
         };
-        Ok(Report { to: Some(to), failed: None })
+        Ok(Report { output: Some(form), error: None })
     }
 
-    fn attempt(&mut self, write: impl FnOnce(&mut To) -> Result<()>) {
-        let Some(to) = &mut self.to else { return };
-        if let Err(e) = write(to) {
-            self.to = None;
-            self.failed = Some(e).filter(|e| !matches!(e, Error::Closed));
+    fn attempt(&mut self, write: impl FnOnce(&mut Form) -> Result<()>) {
+        let Some(form) = &mut self.output else { return };
+        if let Err(e) = write(form) {
+            self.output = None;
+            self.error = Some(e).filter(|e| !matches!(e, Error::Closed));
         }
     }
 
     /// Writes one record.
     pub fn record(&mut self, record: Record) {
-        self.attempt(|to| match to {
-            To::Stream(writer) => Ok(writer.write(record)?),
-            To::Lines(output) => {
+        self.attempt(|form| match form {
+            Form::Stream(writer) => Ok(writer.write(record)?),
+            Form::Lines(output) => {
                 let line = format!("{record}\n");
                 output.write_all(line.as_bytes()).and_then(|()| output.flush()).map_err(|e| output.error(e))
             }
@@ -58,19 +61,19 @@ impl Report {
     /// Writes the preview images of an epoch.
     pub fn preview(&mut self, frames: Vec<Data>) {
         for data in frames {
-            self.attempt(|to| match to {
-                To::Stream(writer) => Ok(writer.write(data)?),
-                To::Lines(_) => Ok(()),
+            self.attempt(|form| match form {
+                Form::Stream(writer) => Ok(writer.write(data)?),
+                Form::Lines(_) => Ok(()),
             });
         }
     }
 
     /// Ends the output.
     pub fn finish(self) -> Result<()> {
-        let finished = match self.to {
-            Some(To::Stream(writer)) => writer.finish().map_err(Error::from),
-            Some(To::Lines(output)) => output.commit(),
-            None => self.failed.map_or(Ok(()), Err),
+        let finished = match self.output {
+            Some(Form::Stream(writer)) => writer.finish().map_err(Error::from),
+            Some(Form::Lines(output)) => output.commit(),
+            None => self.error.map_or(Ok(()), Err),
         };
         match finished {
             Err(Error::Closed) => Ok(()),
@@ -80,8 +83,8 @@ impl Report {
 
     /// Ends a stream with an error frame.
     pub fn fail(self, error: Error) -> Error {
-        match self.to {
-            Some(To::Stream(writer)) => writer.fail(error),
+        match self.output {
+            Some(Form::Stream(writer)) => writer.fail(error),
             _ => error,
         }
     }
