@@ -91,37 +91,26 @@ impl From<Record> for Frame {
 #[serde(default)]
 pub struct Run {
     /// Program and version.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub tool: Option<String>,
     /// Layers, image shape and latent size.
-    #[serde(skip_serializing_if = "Value::is_null")]
     pub network: Value,
     /// Likelihood, beta and draws per image.
-    #[serde(skip_serializing_if = "Value::is_null")]
     pub objective: Value,
     /// What losses are summed and averaged over, and their unit.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub reduction: Option<String>,
     /// Learning rate, batch size, seed, epochs, steps taken before, precision.
-    #[serde(skip_serializing_if = "Value::is_null")]
     pub training: Value,
     /// Number, SHA-256 and preparation of the training images.
-    #[serde(skip_serializing_if = "Value::is_null")]
     pub data: Value,
     /// `cpu` or `cuda`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
     /// CPU threads.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub threads: Option<u64>,
     /// Instruction set of the CPU kernels.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub instructions: Option<String>,
     /// Ordinal of the GPU.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub gpu: Option<u64>,
     /// The test images, if there are any.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub test: Option<TestImages>,
     /// Other keys.
     #[serde(flatten)]
@@ -148,25 +137,19 @@ pub struct Epoch {
     /// Its number, from 1.
     pub epoch: u64,
     /// Epochs of the whole run.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub epochs: Option<u64>,
     /// Optimizer steps since the first epoch.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<u64>,
     /// The objective, as in [`Run`].
-    #[serde(default, skip_serializing_if = "Value::is_null")]
+    #[serde(default)]
     pub objective: Value,
     /// Means over the training images, each at the weights of its step.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub train: Option<Terms>,
     /// Means over the test images, at the weights after the epoch.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub test: Option<Terms>,
     /// Training throughput.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub images_per_second: Option<Number>,
     /// Seconds of training, without evaluation.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds: Option<Number>,
     /// Other keys.
     #[serde(flatten)]
@@ -218,7 +201,6 @@ pub struct Image {
     /// Its index in the source.
     pub i: u64,
     /// Its label.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub y: Option<u64>,
     /// The negative ELBO and its terms by name (nats) of a variational model; and other keys.
     #[serde(flatten)]
@@ -226,10 +208,8 @@ pub struct Image {
     /// Squared error of the reconstruction from the mean of q, per pixel.
     pub mse: Number,
     /// -log p(x) by importance sampling, nats.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub nll: Option<Number>,
     /// Monte Carlo standard error of `nll`, nats.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub nll_mc_se: Option<Number>,
 }
 
@@ -239,33 +219,25 @@ pub struct Eval {
     /// How many images.
     pub images: u64,
     /// The evidence lower bound at beta 1, nats per image; of a variational model, as all that follows up to `samples`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub elbo: Option<Number>,
     /// The negative ELBO and its terms by name, nats per image; and other keys.
     #[serde(flatten)]
     pub terms: Terms,
     /// The KL divergence of each latent dimension, nats per image.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub kl_per_dimension: Option<Vec<Number>>,
     /// Latent dimensions where the variance over images of the mean of q exceeds 0.01 (Burda et al. 2016).
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub active_units: Option<u64>,
     /// L: draws of z per image for the ELBO.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub samples: Option<u64>,
     /// Squared error of reconstructions from the mean of q, per pixel.
     pub mse: Number,
     /// -log p(x) by importance sampling, nats per image.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub nll: Option<Number>,
     /// Standard error of `nll` over sets of as many images, nats.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub nll_se: Option<Number>,
     /// Monte Carlo standard error of `nll` on these images, nats.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub nll_mc_se: Option<Number>,
     /// K: draws of z per image for `nll`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub k: Option<u64>,
     /// Key of the random numbers.
     pub seed: u64,
@@ -327,9 +299,10 @@ fn finite(value: &Value) -> Option<f64> {
     value.as_f64().filter(|v| v.is_finite())
 }
 
+/// Fields without a value are left out.
 fn object(record: &impl Serialize) -> Map<String, Value> {
     match serde_json::to_value(record) {
-        Ok(Value::Object(map)) => map,
+        Ok(Value::Object(map)) => map.into_iter().filter(|(_, value)| !value.is_null()).collect(),
         other => unreachable!("a struct of text, numbers and JSON is an object, not {other:?}"),
     }
 }
