@@ -7,13 +7,13 @@ use common::dataset::Dataset;
 use common::evaluate::Evaluator;
 use common::model::Stored;
 use common::options::DeviceArgs;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::{IsTerminal, Write, stderr};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use vae_cli::output::{Kind, Output};
 use vae_cli::{Error, InputArgs, Result};
 use vae_stream::Dtype;
+use vae_stream::record::Record;
 
 /// Judge a model on images: ELBO, reconstruction, KL, active units, squared error and log-likelihood
 ///
@@ -77,23 +77,16 @@ fn run(args: Args) -> Result<()> {
     let images = Dataset::read(&mut reader, &args.tensor, classes)?;
     let device = args.device.for_work()?;
     let mut evaluator = Evaluator::new(&stored.file, images, args.samples as usize, args.seed, device)?;
-    let bar = progress(args.k);
+    let bar = vae_cli::progress_bar(args.k.into(), "{wide_bar} {pos}/{len} draws, {eta} left");
     let judgements = evaluator.judge(args.k as usize, |draws| bar.set_position(draws as u64))?;
     bar.finish_and_clear();
-    let mut write = |record: serde_json::Value| writeln!(output, "{record}").map_err(|e| output.error(e));
+    let mut write = |record: Record| writeln!(output, "{record}").map_err(|e| output.error(e));
     if args.per_image {
         for (n, judgement) in judgements.iter().enumerate() {
             write(report::image(evaluator.images(), n, judgement))?;
         }
     }
-    let draws = report::Draws { samples: args.samples, k: args.k, seed: args.seed };
-    write(report::all(&judgements, spec, stored.sha256(), draws))?;
+    let sampling = report::MonteCarlo { samples: args.samples, k: args.k, seed: args.seed };
+    write(report::all(&judgements, spec, stored.sha256(), sampling))?;
     output.commit()
-}
-
-/// A bar for the draws of every image, at a terminal.
-fn progress(k: u32) -> ProgressBar {
-    let target = if stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} draws, {eta} left").expect("a valid template");
-    ProgressBar::with_draw_target(Some(k as u64), target).with_style(style)
 }

@@ -5,7 +5,7 @@ use crate::spark::Spark;
 
 use common::model::Spec;
 use common::train::{Losses, Trainer};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
@@ -28,9 +28,7 @@ impl Progress {
         let terminal = stderr().is_terminal();
         let epochs = spec.training.epochs;
         let steps = epochs * images.div_ceil(spec.training.batch);
-        let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} steps, {eta} left").expect("a valid template");
-        let bar = ProgressBar::with_draw_target(Some(steps as u64), target).with_style(style);
+        let bar = vae_cli::progress_bar(steps as u64, "{wide_bar} {pos}/{len} steps, {eta} left");
         let draws = terminal && std::env::var_os("TERM").is_some_and(|term| term != "dumb");
         let spark = draws.then(Spark::default);
         Progress { bar, lines: terminal || verbose, spark, epochs, pace: 1, since: Instant::now() }
