@@ -306,7 +306,7 @@ fn an_autoencoder_has_paths_and_no_prior() {
         .succeeds();
     let words = ["has no prior to draw from", "expected a VAE"];
     place.run("vae-sample -m ae.bin -o z.vae").fails(2, "vae-sample", &words);
-    let words = ["--manifold is laid out by the prior", "expected a VAE", "--traverse 0,1"];
+    let words = ["--manifold takes quantiles of the prior", "expected a VAE", "--traverse 0,1"];
     place.run("vae-sample -m ae.bin --manifold 3 -o z.vae").fails(2, "vae-sample", &words);
     assert!(!place.path("z.vae").exists());
     let z = latents(&place, "vae-sample -m ae.bin --traverse all --range 0,4 --steps 3");
