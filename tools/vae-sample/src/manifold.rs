@@ -58,8 +58,8 @@ impl Manifold {
         let latent = network.latent;
         if latent != 2 {
             return Err(Error::Usage(format!(
-                "--manifold needs 2 latent dimensions: expected 2, got {latent}; train a model with vae-train --latent 2, \
-                 or see --traverse"
+                "--manifold needs 2 latent dimensions: expected 2, got {latent}; train a model with vae-train \
+                 --latent 2, or see --traverse"
             )));
         }
         let z1 = quantiles(grid.rows).into_iter().rev().collect();

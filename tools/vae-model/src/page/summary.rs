@@ -1,12 +1,12 @@
-//! What the page says of its model.
+//! The model summary at the top of the page.
 
-use crate::opened::Opened;
+use crate::loaded::LoadedModel;
 use common::model::{Layers, Network, Objective};
 use common::plan::Activation;
 
-/// What, and the fact.
-pub fn list(opened: &Opened) -> Vec<(&'static str, String)> {
-    let spec = &opened.model.spec;
+/// Pairs of term and text.
+pub fn entries(loaded: &LoadedModel) -> Vec<(&'static str, String)> {
+    let spec = &loaded.model.spec;
     let ([h, w], data, training) = (spec.network.image, &spec.data, &spec.training);
     let trained = match data.images {
         0 => "elsewhere".to_owned(),
@@ -20,13 +20,13 @@ pub fn list(opened: &Opened) -> Vec<(&'static str, String)> {
         ("Images", format!("{h} × {w}")),
         ("Loss", loss(&spec.network, &spec.objective)),
         ("Trained", trained),
-        ("Parameters", opened.parameters().to_string()),
+        ("Parameters", loaded.parameter_count().to_string()),
         ("Written by", spec.tool.clone()),
-        ("SHA-256", format!("{}…", &opened.sha256[..12])),
+        ("SHA-256", format!("{}…", &loaded.sha256[..12])),
     ]
 }
 
-/// `784 – 400 – 20, relu`.
+/// Such as `784 – 400 – 20, relu`.
 fn network(network: &Network) -> String {
     let inner = network.hidden.iter().chain([&network.latent]).map(|n| format!(" – {n}"));
     let widths: String = [network.pixels().to_string()].into_iter().chain(inner).collect();
@@ -35,17 +35,18 @@ fn network(network: &Network) -> String {
         Layers::Conv => "convolutions ",
         Layers::Pca => return format!("{} principal components", network.latent),
     };
-    let acts = network.activations();
-    let code = match network.autoencoder {
+    let activations = network.activations();
+    let autoencoder = match network.autoencoder {
         Some(Activation::None) => ", autoencoder".to_owned(),
-        Some(code) => format!(", autoencoder with a code behind {code}"),
+        Some(activation) => format!(", autoencoder with {activation} latents"),
         None => String::new(),
     };
     let classes = network.classes().map(|k| format!(", {k} classes")).unwrap_or_default();
     let prior = if network.learned_prior().is_some() { ", learned prior" } else { "" };
-    format!("{kind}{widths}, {acts}{code}{classes}{prior}")
+    format!("{kind}{widths}, {activations}{autoencoder}{classes}{prior}")
 }
 
+/// Such as `-log Bernoulli(x) + KL`.
 fn loss(network: &Network, objective: &Objective) -> String {
     let kl = match objective.beta {
         _ if !network.is_variational() => String::new(),
