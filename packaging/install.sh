@@ -1,7 +1,7 @@
 #!/bin/sh
-# Copies programs with their man pages and completions, the pretrained model and the documents below a prefix:
-#   packaging/install.sh FOLDER-OF-PROGRAMS PREFIX PROGRAM...
-# PREFIX/share/vae-pipes/files then names every file, and every folder that was not there before, for uninstall.sh.
+# Installs programs, man pages, completions, the pretrained model and the documents under a prefix:
+#   packaging/install.sh PROGRAM-FOLDER PREFIX PROGRAM...
+# PREFIX/share/vae-pipes/files is the manifest for uninstall.sh: every file, and every folder that did not exist before.
 set -eu
 umask 022
 fail() { echo "make install: $*" >&2; exit 1; }
@@ -27,22 +27,22 @@ cp examples/mlp-400-20.bin "$stage/share/vae-pipes"
 cp LICENSE common/FORMAT.md "$documents"
 cp -R docs "$documents"
 cp examples/*.sh examples/*.py examples/Makefile "$documents/examples"
-# FORMAT.md lies beside it there.
+# Installed, FORMAT.md is next to the README.
 sed 's|common/FORMAT.md|FORMAT.md|g' README.md > "$documents/README.md"
 cp pictures/*.png "$documents/pictures"
 chmod -R u=rwX,go=rX "$stage"
 
-list=share/vae-pipes/files
+manifest=share/vae-pipes/files
 files=$(cd "$stage" && find . -type f | cut -c 3-)
-made=$(cd "$stage" && find . -mindepth 1 -type d | cut -c 3- | while read -r folder; do
+folders=$(cd "$stage" && find . -mindepth 1 -type d | cut -c 3- | while read -r folder; do
     [ -d "$prefix/$folder" ] || echo "$folder/"
 done)
-# What an earlier version brought is still ours to remove.
-before=$(cat "$prefix/$list" 2> /dev/null || true)
+# Files of an earlier version stay in the manifest.
+previous=$(cat "$prefix/$manifest" 2> /dev/null || true)
 mkdir -p "$prefix/share/vae-pipes"
-# The list goes first: what stops half way can be uninstalled.
-printf '%s\n' "$files" "$made" "$before" "$list" | sed '/^$/d' | LC_ALL=C sort -u > "$stage/files"
-install -m 644 "$stage/files" "$prefix/$list"
+# The manifest is written first, so that an interrupted install can be uninstalled.
+printf '%s\n' "$files" "$folders" "$previous" "$manifest" | sed '/^$/d' | LC_ALL=C sort -u > "$stage/files"
+install -m 644 "$stage/files" "$prefix/$manifest"
 echo "$files" | while read -r file; do
     mode=644
     case $file in bin/*) mode=755 ;; esac
