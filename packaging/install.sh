@@ -27,7 +27,7 @@ cp examples/mlp-400-20.bin "$stage/share/vae-pipes"
 cp LICENSE CHANGELOG.md CONTRIBUTING.md common/FORMAT.md "$documents"
 cp -R docs "$documents"
 cp examples/*.sh examples/*.py examples/Makefile "$documents/examples"
-# FORMAT.md lies beside the README there.
+# Installed, FORMAT.md is next to the README.
 for page in README.md docs/*.md; do
     sed 's|common/FORMAT.md|FORMAT.md|g' "$page" > "$documents/$page"
 done

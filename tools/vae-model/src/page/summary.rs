@@ -1,13 +1,13 @@
-//! What the page says of its model.
+//! The model summary at the top of the page.
 
-use crate::opened::Opened;
+use crate::loaded::LoadedModel;
 use common::model::{Bottleneck, Network, Objective, Prior};
 use common::plan::Activation;
 use vae_stream::images::ImageShape;
 
-/// What, and the fact.
-pub fn list(opened: &Opened) -> Vec<(&'static str, String)> {
-    let spec = &opened.model.spec;
+/// Pairs of term and text.
+pub fn entries(loaded: &LoadedModel) -> Vec<(&'static str, String)> {
+    let spec = &loaded.model.spec;
     let (ImageShape { height, width, .. }, data, training) = (spec.network.image, &spec.data, &spec.training);
     let trained = match data.images {
         0 => "elsewhere".to_owned(),
@@ -21,13 +21,13 @@ pub fn list(opened: &Opened) -> Vec<(&'static str, String)> {
         ("Images", format!("{height} × {width}")),
         ("Loss", loss(&spec.network, &spec.objective)),
         ("Trained", trained),
-        ("Parameters", opened.parameters().to_string()),
+        ("Parameters", loaded.parameter_count().to_string()),
         ("Written by", spec.tool.clone()),
-        ("SHA-256", format!("{}…", &opened.sha256[..12])),
+        ("SHA-256", format!("{}…", &loaded.sha256[..12])),
     ]
 }
 
-/// `784 – 400 – 20, relu`.
+/// Such as `784 – 400 – 20, relu`.
 fn network(network: &Network) -> String {
     let inner = network.hidden.widths().into_iter().chain([network.latent]).map(|n| format!(" – {n}"));
     let widths: String = [network.values().to_string()].into_iter().chain(inner).collect();
@@ -35,17 +35,18 @@ fn network(network: &Network) -> String {
         return format!("{} principal components", network.latent);
     }
     let kind = if network.hidden.is_conv() { "convolutions " } else { "" };
-    let acts = network.activations();
-    let code = match network.bottleneck {
+    let activations = network.activations();
+    let autoencoder = match network.bottleneck {
         Bottleneck::Point(Activation::None) => ", autoencoder".to_owned(),
-        Bottleneck::Point(code) => format!(", autoencoder with a code behind {code}"),
+        Bottleneck::Point(activation) => format!(", autoencoder with {activation} latents"),
         Bottleneck::Gaussian | Bottleneck::Components => String::new(),
     };
     let classes = network.classes.map(|k| format!(", {k} classes")).unwrap_or_default();
     let prior = if network.prior != Prior::Standard { ", learned prior" } else { "" };
-    format!("{kind}{widths}, {acts}{code}{classes}{prior}")
+    format!("{kind}{widths}, {activations}{autoencoder}{classes}{prior}")
 }
 
+/// Such as `-log Bernoulli(x) + KL`.
 fn loss(network: &Network, objective: &Objective) -> String {
     let kl = match objective.beta {
         _ if !network.bottleneck.is_distribution() => String::new(),

@@ -1,26 +1,26 @@
-//! What layers are called in well-known programs.
+//! Naming schemes: the layer names of well-known PyTorch VAEs.
 
-/// The names that a program gives the layers of a network, beside ours.
+/// The layer names of another program, paired with ours.
 #[derive(Debug)]
-pub struct Family {
-    /// What it is called on the command line.
+pub struct NamingScheme {
+    /// Value of --names.
     pub name: &'static str,
-    /// What it is, in a line.
-    pub about: &'static str,
-    /// Each layer: theirs, ours.
+    /// Help of that value.
+    pub help: &'static str,
+    /// `[theirs, ours]` of each layer.
     pub layers: &'static [[&'static str; 2]],
 }
 
-/// Every family, besides our own names.
-pub const FAMILIES: [Family; 3] = [
-    Family {
+/// Every scheme but ours.
+pub const SCHEMES: [NamingScheme; 3] = [
+    NamingScheme {
         name: "pytorch-examples",
-        about: "fc1 fc21 fc22 fc3 fc4, as in github.com/pytorch/examples: one hidden layer",
+        help: "fc1 fc21 fc22 fc3 fc4, as in github.com/pytorch/examples: one hidden layer",
         layers: &[["fc1", "encoder.0"], ["fc21", "mu"], ["fc22", "logvar"], ["fc3", "decoder.0"], ["fc4", "decoder.2"]],
     },
-    Family {
+    NamingScheme {
         name: "classic",
-        about: "fc1 fc2_mean fc2_logvar fc3 fc4: one hidden layer",
+        help: "fc1 fc2_mean fc2_logvar fc3 fc4: one hidden layer",
         layers: &[
             ["fc1", "encoder.0"],
             ["fc2_mean", "mu"],
@@ -29,9 +29,9 @@ pub const FAMILIES: [Family; 3] = [
             ["fc4", "decoder.2"],
         ],
     },
-    Family {
+    NamingScheme {
         name: "512-256-2",
-        about: "fc1 fc2 fc31 fc32 fc4 fc5 fc6: two hidden layers",
+        help: "fc1 fc2 fc31 fc32 fc4 fc5 fc6: two hidden layers",
         layers: &[
             ["fc1", "encoder.0"],
             ["fc2", "encoder.2"],
@@ -44,12 +44,12 @@ pub const FAMILIES: [Family; 3] = [
     },
 ];
 
-impl Family {
-    /// Our name of one of their layers.
+impl NamingScheme {
+    /// Our name for one of their layers.
     pub fn ours(&self, layer: &str) -> Option<&'static str> {
         self.layers.iter().find(|[theirs, _]| *theirs == layer).map(|[_, ours]| *ours)
     }
-    /// Their name of one of our layers.
+    /// Their name for one of our layers.
     pub fn theirs(&self, layer: &str) -> Option<&'static str> {
         self.layers.iter().find(|[_, ours]| *ours == layer).map(|[theirs, _]| *theirs)
     }

@@ -1,4 +1,4 @@
-//! The latents that paths lead between and through, with their labels.
+//! The points of paths: latents with their labels.
 
 use common::dataset;
 use ndarray::{Array2, Axis, Ix2, concatenate, s};
@@ -7,21 +7,22 @@ use vae_stream::{Data, Head, Reader, Tensor};
 
 use crate::classes;
 
-/// Some points.
-pub struct Points {
+/// Points that paths connect or start from.
+pub struct PathPoints {
     /// `[N, Z]`.
     pub z: Array2<f32>,
+    /// `[N, ..]`, of any dtype.
     y: Option<Tensor>,
 }
 
-/// Opens an input that has latents.
+/// Opens an input of latents.
 pub fn open(args: &InputArgs) -> Result<Reader> {
     let reader = args.reader("z")?;
     reader.head().need("z")?;
     Ok(reader)
 }
 
-/// Refuses an input whose latents are not the model's, before anything is made of it.
+/// Checks the shape of an input's latents against the model, before anything is written.
 pub fn check(head: &Head, latent: usize) -> Result<()> {
     match head.need("z")?.shape[..] {
         [width] if width == latent => Ok(()),
@@ -30,29 +31,30 @@ pub fn check(head: &Head, latent: usize) -> Result<()> {
     }
 }
 
-impl Points {
-    /// The origin, once for each of these labels, or without one.
-    pub fn origin(latent: usize, labels: Vec<u8>) -> Points {
+impl PathPoints {
+    /// The origin, once per label; once without a label if there are none.
+    pub fn origin(latent: usize, labels: Vec<u8>) -> PathPoints {
         let z = Array2::zeros([labels.len().max(1), latent]);
-        Points { z, y: (!labels.is_empty()).then(|| classes::tensor(labels)) }
+        PathPoints { z, y: (!labels.is_empty()).then(|| classes::tensor(labels)) }
     }
 
     #[cfg(test)]
-    pub fn unlabelled(z: Array2<f32>) -> Points {
-        Points { z, y: None }
+    pub fn unlabelled(z: Array2<f32>) -> PathPoints {
+        PathPoints { z, y: None }
     }
 
-    /// The points of a frame; `first` is what messages call the first.
+    /// The points of a frame, whose first is item `first` of the input. `classes`: those of a conditional model.
     ///
     /// # Errors
-    /// Latents that are not finite; no labels of so many `classes`, where the model is conditional.
-    pub fn read(data: &Data, first: usize, classes: Option<usize>) -> Result<Points> {
+    /// Latents that are not finite; in a conditional model, missing labels or labels beyond its classes.
+    pub fn read(data: &Data, first: usize, classes: Option<usize>) -> Result<PathPoints> {
         if let Some(classes) = classes {
             dataset::labels(data, classes, first)?;
         }
-        let z = data.f32("z")?.into_dimensionality::<Ix2>().expect("frames are what the head says, which was checked");
+        let z =
+            data.f32("z")?.into_dimensionality::<Ix2>().expect("frames have the shapes of the head, which was checked");
         match z.indexed_iter().find(|(_, value)| !value.is_finite()) {
-            None => Ok(Points { z, y: data.get("y").cloned() }),
+            None => Ok(PathPoints { z, y: data.get("y").cloned() }),
             Some(((item, _), value)) => {
                 let item = first + item;
                 Err(Error::Data(format!("z of item {item} holds {value}: expected finite numbers")))
@@ -60,35 +62,35 @@ impl Points {
         }
     }
 
-    /// How many.
+    /// N.
     pub fn count(&self) -> usize {
         self.z.nrows()
     }
 
-    /// The last of them alone.
-    pub fn last(&self) -> Points {
+    /// The last point.
+    pub fn last(&self) -> PathPoints {
         let last = self.count() - 1..self.count();
         let y = self.y.as_ref().map(|y| y.slice(last.clone()));
-        Points { z: self.z.slice(s![last, ..]).to_owned(), y }
+        PathPoints { z: self.z.slice(s![last, ..]).to_owned(), y }
     }
 
-    /// These, and then others of the same input.
+    /// Appends points of the same input.
     ///
     /// # Errors
     /// More labels than a tensor can hold.
-    pub fn then(self, next: Points) -> Result<Points> {
-        let z = concatenate(Axis(0), &[self.z.view(), next.z.view()]).expect("all are as wide as the model's latents");
+    pub fn append(self, next: PathPoints) -> Result<PathPoints> {
+        let z = concatenate(Axis(0), &[self.z.view(), next.z.view()]).expect("both have Z columns");
         let y = self.y.zip(next.y).map(|(a, b)| Tensor::concat(&[a, b])).transpose()?;
-        Ok(Points { z, y })
+        Ok(PathPoints { z, y })
     }
 
-    /// The labels of these, one after the other.
-    pub fn labels(&self, of: impl ExactSizeIterator<Item = usize>) -> Option<Tensor> {
+    /// Gathers the labels at these indices, which may repeat.
+    pub fn gather_labels(&self, indices: impl ExactSizeIterator<Item = usize>) -> Option<Tensor> {
         let y = self.y.as_ref()?;
         let mut shape = y.shape().to_vec();
-        shape[0] = of.len();
-        let label = y.data().len() / y.items();
-        let bytes: Vec<u8> = of.flat_map(|point| &y.data()[point * label..(point + 1) * label]).copied().collect();
+        shape[0] = indices.len();
+        let nbytes = y.data().len() / y.items();
+        let bytes: Vec<u8> = indices.flat_map(|k| &y.data()[k * nbytes..(k + 1) * nbytes]).copied().collect();
         Some(Tensor::from_bytes(y.dtype(), &shape, &bytes))
     }
 }
@@ -103,16 +105,16 @@ mod tests {
     }
 
     #[test]
-    fn labels_are_those_of_the_points_in_any_order_and_kind() {
-        let points = Points::read(&data(&Array2::zeros([3, 2])), 0, None).expect("points");
-        let labels = points.labels([2, 0, 0, 1].into_iter()).expect("labels");
+    fn labels_are_gathered_in_any_order_and_of_any_dtype() {
+        let points = PathPoints::read(&data(&Array2::zeros([3, 2])), 0, None).expect("points");
+        let labels = points.gather_labels([2, 0, 0, 1].into_iter()).expect("labels");
         assert_eq!(labels, Tensor::from_array(&array![9u16, 7, 7, 8]));
-        assert!(Points::origin(2, vec![]).labels([0].into_iter()).is_none());
+        assert!(PathPoints::origin(2, vec![]).gather_labels([0].into_iter()).is_none());
     }
 
     #[test]
     fn a_point_that_is_not_finite_is_named_by_its_place_in_the_input() {
-        let refused = Points::read(&data(&array![[0.0, 0.0], [0.0, f32::NAN], [0.0, 0.0]]), 10, None);
+        let refused = PathPoints::read(&data(&array![[0.0, 0.0], [0.0, f32::NAN], [0.0, 0.0]]), 10, None);
         let message = refused.err().expect("an error").to_string();
         assert_eq!(message, "z of item 11 holds NaN: expected finite numbers");
     }
