@@ -12,7 +12,7 @@ help: ## Print the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 build: ## Build the programs, in target/release
-	$(CARGO) build --release --workspace --bins
+	$(CARGO) build --release --bins
 
 demo: build ## Train on MNIST, or on the built-in digits, and leave three pictures in demo/
 	@examples/demo.sh
@@ -26,7 +26,7 @@ test: build ## Run every test
 
 test-page: build ## Run the tests of the pages in Chromium (apt-get install chromium); they leave pictures in target/page
 	@command -v chromium > /dev/null || { echo 'there is no Chromium: apt-get install chromium' >&2; exit 1; }
-	$(CARGO) test --release --workspace --test pipe page:: -- --ignored
+	$(CARGO) test --release -p pipe-tests browser:: -- --ignored
 
 lint: ## Check formatting, and clippy and the documentation with warnings denied
 	$(CARGO) fmt --all --check
@@ -42,8 +42,9 @@ target/nvrtc/bin/python:
 
 bench: build ## Measure everything beside JAX and PyTorch (PEERS=no: alone; ONLY=training, models, engine, neighbour, pipes, memory, sizes, digits or micro)
 ifeq ($(ONLY),micro)
-	$(CARGO) bench -q -p pipe-tests --bench micro
+	$(CARGO) bench -q -p vae-bench --bench micro
 else
+	$(CARGO) build --release -p vae-bench
 	@PYTHON="$$(PEERS=$(PEERS) ONLY=$(ONLY) tests/peers/venv.sh '$(CURDIR)/target/bench-venv')" $(BIN)/bench $(ONLY:%=--only %)
 endif
 

@@ -1,7 +1,9 @@
 //! The loss of every kind of model, and its gradient, against the plain f64 reference and its finite differences.
 
-use common::backend::{Device, Level, SampleIndex};
-use common::model::{DataSpec, Init, Labels, Layers, Likelihood, Network, Objective, Sigma, StateDict, Weight};
+use common::backend::{Device, InstructionSet, SampleIndex};
+use common::model::{
+    Bottleneck, DataSpec, Hidden, Init, Likelihood, Network, Objective, Prior, Sigma, StateDict, Weight,
+};
 use common::network::loss_graph;
 use common::parameters;
 use common::plan::Activation;
@@ -37,19 +39,20 @@ fn mlp() -> Case {
 
 fn conv(image: [usize; 2]) -> Case {
     let mut case = mlp();
-    case.network = Network { kind: Layers::Conv, image, hidden: vec![2, 3], ..case.network };
+    case.network = Network { image: image.into(), hidden: Hidden::halving(&[2, 3]), ..case.network };
     // Smooth, since a bias that many positions share would move some of them across a kink.
     case.network.activation = [Activation::Tanh, Activation::Softplus];
     case
 }
 
 fn conditional(mut case: Case, prior: Option<Vec<usize>>) -> Case {
-    case.network.labels = Some(Labels { classes: 3, prior });
+    case.network.classes = Some(3);
+    case.network.prior = prior.map_or(Prior::Standard, |hidden| Prior::Learned { hidden });
     case
 }
 
 fn autoencoder(mut case: Case, code: Activation) -> Case {
-    case.network.autoencoder = Some(code);
+    case.network.bottleneck = Bottleneck::Point(code);
     case.objective.beta = 0.0;
     case
 }
@@ -76,28 +79,34 @@ fn plain(net: &StateDict, network: &Network, objective: &Objective) -> reference
     };
     reference::Model {
         net: net.iter().map(tensor).collect(),
-        image: network.image,
-        convolutional: network.kind == Layers::Conv,
+        image: [network.image.height, network.image.width],
+        convolutional: network.hidden.is_conv(),
         hidden: network.hidden.len(),
         activation: network.activation.map(activation),
-        autoencoder: network.autoencoder.map(activation),
-        classes: network.classes(),
-        prior: network.learned_prior().map(<[usize]>::len),
+        autoencoder: match network.bottleneck {
+            Bottleneck::Point(code) => Some(activation(code)),
+            Bottleneck::Gaussian | Bottleneck::Components => None,
+        },
+        classes: network.classes,
+        prior: match &network.prior {
+            Prior::Learned { hidden } => Some(hidden.len()),
+            Prior::Standard => None,
+        },
         likelihood,
     }
 }
 
-/// On every level that this CPU has, and on the stand-in for a GPU.
+/// On every instruction set of this CPU, and on the emulated GPU.
 fn check(case: Case) {
     let gpu = cuda_emulator::load(Path::new(env!("CARGO_TARGET_TMPDIR"))).then_some(Device::Cuda { ordinal: 0 });
-    let levels = Level::available().into_iter().map(|level| Device::Cpu { threads: 2, level });
-    levels.chain(gpu).for_each(|device| check_on(device, &case));
+    let cpus = InstructionSet::available().into_iter().map(|isa| Device::Cpu { threads: 2, isa });
+    cpus.chain(gpu).for_each(|device| check_on(device, &case));
 }
 
 /// Takes one step with lr 0, so that the first moment is a tenth of the gradient.
 fn check_on(device: Device, case: &Case) {
     let Case { network, objective, data, at, cell, warmup } = case;
-    let (at, samples, latent, width) = (*at, objective.samples, network.latent, network.pixels());
+    let (at, samples, latent, width) = (*at, objective.samples, network.latent, network.values());
     let mut plan = Plan::new(BATCH);
     let model = loss_graph(&mut plan, network, objective, data, ITEMS, *cell);
     let step = model.training(&mut plan);
