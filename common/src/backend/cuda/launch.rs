@@ -58,9 +58,9 @@ impl Launches {
     fn step(&self, ahead: i32, stream: &Stream, run: DevicePointer<Run>) -> Result<()> {
         const BLOCK: u32 = THREADS as u32;
         for Resolved { function, blocks, args } in &self.launches {
-            // SAFETY: the arguments are the structures of kernels/args.h. Their addresses are those of buffers whose
-            // shapes the lowering has asserted, and which outlive the captured graph; kernels write within these
-            // shapes.
+            // SAFETY: the arguments are the structures of kernels/args.h. `Program::new` has checked that the shapes of
+            // operands agree, and `Memory` that each address is of a buffer of its shape, within which kernels write.
+            // Buffers and scratch outlive the captured graph.
             unsafe {
                 match args {
                     KernelArgs::Ops(ops) => {
