@@ -4,11 +4,11 @@
 pub mod backend;
 pub mod dataset;
 pub mod evaluate;
+mod hugepages;
 pub mod infer;
 pub mod model;
 pub mod network;
 pub mod options;
-mod pages;
 pub mod parameters;
 pub mod pca;
 pub mod plan;

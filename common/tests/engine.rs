@@ -1,9 +1,9 @@
 //! What the engine promises: the same bytes for any number of threads and any batching, and runs that go on to the bit.
 
-use common::backend::{Device, Level};
+use common::backend::{Device, InstructionSet};
 use common::dataset::Dataset;
 use common::infer::{Decoder, Encoder};
-use common::model::{DataSpec, Layers, Likelihood, Model, Network, Objective, Spec, Training};
+use common::model::{DataSpec, Hidden, Likelihood, Model, Network, Objective, Spec, Training};
 use common::plan::{PixelType, Precision};
 use common::train::Trainer;
 use ndarray::Array3;
@@ -31,11 +31,11 @@ fn spec(data: &Dataset, hidden: &[usize], latent: usize) -> Spec {
 
 /// With the best instructions of this CPU.
 fn cpu(threads: usize) -> Device {
-    on(threads, *Level::available().last().unwrap())
+    on(threads, *InstructionSet::available().last().unwrap())
 }
 
-fn on(threads: usize, level: Level) -> Device {
-    Device::Cpu { threads, level }
+fn on(threads: usize, isa: InstructionSet) -> Device {
+    Device::Cpu { threads, isa }
 }
 
 /// Trains to the end, so many steps at a time.
@@ -48,24 +48,24 @@ fn finish(mut trainer: Trainer, most: usize) -> Model {
     trainer.model().unwrap()
 }
 
-/// Every level that this CPU has, with products of each precision.
-fn paths() -> impl Iterator<Item = (Level, Precision)> {
-    let both = |level| [(level, Precision::Fp32), (level, Precision::Bf16)];
-    Level::available().into_iter().flat_map(both)
+/// Every instruction set of this CPU, with GEMMs of each precision.
+fn paths() -> impl Iterator<Item = (InstructionSet, Precision)> {
+    let both = |isa| [(isa, Precision::Fp32), (isa, Precision::Bf16)];
+    InstructionSet::available().into_iter().flat_map(both)
 }
 
 #[test]
 fn a_model_has_the_same_bytes_for_any_number_of_threads() {
     let data = images(300, [12, 10]);
-    for (level, precision) in paths() {
+    for (isa, precision) in paths() {
         let trained = |threads: usize| {
             let mut spec = spec(&data, &[33], 5);
             spec.training.precision = precision;
-            finish(Trainer::new(spec, data.clone(), None, None, on(threads, level)).unwrap(), 100)
+            finish(Trainer::new(spec, data.clone(), None, None, on(threads, isa)).unwrap(), 100)
         };
         let expected = trained(1).to_bytes();
         for threads in [2, 3, 8, 32] {
-            assert!(trained(threads).to_bytes() == expected, "{threads} threads, {level:?}, {precision:?}");
+            assert!(trained(threads).to_bytes() == expected, "{threads} threads, {isa:?}, {precision:?}");
         }
     }
 }
@@ -74,18 +74,18 @@ fn a_model_has_the_same_bytes_for_any_number_of_threads() {
 fn convolutions_have_the_same_bytes_for_any_number_of_threads_and_any_last_batch() {
     for n in [5, 6, 7, 14, 21] {
         let data = images(n, [12, 10]);
-        for (level, precision) in paths() {
+        for (isa, precision) in paths() {
             let trained = |threads: usize| {
                 let mut spec = spec(&data, &[3, 20], 5);
-                spec.network.kind = Layers::Conv;
+                spec.network.hidden = Hidden::halving(&spec.network.hidden.widths());
                 (spec.training.precision, spec.training.batch) = (precision, 16);
-                finish(Trainer::new(spec, data.clone(), None, None, on(threads, level)).unwrap(), 100)
+                finish(Trainer::new(spec, data.clone(), None, None, on(threads, isa)).unwrap(), 100)
             };
             let expected = trained(1).to_bytes();
             for threads in [2, 3, 8] {
                 assert!(
                     trained(threads).to_bytes() == expected,
-                    "{n} images, {threads} threads, {level:?}, {precision:?}"
+                    "{n} images, {threads} threads, {isa:?}, {precision:?}"
                 );
             }
         }
@@ -96,10 +96,10 @@ fn convolutions_have_the_same_bytes_for_any_number_of_threads_and_any_last_batch
 fn images_of_a_few_pixels_train() {
     for size in [[1, 1], [1, 3], [2, 2], [1, 5]] {
         let data = images(20, size);
-        for (level, precision) in paths() {
+        for (isa, precision) in paths() {
             let mut spec = spec(&data, &[3], 1);
             spec.training.precision = precision;
-            finish(Trainer::new(spec, data.clone(), None, None, on(2, level)).unwrap(), 100);
+            finish(Trainer::new(spec, data.clone(), None, None, on(2, isa)).unwrap(), 100);
         }
     }
 }
@@ -107,36 +107,33 @@ fn images_of_a_few_pixels_train() {
 #[test]
 fn every_path_learns_the_same_but_for_rounding() {
     let data = images(300, [12, 10]);
-    let losses = paths().map(|(level, precision)| {
+    let losses = paths().map(|(isa, precision)| {
         // Widths that are no multiples of two, four or eight.
         let mut spec = spec(&data, &[34, 7], 3);
         (spec.training.precision, spec.training.batch) = (precision, 20);
-        let mut trainer = Trainer::new(spec, data.clone(), None, None, on(2, level)).unwrap();
+        let mut trainer = Trainer::new(spec, data.clone(), None, None, on(2, isa)).unwrap();
         assert!(trainer.steps(100).unwrap());
-        (level, precision, trainer.losses().loss())
+        (isa, precision, trainer.losses().loss())
     });
     let losses: Vec<_> = losses.collect();
-    for (level, precision, loss) in &losses {
+    for (isa, precision, loss) in &losses {
         // After 15 steps rounding has grown little; bf16 has 8 bits, so that a product is off by 2^-8 at most.
         let bound = if *precision == Precision::Fp32 { 1e-6 } else { 1e-3 };
         let expected = losses[0].2;
-        assert!(
-            (loss - expected).abs() < bound * expected,
-            "{level:?}, {precision:?}: expected {expected}, got {loss}"
-        );
+        assert!((loss - expected).abs() < bound * expected, "{isa:?}, {precision:?}: expected {expected}, got {loss}");
     }
 }
 
 #[test]
 fn a_run_resumed_at_any_step_ends_in_the_same_bytes_and_losses() {
-    paths().for_each(|(level, precision)| resume_at_every_step(level, precision));
+    paths().for_each(|(isa, precision)| resume_at_every_step(isa, precision));
 }
 
-fn resume_at_every_step(level: Level, precision: Precision) {
+fn resume_at_every_step(isa: InstructionSet, precision: Precision) {
     let data = images(300, [12, 10]);
     let mut spec = spec(&data, &[34, 7], 3);
     spec.training.precision = precision;
-    let device = on(2, level);
+    let device = on(2, isa);
     let begin = |from| Trainer::new(spec.clone(), data.clone(), Some(data.slice(0..70)), from, device).unwrap();
     let expected = finish(begin(None), 2).to_bytes();
     for stop in 1..9 {
@@ -178,7 +175,7 @@ fn a_checkpoint_of_another_run_is_refused_with_both_values() {
     assert!(resume(|s| s.training.epochs = 9).is_ok(), "epochs may grow");
     let lr = message(resume(|s| s.training.lr = 0.5));
     assert!(lr.contains("--lr") && lr.contains("0.001") && lr.contains("0.5"), "{lr}");
-    let hidden = message(resume(|s| s.network.hidden = vec![34]));
+    let hidden = message(resume(|s| s.network.hidden = Hidden::Linear(vec![34])));
     assert!(hidden.contains("--hidden") && hidden.contains("[33]") && hidden.contains("[34]"), "{hidden}");
     let other = message(resume(|s| s.data.sha256 = "0".repeat(64)));
     assert!(other.contains("the images differ"), "{other}");
@@ -206,17 +203,17 @@ fn classic() -> Model {
 #[test]
 fn an_image_is_encoded_and_decoded_the_same_in_any_batch_by_any_number_of_threads() {
     let (model, data) = (classic(), images(300, [28, 28]));
-    for level in Level::available() {
-        let all = Encoder::new(&model, PixelType::U8, Some(7), on(1, level)).unwrap().encode(&data).unwrap();
-        let expected = Decoder::new(&model, on(1, level)).unwrap().decode(all.mu.view(), None, 0).unwrap();
+    for isa in InstructionSet::available() {
+        let all = Encoder::new(&model, PixelType::U8, Some(7), on(1, isa)).unwrap().encode(&data).unwrap();
+        let expected = Decoder::new(&model, on(1, isa)).unwrap().decode(all.mu.view(), None, 0).unwrap();
         for (batch, threads) in [(1, 1), (7, 2), (64, 8), (256, 3)] {
-            let mut encoder = Encoder::new(&model, PixelType::U8, Some(7), on(threads, level)).unwrap();
-            let mut decoder = Decoder::new(&model, on(threads, level)).unwrap();
+            let mut encoder = Encoder::new(&model, PixelType::U8, Some(7), on(threads, isa)).unwrap();
+            let mut decoder = Decoder::new(&model, on(threads, isa)).unwrap();
             for first in (0..300).step_by(batch) {
                 let rows = ndarray::s![first..(first + batch).min(300), ..];
                 let part = data.slice(first..(first + batch).min(300));
                 let latents = encoder.encode(&part).unwrap();
-                let where_ = format!("in batches of {batch}, {level:?}");
+                let where_ = format!("in batches of {batch}, {isa:?}");
                 assert!(latents.mu == all.mu.slice(rows), "mu {where_}");
                 assert!(latents.logvar.unwrap() == all.logvar.as_ref().unwrap().slice(rows), "logvar {where_}");
                 assert!(latents.z.unwrap() == all.z.as_ref().unwrap().slice(rows), "z {where_}");
@@ -289,7 +286,7 @@ fn weights_that_are_not_finite_at_the_end_are_no_model() {
 #[test]
 fn a_model_that_claims_more_than_it_holds_is_refused_before_memory_is_taken() {
     let mut model = classic();
-    model.spec.network.hidden = vec![65536, 65536];
+    model.spec.network.hidden = Hidden::Linear(vec![65536, 65536]);
     let message = Encoder::new(&model, PixelType::U8, None, cpu(1)).err().expect("refused").to_string();
     assert!(message.contains("expected shape [65536, 784], got [400, 784]"), "{message}");
 }

@@ -3,10 +3,10 @@
 //! A linear Gaussian VAE: x = 1/2 + W z / 4 + sigma e with z from N(0, I), since the sigmoid of a small logit l is 1/2 + l / 4
 //! but for l³ / 48. Then x is from N(1/2, W W^T / 16 + sigma² I), and p(z given x) is Gaussian too.
 
-use common::backend::{Device, Level};
+use common::backend::{Device, InstructionSet};
 use common::dataset::Dataset;
 use common::evaluate::{Evaluator, Judgement};
-use common::model::{Labels, Likelihood, Model, Network, Objective, Spec, StateDict, Weight};
+use common::model::{Likelihood, Model, Network, Objective, Prior, Spec, StateDict, Weight};
 use ndarray::{Array1, Array2, Array3};
 use vae_numerics::rng::{Purpose, normals};
 use vae_stream::images::Pixels;
@@ -17,7 +17,7 @@ const SIGMA: f64 = 0.01;
 const IMAGES: usize = 12;
 
 fn device() -> Device {
-    Device::Cpu { threads: 2, level: *Level::available().last().unwrap() }
+    Device::Cpu { threads: 2, isa: *InstructionSet::available().last().unwrap() }
 }
 
 /// W `[D, Z]`: logits of at most about 0.1.
@@ -160,7 +160,8 @@ fn a_learned_prior_is_in_the_kl_and_in_the_weights() {
     // Where the decoder ignores z and q is the prior of the class, every weight is the likelihood itself and the KL is 0.
     let mut model = model(&[1.0, 1.0]);
     let classes = 3;
-    model.spec.network.labels = Some(Labels { classes, prior: Some(vec![]) });
+    model.spec.network.classes = Some(classes);
+    model.spec.network.prior = Prior::Learned { hidden: vec![] };
     let prior = weight(&[LATENT, classes], [0.5, -1.0, 2.0, 0.1, 0.7, -0.3]);
     let logvar = weight(&[LATENT, classes], [0.2, -0.4, 0.0, 0.3, -0.1, 0.5]);
     let from_labels = |prior: &Weight| {

@@ -100,7 +100,7 @@ sanitize() {
 
 losses() {
     begin 240 || return 0
-    # What tests/tests/pipe/losses.rs knows, mean over so many seeds, as EPOCH:LOSS:WITHIN.
+    # What tests/tests/pipe/training/known_losses.rs knows, mean over so many seeds, as EPOCH:LOSS:WITHIN.
     seeds=${SEEDS:-3}
     set -- --preset mlp-400-20 --lr 1e-3 --epochs "${EPOCHS:-10}"
     ends "784-400-20, fp32" "1:127.3:1.0 2:115.7:1.0 3:112.0:1.0 10:105.6:0.6" cuda "$@"

@@ -1,6 +1,6 @@
 //! Where programs run.
 
-use super::cpu::Level;
+use super::cpu::InstructionSet;
 use super::{Backend, Cpu, Cuda};
 use crate::plan::{Plan, Precision};
 use vae_cli::Result;
@@ -14,7 +14,7 @@ pub enum Device {
         /// Threads that compute; the result is the same for any number.
         threads: usize,
         /// The instructions that it uses.
-        level: Level,
+        isa: InstructionSet,
     },
     /// On an NVIDIA GPU.
     Cuda {
@@ -36,7 +36,7 @@ impl Device {
     /// # Errors
     /// [`Error::Usage`](vae_cli::Error::Usage) where this CPU has not what `VAE_CPU` asks for.
     pub fn cpu(threads: usize) -> Result<Device> {
-        Ok(Device::Cpu { threads, level: Level::chosen()? })
+        Ok(Device::Cpu { threads, isa: InstructionSet::from_env()? })
     }
     /// How many plans keep it busy, each used by a thread of its own: on a GPU, one copies while the other computes; on the CPU,
     /// one has all threads.
@@ -52,9 +52,9 @@ impl Device {
     /// [`Error::Unavailable`](vae_cli::Error::Unavailable) where there is no such device, or it has not the memory.
     pub fn open(self, plan: &Plan, precision: Precision) -> Result<Box<dyn Backend>> {
         match self {
-            Device::Cpu { threads, level } => {
+            Device::Cpu { threads, isa } => {
                 expect_memory(plan.bytes(precision), "try a smaller --batch, --samples or --hidden")?;
-                Ok(Box::new(Cpu::new(plan, threads, precision, level)?))
+                Ok(Box::new(Cpu::new(plan, threads, precision, isa)?))
             }
             Device::Cuda { ordinal } => Ok(Box::new(Cuda::new(plan, ordinal, precision)?)),
         }

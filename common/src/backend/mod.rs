@@ -3,15 +3,13 @@
 //! [`Backend`] has a few methods, whatever the number of operations: a new operation is an entry in the table of
 //! [`Op`](crate::plan::Op) and one match arm in each backend.
 
-mod arena;
 pub mod cpu;
 pub mod cuda;
 mod device;
-mod memory;
 
 use crate::plan::{Buf, Plan, Program, TermWeight};
 
-pub use cpu::{Cpu, Level, Profile, peak};
+pub use cpu::{Cpu, InstructionSet, Profile, peak};
 pub use cuda::Cuda;
 pub use device::Device;
 use vae_cli::Result;

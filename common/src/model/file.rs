@@ -6,7 +6,7 @@
 //! time, path, host or threads is in it: the same training gives the same bytes.
 
 use super::{Model, Spec, Tensors, Trained, Weight};
-use crate::pages::Pages;
+use crate::hugepages::Pages;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;

@@ -1,7 +1,7 @@
 //! Models on disk and in streams: opened, saved, and found again by the program that decodes.
 
 use super::{Model, ModelFile, Spec, Trained};
-use crate::pages::Pages;
+use crate::hugepages::Pages;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};

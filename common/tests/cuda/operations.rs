@@ -2,7 +2,7 @@
 
 use crate::gpu;
 use crate::reference::Data;
-use common::backend::{Adam, Backend, Cpu, Cuda, Level, SampleIndex, State};
+use common::backend::{Adam, Backend, Cpu, Cuda, InstructionSet, SampleIndex, State};
 use common::model::Binarize;
 use common::plan::{
     Activation, BufferShape, ConvGeometry, Gradient, Op, Param, PixelTransform, PixelType, Plan, Precision, Program,
@@ -256,7 +256,8 @@ fn the_objective_leaves_out_padding() {
 /// Convolutions as in networks, and one of another kernel size and stride.
 fn convolutions() -> Vec<ConvGeometry> {
     let other = ConvGeometry { channels: 2, input: [7, 6], output: [3, 2], kernel: 3, stride: 2, padding: 0 };
-    vec![ConvGeometry::halving([9, 6], 1), ConvGeometry::halving([1, 1], 3), ConvGeometry::halving([7, 8], 3), other]
+    let halving = |input, channels| ConvGeometry::new(input, channels, 5, 2, 2);
+    vec![halving([9, 6], 1), halving([1, 1], 3), halving([7, 8], 3), other]
 }
 
 #[test]
@@ -441,7 +442,7 @@ fn noise_is_bit_identical_to_the_cpu() {
         backend.download(eps.buf, 0, &mut draws).unwrap();
         (pixels, draws)
     };
-    let mut cpu = Cpu::new(&plan, 1, Precision::Fp32, Level::available()[0]).unwrap();
+    let mut cpu = Cpu::new(&plan, 1, Precision::Fp32, InstructionSet::available()[0]).unwrap();
     let mut cuda = Cuda::new(&plan, ordinal, Precision::Fp32).unwrap();
     let (expected, got) = (read(&mut cpu), read(&mut cuda));
     assert_eq!(expected.0, got.0);

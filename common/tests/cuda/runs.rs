@@ -1,10 +1,12 @@
 //! End to end: training, encoding and decoding on the GPU agree with the CPU up to rounding, and are deterministic.
 
 use crate::gpu;
-use common::backend::{Device, Level};
+use common::backend::{Device, InstructionSet};
 use common::dataset::Dataset;
 use common::infer::{Decoder, Encoder};
-use common::model::{Binarize, DataSpec, Labels, Layers, Likelihood, Model, Network, Objective, Spec, Training};
+use common::model::{
+    Binarize, Bottleneck, DataSpec, Hidden, Likelihood, Model, Network, Objective, Prior, Spec, Training,
+};
 use common::plan::{Activation, PixelType, Precision};
 use common::train::{Losses, Trainer};
 use ndarray::Array3;
@@ -24,14 +26,14 @@ fn images(n: usize) -> Dataset {
 
 /// The same, with labels of three classes where the network asks for some.
 pub fn data_of(spec: &Spec, n: usize) -> Dataset {
-    match spec.network.labels {
+    match spec.network.classes {
         Some(_) => images(n).labelled((0..n).map(|i| (i % 3) as u8).collect()),
         None => images(n),
     }
 }
 
 pub fn cpu() -> Device {
-    Device::Cpu { threads: 2, level: *Level::available().last().unwrap() }
+    Device::Cpu { threads: 2, isa: *InstructionSet::available().last().unwrap() }
 }
 
 /// Ten steps an epoch, the last with fewer images.
@@ -58,14 +60,15 @@ fn tiled() -> Spec {
 
 fn every_kind() -> Vec<(&'static str, Spec)> {
     let conv = |spec: Spec| {
-        let network = Network { kind: Layers::Conv, hidden: vec![3, 6], ..spec.network };
+        let network = Network { hidden: Hidden::halving(&[3, 6]), ..spec.network };
         Spec { network, ..spec }
     };
     let with = |likelihood, samples| Objective { samples, kl_warmup: 0.5, beta: 2.0, ..Objective::new(likelihood) };
     let mut conditional = mlp();
-    conditional.network.labels = Some(Labels { classes: 3, prior: Some(vec![8]) });
+    conditional.network.classes = Some(3);
+    conditional.network.prior = Prior::Learned { hidden: vec![8] };
     let mut autoencoder = mlp();
-    autoencoder.network.autoencoder = Some(Activation::Tanh);
+    autoencoder.network.bottleneck = Bottleneck::Point(Activation::Tanh);
     autoencoder.objective = Objective { beta: 0.0, ..Objective::new(Likelihood::gaussian(Likelihood::SIGMA)) };
     let mut drawn = mlp();
     drawn.data.binarize = Binarize::Dynamic;
@@ -165,7 +168,8 @@ fn encoders_and_decoders_agree_with_the_cpu_in_any_batching() {
         let data = data_of(&spec, 300);
         let on = |device: Device, parts: &[std::ops::Range<usize>]| {
             let mut encoder =
-                Encoder::new(&model, PixelType::U8, spec.network.is_variational().then_some(7), device).unwrap();
+                Encoder::new(&model, PixelType::U8, spec.network.bottleneck.is_distribution().then_some(7), device)
+                    .unwrap();
             let mut decoder = Decoder::new(&model, device).unwrap();
             let mut all = (vec![], vec![]);
             for part in parts {

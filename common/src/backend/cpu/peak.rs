@@ -1,17 +1,17 @@
 //! The most that the vectors of a CPU multiply, for comparison.
 
-use super::multiply::{Cells, Pairs, Singles};
-use super::simd::{Level, Simd, Work};
+use super::gemm::microkernel::{Bf16Pair, Element, F32};
+use super::simd::{InstructionSet, Simd, WithSimd};
 use crate::plan::Precision;
 use std::hint::black_box;
 use std::time::Instant;
 
 /// GFLOP/s of so many threads that multiply and add numbers in registers, and do nothing else: the best of a few
 /// hundredths of a second.
-pub fn peak(threads: usize, precision: Precision, level: Level) -> f64 {
+pub fn peak(threads: usize, precision: Precision, isa: InstructionSet) -> f64 {
     std::thread::scope(|s| {
-        let others: Vec<_> = (1..threads).map(|_| s.spawn(move || level.run(Peak(precision)))).collect();
-        let own = level.run(Peak(precision));
+        let others: Vec<_> = (1..threads).map(|_| s.spawn(move || isa.dispatch(Peak(precision)))).collect();
+        let own = isa.dispatch(Peak(precision));
         own + others.into_iter().map(|thread| thread.join().expect("it only multiplies")).sum::<f64>()
     })
 }
@@ -19,14 +19,14 @@ pub fn peak(threads: usize, precision: Precision, level: Level) -> f64 {
 /// GFLOP/s of this thread.
 struct Peak(Precision);
 
-impl Work for Peak {
+impl WithSimd for Peak {
     type Output = f64;
 
     #[inline(always)]
-    fn with<S: Simd>(self, simd: S) -> f64 {
+    fn with_simd<S: Simd>(self, simd: S) -> f64 {
         match self.0 {
-            Precision::Fp32 | Precision::Tf32 => measure::<S, Singles>(simd),
-            Precision::Bf16 => measure::<S, Pairs>(simd),
+            Precision::Fp32 | Precision::Tf32 => measure::<S, F32>(simd),
+            Precision::Bf16 => measure::<S, Bf16Pair>(simd),
         }
     }
 }
@@ -35,13 +35,13 @@ impl Work for Peak {
 const SUMS: usize = 12;
 
 #[inline(always)]
-fn measure<S: Simd, C: Cells>(simd: S) -> f64 {
+fn measure<S: Simd, E: Element>(simd: S) -> f64 {
     const STEPS: usize = 200_000;
-    let flops = (2 * STEPS * SUMS * S::LANES * C::PER) as f64;
+    let flops = (2 * STEPS * SUMS * S::LANES * E::VALUES) as f64;
     let mut best = 0.0f64;
     for _ in 0..20 {
         let begun = Instant::now();
-        black_box(simd.nonzero(chains::<S, C>(simd, STEPS)));
+        black_box(simd.nonzero_mask(chains::<S, E>(simd, STEPS)));
         best = best.max(flops / begun.elapsed().as_secs_f64() / 1e9);
     }
     best
@@ -49,12 +49,12 @@ fn measure<S: Simd, C: Cells>(simd: S) -> f64 {
 
 /// The sum of all chains.
 #[inline(always)]
-fn chains<S: Simd, C: Cells>(simd: S, steps: usize) -> S::V {
+fn chains<S: Simd, E: Element>(simd: S, steps: usize) -> S::V {
     let (a, b) = (simd.splat(black_box(0.5)), simd.splat(black_box(0.25)));
     let mut sums = [simd.splat(0.0); SUMS];
     for _ in 0..steps {
         for sum in &mut sums {
-            *sum = C::mul_add(simd, a, b, *sum);
+            *sum = E::mul_add(simd, a, b, *sum);
         }
     }
     let one = simd.splat(1.0);

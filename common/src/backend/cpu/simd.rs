@@ -1,7 +1,9 @@
-//! The vector instructions of a CPU behind one small set of primitives, chosen when a backend opens.
+//! SIMD primitives of the GEMMs, and run-time dispatch on the instruction set.
 //!
-//! What products need is here; the rest of the engine is plain loops, which the compiler turns into vectors, since
-//! [`Level::run`] compiles its work once for each level.
+//! Dispatch follows the crate pulp: an operation is a struct that implements [`WithSimd`]; [`InstructionSet::dispatch`]
+//! monomorphises it for each instruction set, inside a function with the target features of that set; and
+//! [`Simd::vectorize`] calls a part of it out of line with the same features. Code without intrinsics, inlined there,
+//! is vectorized by the compiler.
 #![allow(unsafe_code)]
 
 #[cfg(target_arch = "x86_64")]
@@ -9,107 +11,111 @@ mod x86;
 
 use vae_cli::{Error, Result};
 
-/// Vectors of 32-bit cells: each an f32, or a pair of bf16 with the first in the low half.
-pub(super) trait Simd: Copy {
-    /// A register.
+/// A vector of 32-bit packed elements: each an f32, or a pair of bf16 with the first in the low half.
+pub(crate) trait Simd: Copy {
+    /// A vector register.
     type V: Copy;
-    /// Cells in it.
+    /// Elements of a vector.
     const LANES: usize;
-    /// Whether there are 32 of them, and not 16.
-    const MANY: bool;
-    /// Activations of a tile of three vectors, whose sums then stay in registers.
-    const ROWS: usize = if Self::MANY { 8 } else { 4 };
+    /// A register file of 32 vectors, else 16.
+    const HAS_32_REGISTERS: bool;
+    /// Rows of the largest forward tile of three vectors whose accumulators stay in registers.
+    const TILE_ROWS: usize = if Self::HAS_32_REGISTERS { 8 } else { 4 };
 
     fn splat(self, value: f32) -> Self::V;
+    /// Loads one element into every lane.
+    ///
     /// # Safety
-    /// The cell can be read.
-    unsafe fn splat_cell(self, from: *const u32) -> Self::V;
+    /// The element can be read.
+    unsafe fn broadcast(self, from: *const u32) -> Self::V;
     /// # Safety
-    /// `LANES` cells can be read.
+    /// `LANES` elements can be read.
     unsafe fn load(self, from: *const u32) -> Self::V;
-    /// The first vector of a slice.
+    /// Loads the first vector of a slice.
     #[inline(always)]
     fn read(self, from: &[f32]) -> Self::V {
         let from = &from[..Self::LANES];
         // SAFETY: the slice is a vector long.
         unsafe { self.load(from.as_ptr().cast()) }
     }
-    /// Writes the first vector of a slice.
+    /// Stores to the first vector of a slice.
     #[inline(always)]
     fn write(self, to: &mut [f32], v: Self::V) {
         let to = &mut to[..Self::LANES];
         // SAFETY: the slice is a vector long.
         unsafe { self.store(to.as_mut_ptr(), v) }
     }
-    /// The first `n` cells, 1 to `LANES`, and zeros.
+    /// Loads the first `n` elements, 1 to `LANES`; zero in the other lanes.
     ///
     /// # Safety
-    /// They can be read.
-    unsafe fn load_part(self, from: *const u32, n: usize) -> Self::V;
+    /// `n` elements can be read.
+    unsafe fn partial_load(self, from: *const u32, n: usize) -> Self::V;
     /// # Safety
-    /// `LANES` cells can be written.
+    /// `LANES` elements can be written.
     unsafe fn store(self, to: *mut f32, v: Self::V);
-    /// The first `n` cells, 1 to `LANES`.
+    /// Stores the first `n` elements, 1 to `LANES`.
     ///
     /// # Safety
-    /// They can be written.
-    unsafe fn store_part(self, to: *mut f32, v: Self::V, n: usize);
-    /// a b + c of floats, rounded once where the CPU can.
+    /// `n` elements can be written.
+    unsafe fn partial_store(self, to: *mut f32, v: Self::V, n: usize);
+    /// a b + c in f32, fused where the CPU can.
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
-    /// a b + c of pairs of bf16: both products are added to the float c.
-    fn mul_add_pairs(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// c + a.0 b.0 + a.1 b.1 of bf16 pairs, in f32: AVX-512's `vdpbf16ps`.
+    fn dot_bf16(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
-    /// 1 / sqrt(v) for v from 1e-35, and 1 / v, within 3e-7 relative: several times as fast as the exact ones.
-    fn inverse_root(self, v: Self::V) -> Self::V;
-    fn inverse(self, v: Self::V) -> Self::V;
-    /// Pairs of bf16: values 2c and 2c + 1 of a and then b in cell c. Ties go to even.
-    fn pair_along(self, a: Self::V, b: Self::V) -> Self::V;
-    /// Pairs of bf16: value c of a, and that of b, in cell c.
-    fn pair_across(self, a: Self::V, b: Self::V) -> Self::V;
-    /// One bit for each cell that is not all zero bits.
-    fn nonzero(self, v: Self::V) -> u32;
-    /// Appends `first + i` for each bit i of the mask; gives how many. Room is needed for a whole vector.
-    fn append(self, mask: u32, first: u16, to: &mut [u16]) -> usize;
-    /// Asks for the cache line at this address, which need not be one.
+    /// 1 / sqrt(v) for v from 1e-35, within 3e-7 relative: several times as fast as exact division.
+    fn rsqrt(self, v: Self::V) -> Self::V;
+    /// 1 / v, within 3e-7 relative.
+    fn recip(self, v: Self::V) -> Self::V;
+    /// Adjacent values of `[a, b]` as bf16 pairs, rounded to nearest even: lane c = values 2c and 2c + 1.
+    fn pack_bf16(self, a: Self::V, b: Self::V) -> Self::V;
+    /// The values of a and b interleaved as bf16 pairs: lane c = a[c] and b[c].
+    fn interleave_bf16(self, a: Self::V, b: Self::V) -> Self::V;
+    /// One bit per lane, set where any bit of the element is.
+    fn nonzero_mask(self, v: Self::V) -> u32;
+    /// Writes `first + i` for each set bit i of the mask, and returns their number. `to` must have `LANES` elements.
+    fn compress_indices(self, mask: u32, first: u16, to: &mut [u16]) -> usize;
+    /// Prefetches the cache line of an address, which need not be valid.
     fn prefetch(self, at: *const u32);
-    /// A square of `LANES` by `LANES` cells, turned: `to[j][i] = from[i][j]`.
+    /// Transposes a `LANES x LANES` tile: `to[j][i] = from[i][j]`.
     ///
     /// # Safety
-    /// `LANES` rows of `LANES` cells can be read and written at these distances.
-    unsafe fn turn(self, to: *mut u32, to_ld: usize, from: *const u32, from_ld: usize);
-    /// Does the work in a function of its own, which has all registers to itself.
-    fn apart<W: Work>(self, work: W) -> W::Output;
+    /// `LANES` rows of `LANES` elements can be read and written at these leading dimensions.
+    unsafe fn transpose(self, to: *mut u32, to_ld: usize, from: *const u32, from_ld: usize);
+    /// Calls `work` out of line with the target features of this instruction set, so that its accumulators stay in
+    /// registers.
+    fn vectorize<W: WithSimd>(self, work: W) -> W::Output;
 }
 
-/// What is compiled for each level. `with` must be `#[inline(always)]`, and so must all that it calls with `simd`, but for
-/// [`Simd::apart`], which compiles its work for the level again.
-pub(super) trait Work {
+/// An operation that is monomorphised for each instruction set. `with_simd`, and all that it calls with `simd`, must be
+/// `#[inline(always)]` to inherit the target features; only [`Simd::vectorize`] enables them again.
+pub(crate) trait WithSimd {
     type Output;
-    fn with<S: Simd>(self, simd: S) -> Self::Output;
+    fn with_simd<S: Simd>(self, simd: S) -> Self::Output;
 }
 
-/// The vector instructions of this CPU that the engine uses.
+/// The vector instruction set that the engine uses, detected on this CPU.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Level(Set);
+pub struct InstructionSet(Isa);
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Set {
-    /// No more than the compiler takes for granted.
+enum Isa {
+    /// The baseline of the compilation target: 4 lanes.
     Portable,
     /// AVX2 and FMA: 8 lanes.
     Avx2,
     /// AVX-512 F, BW, DQ and VL: 16 lanes.
     Avx512,
-    /// These, and dot products of bf16.
+    /// The same with AVX-512 BF16.
     Avx512Bf16,
 }
 
-impl Level {
-    /// The levels that this CPU has, the best last.
-    pub fn available() -> Vec<Level> {
+impl InstructionSet {
+    /// The instruction sets of this CPU, the best last.
+    pub fn available() -> Vec<InstructionSet> {
         #[allow(unused_mut)]
-        let mut sets = vec![Set::Portable];
+        let mut sets = vec![Isa::Portable];
         #[cfg(target_arch = "x86_64")]
         {
             let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
@@ -119,62 +125,62 @@ impl Level {
                 && is_x86_feature_detected!("avx512dq")
                 && is_x86_feature_detected!("avx512vl");
             let bf16 = avx512 && is_x86_feature_detected!("avx512bf16");
-            let found = [(avx2, Set::Avx2), (avx512, Set::Avx512), (bf16, Set::Avx512Bf16)];
-            sets.extend(found.into_iter().filter(|(there, _)| *there).map(|(_, set)| set));
+            let found = [(avx2, Isa::Avx2), (avx512, Isa::Avx512), (bf16, Isa::Avx512Bf16)];
+            sets.extend(found.into_iter().filter(|(detected, _)| *detected).map(|(_, set)| set));
         }
-        sets.into_iter().map(Level).collect()
+        sets.into_iter().map(InstructionSet).collect()
     }
 
-    /// The best that this CPU has, or what `VAE_CPU` asks for: `avx512`, `avx2` or `portable`.
+    /// The best of this CPU, or the value of the environment variable `VAE_CPU`: `avx512`, `avx2` or `portable`.
     ///
     /// # Errors
-    /// Another value of `VAE_CPU`, or one that this CPU has not.
-    pub fn chosen() -> Result<Level> {
-        let available = Level::available();
+    /// [`Error::Usage`] for another value of `VAE_CPU`, or one that this CPU does not support.
+    pub fn from_env() -> Result<InstructionSet> {
+        let available = InstructionSet::available();
         let Some(asked) = std::env::var_os("VAE_CPU").filter(|v| !v.is_empty()) else {
-            return Ok(*available.last().expect("the portable level is everywhere"));
+            return Ok(*available.last().expect("portable is always available"));
         };
-        available.iter().rev().find(|level| asked == *level.name()).copied().ok_or_else(|| {
-            let mut here: Vec<&str> = available.iter().map(|level| level.name()).collect();
+        available.iter().rev().find(|isa| asked == *isa.name()).copied().ok_or_else(|| {
+            let mut here: Vec<&str> = available.iter().map(|isa| isa.name()).collect();
             here.dedup();
             let (asked, here) = (asked.display(), here.join(", "));
             Error::Usage(format!("VAE_CPU is {asked}: expected one of those that this CPU has: {here}"))
         })
     }
 
-    /// What `VAE_CPU` calls it.
+    /// The name in `VAE_CPU`.
     pub fn name(self) -> &'static str {
         match self.0 {
-            Set::Portable => "portable",
-            Set::Avx2 => "avx2",
-            Set::Avx512 | Set::Avx512Bf16 => "avx512",
+            Isa::Portable => "portable",
+            Isa::Avx2 => "avx2",
+            Isa::Avx512 | Isa::Avx512Bf16 => "avx512",
         }
     }
 
-    /// Whether products of bf16 have an instruction of their own; else they are slower than those of f32.
+    /// Whether bf16 GEMMs have a dot-product instruction; without one they are slower than f32.
     pub fn has_bf16(self) -> bool {
-        self.0 == Set::Avx512Bf16
+        self.0 == Isa::Avx512Bf16
     }
 
-    /// Cells of a vector.
+    /// f32 lanes of a vector.
     pub(crate) fn lanes(self) -> usize {
         match self.0 {
-            Set::Portable => Portable::LANES,
-            Set::Avx2 => 8,
-            Set::Avx512 | Set::Avx512Bf16 => 16,
+            Isa::Portable => Portable::LANES,
+            Isa::Avx2 => 8,
+            Isa::Avx512 | Isa::Avx512Bf16 => 16,
         }
     }
 
-    /// Does the work with the instructions of this level.
-    pub(super) fn run<W: Work>(self, work: W) -> W::Output {
+    /// Runs `work`, compiled for this instruction set.
+    pub(crate) fn dispatch<W: WithSimd>(self, work: W) -> W::Output {
         match self.0 {
-            Set::Portable => work.with(Portable),
+            Isa::Portable => work.with_simd(Portable),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: a level is made by `available` alone, which asked the CPU.
+            // SAFETY: only `available` constructs an instruction set, after detecting its features.
             set => unsafe {
                 match set {
-                    Set::Avx2 => x86::avx2(work),
-                    Set::Avx512 => x86::avx512(work),
+                    Isa::Avx2 => x86::avx2(work),
+                    Isa::Avx512 => x86::avx512(work),
                     _ => x86::avx512_bf16(work),
                 }
             },
@@ -184,31 +190,31 @@ impl Level {
     }
 }
 
-/// Arrays of as many lanes as the smallest vectors have.
+/// Arrays of 4 lanes, as SSE and NEON have.
 #[derive(Clone, Copy)]
-pub(super) struct Portable;
+pub(crate) struct Portable;
 
 impl Simd for Portable {
     type V = [f32; 4];
     const LANES: usize = 4;
-    const MANY: bool = false;
+    const HAS_32_REGISTERS: bool = false;
 
     #[inline(always)]
     fn splat(self, value: f32) -> [f32; 4] {
         [value; 4]
     }
     #[inline(always)]
-    unsafe fn splat_cell(self, from: *const u32) -> [f32; 4] {
+    unsafe fn broadcast(self, from: *const u32) -> [f32; 4] {
         // SAFETY: the caller's promise.
         [f32::from_bits(unsafe { *from }); 4]
     }
     #[inline(always)]
     unsafe fn load(self, from: *const u32) -> [f32; 4] {
-        // SAFETY: the caller's promise; any bits are a float.
+        // SAFETY: the caller's promise; every bit pattern is an f32.
         unsafe { from.cast::<[f32; 4]>().read_unaligned() }
     }
     #[inline(always)]
-    unsafe fn load_part(self, from: *const u32, n: usize) -> [f32; 4] {
+    unsafe fn partial_load(self, from: *const u32, n: usize) -> [f32; 4] {
         // SAFETY: the caller's promise.
         std::array::from_fn(|i| if i < n { f32::from_bits(unsafe { *from.add(i) }) } else { 0.0 })
     }
@@ -218,7 +224,7 @@ impl Simd for Portable {
         unsafe { to.cast::<[f32; 4]>().write_unaligned(v) }
     }
     #[inline(always)]
-    unsafe fn store_part(self, to: *mut f32, v: [f32; 4], n: usize) {
+    unsafe fn partial_store(self, to: *mut f32, v: [f32; 4], n: usize) {
         for (i, v) in v.iter().enumerate().take(n) {
             // SAFETY: the caller's promise.
             unsafe { *to.add(i) = *v }
@@ -226,12 +232,12 @@ impl Simd for Portable {
     }
     #[inline(always)]
     fn mul_add(self, a: [f32; 4], b: [f32; 4], c: [f32; 4]) -> [f32; 4] {
-        // Where the compiler may not take the fused instruction for granted, it would call a function for each.
+        // `mul_add` is a library call where the target has no FMA instruction.
         let fused = cfg!(any(target_feature = "fma", target_arch = "aarch64"));
         std::array::from_fn(|i| if fused { a[i].mul_add(b[i], c[i]) } else { a[i] * b[i] + c[i] })
     }
     #[inline(always)]
-    fn mul_add_pairs(self, a: [f32; 4], b: [f32; 4], c: [f32; 4]) -> [f32; 4] {
+    fn dot_bf16(self, a: [f32; 4], b: [f32; 4], c: [f32; 4]) -> [f32; 4] {
         let first = |v: [f32; 4]| v.map(|v| f32::from_bits(v.to_bits() << 16));
         let second = |v: [f32; 4]| v.map(|v| f32::from_bits(v.to_bits() & 0xffff_0000));
         self.mul_add(first(a), first(b), self.mul_add(second(a), second(b), c))
@@ -245,54 +251,54 @@ impl Simd for Portable {
         std::array::from_fn(|i| a[i] * b[i])
     }
     #[inline(always)]
-    fn inverse_root(self, v: [f32; 4]) -> [f32; 4] {
+    fn rsqrt(self, v: [f32; 4]) -> [f32; 4] {
         v.map(|v| 1.0 / v.sqrt())
     }
     #[inline(always)]
-    fn inverse(self, v: [f32; 4]) -> [f32; 4] {
+    fn recip(self, v: [f32; 4]) -> [f32; 4] {
         v.map(|v| 1.0 / v)
     }
     #[inline(always)]
-    fn pair_along(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
-        [pair(a[0], a[1]), pair(a[2], a[3]), pair(b[0], b[1]), pair(b[2], b[3])]
+    fn pack_bf16(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        [bf16_pair(a[0], a[1]), bf16_pair(a[2], a[3]), bf16_pair(b[0], b[1]), bf16_pair(b[2], b[3])]
     }
     #[inline(always)]
-    fn pair_across(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
-        std::array::from_fn(|i| pair(a[i], b[i]))
+    fn interleave_bf16(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|i| bf16_pair(a[i], b[i]))
     }
     #[inline(always)]
-    fn nonzero(self, v: [f32; 4]) -> u32 {
+    fn nonzero_mask(self, v: [f32; 4]) -> u32 {
         v.iter().enumerate().fold(0, |mask, (i, v)| mask | ((v.to_bits() != 0) as u32) << i)
     }
     #[inline(always)]
-    fn append(self, mask: u32, first: u16, to: &mut [u16]) -> usize {
-        append(mask, first, to)
+    fn compress_indices(self, mask: u32, first: u16, to: &mut [u16]) -> usize {
+        compress_indices(mask, first, to)
     }
     #[inline(always)]
     fn prefetch(self, _: *const u32) {}
     #[inline(always)]
-    unsafe fn turn(self, to: *mut u32, to_ld: usize, from: *const u32, from_ld: usize) {
+    unsafe fn transpose(self, to: *mut u32, to_ld: usize, from: *const u32, from_ld: usize) {
         for (i, j) in (0..16).map(|k| (k / 4, k % 4)) {
             // SAFETY: the caller's promise.
             unsafe { *to.add(j * to_ld + i) = *from.add(i * from_ld + j) }
         }
     }
     #[inline(never)]
-    fn apart<W: Work>(self, work: W) -> W::Output {
-        work.with(self)
+    fn vectorize<W: WithSimd>(self, work: W) -> W::Output {
+        work.with_simd(self)
     }
 }
 
-/// The two nearest bf16, the first in the low half; ties to even.
+/// Two values as a bf16 pair, the first in the low half; rounds to nearest even.
 #[inline(always)]
-pub(super) fn pair(first: f32, second: f32) -> f32 {
+pub(crate) fn bf16_pair(first: f32, second: f32) -> f32 {
     let rounded = |v: f32| v.to_bits().wrapping_add(0x7fff + (v.to_bits() >> 16 & 1));
     f32::from_bits(rounded(first) >> 16 | rounded(second) & 0xffff_0000)
 }
 
-/// [`Simd::append`], bit by bit.
+/// [`Simd::compress_indices`], bit by bit.
 #[inline(always)]
-fn append(mut mask: u32, first: u16, to: &mut [u16]) -> usize {
+fn compress_indices(mut mask: u32, first: u16, to: &mut [u16]) -> usize {
     let mut n = 0;
     while mask != 0 {
         to[n] = first + mask.trailing_zeros() as u16;
@@ -308,26 +314,26 @@ mod tests {
 
     struct Check;
 
-    impl Work for Check {
+    impl WithSimd for Check {
         type Output = ();
 
         #[inline(always)]
-        fn with<S: Simd>(self, simd: S) {
+        fn with_simd<S: Simd>(self, simd: S) {
             let side = S::LANES;
             let from: Vec<u32> = (0..side as u32 * 20).map(|i| if i % 3 == 0 { 0 } else { i }).collect();
             let mut to = vec![0; side * 17];
-            // SAFETY: the squares lie within both.
-            unsafe { simd.turn(to.as_mut_ptr(), 17, from.as_ptr(), 20) };
+            // SAFETY: the tile lies within both.
+            unsafe { simd.transpose(to.as_mut_ptr(), 17, from.as_ptr(), 20) };
             for (i, j) in (0..side * side).map(|k| (k / side, k % side)) {
                 assert_eq!(to[j * 17 + i], from[i * 20 + j], "{i} {j}");
             }
             for n in 1..=side {
                 let mut out = vec![7.0; side];
-                // SAFETY: n lanes are there.
+                // SAFETY: both slices have n elements.
                 let mask = unsafe {
-                    let v = simd.load_part(from[..n].as_ptr(), n);
-                    simd.store_part(out.as_mut_ptr(), v, n);
-                    simd.nonzero(v)
+                    let v = simd.partial_load(from[..n].as_ptr(), n);
+                    simd.partial_store(out.as_mut_ptr(), v, n);
+                    simd.nonzero_mask(v)
                 };
                 for i in 0..side {
                     let expected = if i < n { f32::from_bits(from[i]) } else { 7.0 };
@@ -335,47 +341,47 @@ mod tests {
                     assert_eq!(mask >> i & 1 == 1, i < n && from[i] != 0);
                 }
                 let mut list = [0; 16];
-                let found = simd.append(mask, 100, &mut list);
+                let found = simd.compress_indices(mask, 100, &mut list);
                 let expected: Vec<u16> = (0..n).filter(|i| from[*i] != 0).map(|i| 100 + i as u16).collect();
                 assert_eq!(list[..found], expected);
             }
             let values: Vec<f32> = (0..2 * side).map(|i| (i as f32 - 5.3) * 0.123_456_7).collect();
             let of = |values: &[f32]| -> S::V {
-                // SAFETY: a whole vector is there.
+                // SAFETY: the slice is a vector long.
                 unsafe { simd.load(values[..side].as_ptr().cast()) }
             };
             let (a, b) = (of(&values), of(&values[side..]));
             let mut out = vec![0.0; side];
             let mut store = |v: S::V| {
-                // SAFETY: a whole vector is there.
+                // SAFETY: the slice is a vector long.
                 unsafe { simd.store(out.as_mut_ptr(), v) };
                 out.clone()
             };
-            for (c, cell) in store(simd.pair_along(a, b)).iter().enumerate() {
-                assert_eq!(cell.to_bits(), pair(values[2 * c], values[2 * c + 1]).to_bits());
+            for (c, pair) in store(simd.pack_bf16(a, b)).iter().enumerate() {
+                assert_eq!(pair.to_bits(), bf16_pair(values[2 * c], values[2 * c + 1]).to_bits());
             }
-            for (c, cell) in store(simd.pair_across(a, b)).iter().enumerate() {
-                assert_eq!(cell.to_bits(), pair(values[c], values[side + c]).to_bits());
+            for (c, pair) in store(simd.interleave_bf16(a, b)).iter().enumerate() {
+                assert_eq!(pair.to_bits(), bf16_pair(values[c], values[side + c]).to_bits());
             }
             for exponent in [-35, -20, -8, -3, 0, 5, 30] {
                 let values: Vec<f32> = (0..side).map(|i| (1.0 + i as f32 * 0.37) * 10f32.powi(exponent)).collect();
-                for (v, got) in values.iter().zip(store(simd.inverse_root(of(&values)))) {
+                for (v, got) in values.iter().zip(store(simd.rsqrt(of(&values)))) {
                     assert!((got as f64 * (*v as f64).sqrt() - 1.0).abs() < 3e-7, "1 / sqrt({v}) = {got}");
                 }
-                for (v, got) in values.iter().zip(store(simd.inverse(of(&values)))) {
+                for (v, got) in values.iter().zip(store(simd.recip(of(&values)))) {
                     assert!((got as f64 * *v as f64 - 1.0).abs() < 3e-7, "1 / {v} = {got}");
                 }
             }
-            let (a, b, c) = (simd.splat(pair(1.5, -2.0)), simd.splat(pair(4.0, 0.25)), simd.splat(10.0));
+            let (a, b, c) = (simd.splat(bf16_pair(1.5, -2.0)), simd.splat(bf16_pair(4.0, 0.25)), simd.splat(10.0));
             let mut out = vec![0.0; side];
-            // SAFETY: a whole vector is there.
-            unsafe { simd.store(out.as_mut_ptr(), simd.mul_add_pairs(a, b, c)) };
+            // SAFETY: the slice is a vector long.
+            unsafe { simd.store(out.as_mut_ptr(), simd.dot_bf16(a, b, c)) };
             assert_eq!(out, vec![15.5; side]);
         }
     }
 
     #[test]
-    fn every_level_of_this_machine_does_the_same() {
-        Level::available().into_iter().for_each(|level| level.run(Check));
+    fn every_instruction_set_of_this_machine_computes_the_same() {
+        InstructionSet::available().into_iter().for_each(|isa| isa.dispatch(Check));
     }
 }

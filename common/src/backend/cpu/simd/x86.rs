@@ -1,37 +1,37 @@
 //! AVX2 and AVX-512.
 #![allow(unsafe_code)]
 
-use super::{Simd, Work};
+use super::{Simd, WithSimd};
 use std::arch::x86_64::*;
 
 /// # Safety
 /// The CPU has AVX2 and FMA.
 #[target_feature(enable = "avx2,fma")]
-#[inline(never)] // in a function with more of its kind the compiler finds no registers
-pub(super) unsafe fn avx2<W: Work>(work: W) -> W::Output {
-    work.with(Avx2)
+#[inline(never)] // inlined next to other tiles, its accumulators would spill
+pub(crate) unsafe fn avx2<W: WithSimd>(work: W) -> W::Output {
+    work.with_simd(Avx2)
 }
 /// # Safety
-/// The CPU has these.
+/// The CPU has these features.
 #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
 #[inline(never)]
-pub(super) unsafe fn avx512<W: Work>(work: W) -> W::Output {
-    work.with(Avx512::<false>)
+pub(crate) unsafe fn avx512<W: WithSimd>(work: W) -> W::Output {
+    work.with_simd(Avx512::<false>)
 }
 /// # Safety
-/// The CPU has these.
+/// The CPU has these features.
 #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
 #[inline(never)]
-pub(super) unsafe fn avx512_bf16<W: Work>(work: W) -> W::Output {
-    work.with(Avx512::<true>)
+pub(crate) unsafe fn avx512_bf16<W: WithSimd>(work: W) -> W::Output {
+    work.with_simd(Avx512::<true>)
 }
 
-/// Made by [`avx2`] alone, so that the CPU has the instructions; this is the reason for each `unsafe` below that has
-/// no promise of its caller.
+/// Constructed by [`avx2`] only, so the CPU has AVX2 and FMA: the SAFETY reason of each intrinsic below. Pointers are
+/// the caller's promise.
 #[derive(Clone, Copy)]
-pub(super) struct Avx2;
+pub(crate) struct Avx2;
 
-/// Lanes below n.
+/// A mask of the first n lanes.
 #[inline(always)]
 fn mask8(n: usize) -> __m256i {
     // SAFETY: see Avx2.
@@ -41,18 +41,18 @@ fn mask8(n: usize) -> __m256i {
     }
 }
 
-#[allow(clippy::undocumented_unsafe_blocks)] // the type says why: see Avx2
+#[allow(clippy::undocumented_unsafe_blocks)] // see the type, Avx2
 impl Simd for Avx2 {
     type V = __m256;
     const LANES: usize = 8;
-    const MANY: bool = false;
+    const HAS_32_REGISTERS: bool = false;
 
     #[inline(always)]
     fn splat(self, value: f32) -> __m256 {
         unsafe { _mm256_set1_ps(value) }
     }
     #[inline(always)]
-    unsafe fn splat_cell(self, from: *const u32) -> __m256 {
+    unsafe fn broadcast(self, from: *const u32) -> __m256 {
         unsafe { _mm256_set1_ps(f32::from_bits(*from)) }
     }
     #[inline(always)]
@@ -60,7 +60,7 @@ impl Simd for Avx2 {
         unsafe { _mm256_loadu_ps(from.cast()) }
     }
     #[inline(always)]
-    unsafe fn load_part(self, from: *const u32, n: usize) -> __m256 {
+    unsafe fn partial_load(self, from: *const u32, n: usize) -> __m256 {
         unsafe { _mm256_maskload_ps(from.cast(), mask8(n)) }
     }
     #[inline(always)]
@@ -68,7 +68,7 @@ impl Simd for Avx2 {
         unsafe { _mm256_storeu_ps(to, v) }
     }
     #[inline(always)]
-    unsafe fn store_part(self, to: *mut f32, v: __m256, n: usize) {
+    unsafe fn partial_store(self, to: *mut f32, v: __m256, n: usize) {
         unsafe { _mm256_maskstore_ps(to, mask8(n), v) }
     }
     #[inline(always)]
@@ -76,7 +76,7 @@ impl Simd for Avx2 {
         unsafe { _mm256_fmadd_ps(a, b, c) }
     }
     #[inline(always)]
-    fn mul_add_pairs(self, a: __m256, b: __m256, c: __m256) -> __m256 {
+    fn dot_bf16(self, a: __m256, b: __m256, c: __m256) -> __m256 {
         unsafe {
             let high = _mm256_castsi256_ps(_mm256_set1_epi32(0xffff_0000_u32 as i32));
             let first = |v| _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_castps_si256(v)));
@@ -93,8 +93,8 @@ impl Simd for Avx2 {
         unsafe { _mm256_mul_ps(a, b) }
     }
     #[inline(always)]
-    fn inverse_root(self, v: __m256) -> __m256 {
-        // 12 bits, and a step of Newton's method.
+    fn rsqrt(self, v: __m256) -> __m256 {
+        // An approximation to 12 bits, refined by one Newton step.
         unsafe {
             let r = _mm256_rsqrt_ps(v);
             let error = _mm256_fnmadd_ps(_mm256_mul_ps(v, r), r, _mm256_set1_ps(1.0));
@@ -102,24 +102,24 @@ impl Simd for Avx2 {
         }
     }
     #[inline(always)]
-    fn inverse(self, v: __m256) -> __m256 {
+    fn recip(self, v: __m256) -> __m256 {
         unsafe {
             let r = _mm256_rcp_ps(v);
             _mm256_fmadd_ps(r, _mm256_fnmadd_ps(v, r, _mm256_set1_ps(1.0)), r)
         }
     }
     #[inline(always)]
-    fn pair_along(self, a: __m256, b: __m256) -> __m256 {
+    fn pack_bf16(self, a: __m256, b: __m256) -> __m256 {
         unsafe {
-            // Even and odd values of both, each pair of quarters at a time, and then the quarters in order.
+            // Even and odd values within each 128-bit half, then the 64-bit quarters in order.
             let even = _mm256_shuffle_ps::<0b10_00_10_00>(a, b);
             let odd = _mm256_shuffle_ps::<0b11_01_11_01>(a, b);
-            let cells = _mm256_castps_pd(self.pair_across(even, odd));
-            _mm256_castpd_ps(_mm256_permute4x64_pd::<0b11_01_10_00>(cells))
+            let pairs = _mm256_castps_pd(self.interleave_bf16(even, odd));
+            _mm256_castpd_ps(_mm256_permute4x64_pd::<0b11_01_10_00>(pairs))
         }
     }
     #[inline(always)]
-    fn pair_across(self, a: __m256, b: __m256) -> __m256 {
+    fn interleave_bf16(self, a: __m256, b: __m256) -> __m256 {
         unsafe {
             let rounded = |v| {
                 let v = _mm256_castps_si256(v);
@@ -131,26 +131,26 @@ impl Simd for Avx2 {
         }
     }
     #[inline(always)]
-    fn nonzero(self, v: __m256) -> u32 {
+    fn nonzero_mask(self, v: __m256) -> u32 {
         unsafe {
             let zero = _mm256_cmpeq_epi32(_mm256_castps_si256(v), _mm256_setzero_si256());
             !_mm256_movemask_ps(_mm256_castsi256_ps(zero)) as u32 & 0xff
         }
     }
     #[inline(always)]
-    fn append(self, mask: u32, first: u16, to: &mut [u16]) -> usize {
-        super::append(mask, first, to)
+    fn compress_indices(self, mask: u32, first: u16, to: &mut [u16]) -> usize {
+        super::compress_indices(mask, first, to)
     }
     #[inline(always)]
     fn prefetch(self, at: *const u32) {
         unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
     }
     #[inline(always)]
-    unsafe fn turn(self, to: *mut u32, to_ld: usize, from: *const u32, from_ld: usize) {
+    unsafe fn transpose(self, to: *mut u32, to_ld: usize, from: *const u32, from_ld: usize) {
         unsafe {
             let row = |i: usize| _mm256_loadu_ps(from.add(i * from_ld).cast());
             let r: [__m256; 8] = std::array::from_fn(row);
-            // Pairs of rows, then fours, then halves.
+            // Interleave pairs of rows, then groups of four, then swap 128-bit halves.
             let t: [__m256; 8] = std::array::from_fn(|i| match i % 2 {
                 0 => _mm256_unpacklo_ps(r[i], r[i + 1]),
                 _ => _mm256_unpackhi_ps(r[i - 1], r[i]),
@@ -170,33 +170,33 @@ impl Simd for Avx2 {
         }
     }
     #[inline(always)]
-    fn apart<W: Work>(self, work: W) -> W::Output {
+    fn vectorize<W: WithSimd>(self, work: W) -> W::Output {
         unsafe { avx2(work) }
     }
 }
 
-/// Made by [`avx512`] and [`avx512_bf16`] alone; as [`Avx2`].
+/// Constructed by [`avx512`] and [`avx512_bf16`] only; as [`Avx2`].
 #[derive(Clone, Copy)]
-pub(super) struct Avx512<const BF16: bool>;
+pub(crate) struct Avx512<const BF16: bool>;
 
-/// Lanes below n.
+/// A mask of the first n lanes.
 #[inline(always)]
 fn mask16(n: usize) -> __mmask16 {
     (0xffff_u32 >> (16 - n as u32)) as __mmask16
 }
 
-#[allow(clippy::undocumented_unsafe_blocks)] // the type says why: see Avx512
+#[allow(clippy::undocumented_unsafe_blocks)] // see the type, Avx512
 impl<const BF16: bool> Simd for Avx512<BF16> {
     type V = __m512;
     const LANES: usize = 16;
-    const MANY: bool = true;
+    const HAS_32_REGISTERS: bool = true;
 
     #[inline(always)]
     fn splat(self, value: f32) -> __m512 {
         unsafe { _mm512_set1_ps(value) }
     }
     #[inline(always)]
-    unsafe fn splat_cell(self, from: *const u32) -> __m512 {
+    unsafe fn broadcast(self, from: *const u32) -> __m512 {
         unsafe { _mm512_set1_ps(f32::from_bits(*from)) }
     }
     #[inline(always)]
@@ -204,7 +204,7 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
         unsafe { _mm512_loadu_ps(from.cast()) }
     }
     #[inline(always)]
-    unsafe fn load_part(self, from: *const u32, n: usize) -> __m512 {
+    unsafe fn partial_load(self, from: *const u32, n: usize) -> __m512 {
         unsafe { _mm512_maskz_loadu_ps(mask16(n), from.cast()) }
     }
     #[inline(always)]
@@ -212,7 +212,7 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
         unsafe { _mm512_storeu_ps(to, v) }
     }
     #[inline(always)]
-    unsafe fn store_part(self, to: *mut f32, v: __m512, n: usize) {
+    unsafe fn partial_store(self, to: *mut f32, v: __m512, n: usize) {
         unsafe { _mm512_mask_storeu_ps(to, mask16(n), v) }
     }
     #[inline(always)]
@@ -220,7 +220,7 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
         unsafe { _mm512_fmadd_ps(a, b, c) }
     }
     #[inline(always)]
-    fn mul_add_pairs(self, a: __m512, b: __m512, c: __m512) -> __m512 {
+    fn dot_bf16(self, a: __m512, b: __m512, c: __m512) -> __m512 {
         unsafe {
             if BF16 {
                 let pairs = |v| std::mem::transmute::<__m512, __m512bh>(v);
@@ -241,8 +241,8 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
         unsafe { _mm512_mul_ps(a, b) }
     }
     #[inline(always)]
-    fn inverse_root(self, v: __m512) -> __m512 {
-        // 14 bits, and a step of Newton's method.
+    fn rsqrt(self, v: __m512) -> __m512 {
+        // An approximation to 14 bits, refined by one Newton step.
         unsafe {
             let r = _mm512_rsqrt14_ps(v);
             let error = _mm512_fnmadd_ps(_mm512_mul_ps(v, r), r, _mm512_set1_ps(1.0));
@@ -250,14 +250,14 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
         }
     }
     #[inline(always)]
-    fn inverse(self, v: __m512) -> __m512 {
+    fn recip(self, v: __m512) -> __m512 {
         unsafe {
             let r = _mm512_rcp14_ps(v);
             _mm512_fmadd_ps(r, _mm512_fnmadd_ps(v, r, _mm512_set1_ps(1.0)), r)
         }
     }
     #[inline(always)]
-    fn pair_along(self, a: __m512, b: __m512) -> __m512 {
+    fn pack_bf16(self, a: __m512, b: __m512) -> __m512 {
         unsafe {
             if BF16 {
                 return std::mem::transmute::<__m512bh, __m512>(_mm512_cvtne2ps_pbh(b, a));
@@ -266,11 +266,11 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
                 let two = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
                 _mm512_permutex2var_ps(a, _mm512_add_epi32(two, _mm512_set1_epi32(odd)), b)
             };
-            self.pair_across(at(0), at(1))
+            self.interleave_bf16(at(0), at(1))
         }
     }
     #[inline(always)]
-    fn pair_across(self, a: __m512, b: __m512) -> __m512 {
+    fn interleave_bf16(self, a: __m512, b: __m512) -> __m512 {
         unsafe {
             let rounded = |v| {
                 let v = _mm512_castps_si512(v);
@@ -282,14 +282,14 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
         }
     }
     #[inline(always)]
-    fn nonzero(self, v: __m512) -> u32 {
+    fn nonzero_mask(self, v: __m512) -> u32 {
         unsafe {
             let v = _mm512_castps_si512(v);
             _mm512_test_epi32_mask(v, v) as u32
         }
     }
     #[inline(always)]
-    fn append(self, mask: u32, first: u16, to: &mut [u16]) -> usize {
+    fn compress_indices(self, mask: u32, first: u16, to: &mut [u16]) -> usize {
         let to = &mut to[..16];
         unsafe {
             let lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
@@ -304,13 +304,13 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
         unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
     }
     #[inline(always)]
-    unsafe fn turn(self, to: *mut u32, to_ld: usize, from: *const u32, from_ld: usize) {
+    unsafe fn transpose(self, to: *mut u32, to_ld: usize, from: *const u32, from_ld: usize) {
         unsafe {
             let mut r = [_mm512_setzero_ps(); 16];
             for (i, r) in r.iter_mut().enumerate() {
                 *r = _mm512_loadu_ps(from.add(i * from_ld).cast());
             }
-            // Pairs of rows, then fours, within each quarter of a register; then the quarters.
+            // Interleave pairs of rows, then groups of four, within 128-bit quarters; then permute the quarters.
             let mut t = r;
             for i in 0..8 {
                 t[2 * i] = _mm512_unpacklo_ps(r[2 * i], r[2 * i + 1]);
@@ -336,7 +336,7 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
         }
     }
     #[inline(always)]
-    fn apart<W: Work>(self, work: W) -> W::Output {
+    fn vectorize<W: WithSimd>(self, work: W) -> W::Output {
         unsafe { if BF16 { avx512_bf16(work) } else { avx512(work) } }
     }
 }

@@ -1,0 +1,230 @@
+//! The microkernel under every GEMM: an MR x NV tile of vector accumulators, one rank-1 update per k.
+//!
+//! ```text
+//!                    b[K, NV vectors]
+//!                  ┌───────────────┐
+//!            k  →  │ b[k]          │          k counts packed elements: an f32, or a pair of bf16
+//!                  └───────────────┘
+//!  a[MR, K]   ┌─┐  ┌───────────────┐
+//!             │ │  │ acc[i][v] +=  │
+//!     a[i, k] │ │  │  a[i,k] b[k]  │
+//!             └─┘  └───────────────┘
+//! ```
+//!
+//! Each output element is one sum in the order of k, whatever MR, NV and the vector width are: results do not depend on
+//! the tiling. Adding 0 times a finite number changes no sum, except -0 to 0, so each k at which all of `a` is zero may
+//! be skipped ([`Sparse`]). (Weights that are not finite end a run. bf16 instructions also flush denormals, below
+//! 1e-38, to zero.)
+
+use crate::backend::cpu::simd::{Simd, WithSimd};
+use crate::plan::Precision;
+
+/// A packed element of 32 bits, and its multiply-add.
+pub(crate) trait Element {
+    /// Values per element.
+    const VALUES: usize;
+    /// Precision of the values.
+    const PRECISION: Precision;
+    fn mul_add<S: Simd>(simd: S, a: S::V, b: S::V, c: S::V) -> S::V;
+}
+
+/// One f32.
+pub(crate) struct F32;
+
+impl Element for F32 {
+    const VALUES: usize = 1;
+    const PRECISION: Precision = Precision::Fp32;
+    #[inline(always)]
+    fn mul_add<S: Simd>(simd: S, a: S::V, b: S::V, c: S::V) -> S::V {
+        simd.mul_add(a, b, c)
+    }
+}
+
+/// Two bf16.
+pub(crate) struct Bf16Pair;
+
+impl Element for Bf16Pair {
+    const VALUES: usize = 2;
+    const PRECISION: Precision = Precision::Bf16;
+    #[inline(always)]
+    fn mul_add<S: Simd>(simd: S, a: S::V, b: S::V, c: S::V) -> S::V {
+        simd.dot_bf16(a, b, c)
+    }
+}
+
+/// An operation that is monomorphised for each packed element too; inlined like [`WithSimd`].
+pub(crate) trait WithElement {
+    fn with_element<S: Simd, E: Element>(self, simd: S);
+}
+
+/// The second dispatch, on the precision: adapts a [`WithElement`] to [`WithSimd`].
+pub(crate) struct AtPrecision<W>(pub(crate) Precision, pub(crate) W);
+
+impl<W: WithElement> WithSimd for AtPrecision<W> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        match self.0 {
+            Precision::Fp32 | Precision::Tf32 => self.1.with_element::<S, F32>(simd),
+            Precision::Bf16 => self.1.with_element::<S, Bf16Pair>(simd),
+        }
+    }
+}
+
+/// Elements of a cache line.
+pub(crate) const LINE: usize = 16;
+
+/// The left operand `[MR, K]`: element (i, k) at i·rs + k·cs.
+#[derive(Clone, Copy)]
+pub(crate) struct Lhs<'a> {
+    pub(crate) data: &'a [u32],
+    /// Row stride.
+    pub(crate) rs: usize,
+    /// Column stride.
+    pub(crate) cs: usize,
+}
+
+/// The right operand `[K, columns]`: row k at k·ld. `columns` may end within a vector.
+#[derive(Clone, Copy)]
+pub(crate) struct Rhs<'a> {
+    pub(crate) data: &'a [u32],
+    /// Leading dimension.
+    pub(crate) ld: usize,
+    pub(crate) columns: usize,
+}
+
+/// The k that are summed: all ([`Dense`]) or some ([`Sparse`]). Types rather than an enum, since of a function with
+/// both loops the compiler keeps neither's accumulators in registers.
+///
+/// # Safety
+/// `indices` yields no k from `end` on.
+#[allow(unsafe_code)]
+pub(crate) unsafe trait KIndices {
+    /// An exclusive upper bound.
+    fn end(&self) -> usize;
+    fn indices(self) -> impl Iterator<Item = usize>;
+}
+
+/// Every k below a bound.
+pub(crate) struct Dense(pub(crate) usize);
+
+// SAFETY: the range ends there.
+#[allow(unsafe_code)]
+unsafe impl KIndices for Dense {
+    #[inline(always)]
+    fn end(&self) -> usize {
+        self.0
+    }
+    #[inline(always)]
+    fn indices(self) -> impl Iterator<Item = usize> {
+        0..self.0
+    }
+}
+
+/// A list of k, ascending.
+#[derive(Clone, Copy)]
+pub(crate) struct Sparse<'a>(&'a [u16]);
+
+impl<'a> Sparse<'a> {
+    /// # Safety
+    /// No index is greater than the last.
+    #[allow(unsafe_code)]
+    pub(crate) unsafe fn new(ascending: &'a [u16]) -> Sparse<'a> {
+        Sparse(ascending)
+    }
+    pub(crate) fn len(self) -> usize {
+        self.0.len()
+    }
+}
+
+// SAFETY: the last index is the greatest, by the promise of `new`.
+#[allow(unsafe_code)]
+unsafe impl KIndices for Sparse<'_> {
+    #[inline(always)]
+    fn end(&self) -> usize {
+        self.0.last().map_or(0, |last| *last as usize + 1)
+    }
+    #[inline(always)]
+    fn indices(self) -> impl Iterator<Item = usize> {
+        self.0.iter().map(|k| *k as usize)
+    }
+}
+
+/// acc + a @ b: acc[MR, NV vectors] a[MR, K] b[K, NV vectors], over the K of `k`.
+///
+/// S instruction set, E packed element, MR x NV accumulators; PARTIAL: `b.columns` may end within the last vector (a
+/// masked load). Prefetches one cache line of each of the P `next` streams per k.
+#[inline(always)]
+pub(crate) fn microkernel<
+    S: Simd,
+    E: Element,
+    const MR: usize,
+    const NV: usize,
+    const P: usize,
+    const PARTIAL: bool,
+>(
+    simd: S,
+    acc: [[S::V; NV]; MR],
+    k: impl KIndices,
+    a: Lhs,
+    b: Rhs,
+    next: [&[u32]; P],
+) -> [[S::V; NV]; MR] {
+    let end = k.end();
+    if end == 0 {
+        return acc;
+    }
+    assert!((MR - 1) * a.rs + (end - 1) * a.cs < a.data.len(), "the left operand is too short");
+    assert!((end - 1) * b.ld + b.columns <= b.data.len(), "the right operand is too short");
+    let columns = if PARTIAL { (NV - 1) * S::LANES + 1..=NV * S::LANES } else { NV * S::LANES..=NV * S::LANES };
+    assert!(columns.contains(&b.columns), "the right operand is not NV vectors wide");
+    // SAFETY: the assertions bound every element that is read, since no k reaches `end`, and the width of the right
+    // operand.
+    #[allow(unsafe_code)]
+    unsafe {
+        accumulate::<S, E, MR, NV, P, PARTIAL>(simd, acc, k.indices(), a, b, next)
+    }
+}
+
+/// The loop of [`microkernel`], without bounds checks.
+///
+/// # Safety
+/// For each k, `a[i, k]` is in bounds for i < MR, and so are `b.columns` elements of row k of `b`: NV vectors, or with
+/// PARTIAL all but the last and part of that.
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn accumulate<S: Simd, E: Element, const MR: usize, const NV: usize, const P: usize, const PARTIAL: bool>(
+    simd: S,
+    mut acc: [[S::V; NV]; MR],
+    ks: impl Iterator<Item = usize>,
+    a: Lhs,
+    b: Rhs,
+    next: [&[u32]; P],
+) -> [[S::V; NV]; MR] {
+    let last = b.columns - (NV - 1) * S::LANES;
+    let (left, right) = (a.data.as_ptr(), b.data.as_ptr());
+    let ends = next.map(|stream| stream.as_ptr_range().end);
+    let mut next = next.map(|stream| stream.as_ptr());
+    for k in ks {
+        for p in 0..P {
+            simd.prefetch(next[p]);
+            next[p] = next[p].wrapping_add(LINE).min(ends[p]);
+        }
+        // SAFETY: the caller's promise.
+        unsafe {
+            let (left, right) = (left.add(k * a.cs), right.add(k * b.ld));
+            let row: [S::V; NV] = std::array::from_fn(|v| {
+                let at = right.add(v * S::LANES);
+                if PARTIAL && v == NV - 1 { simd.partial_load(at, last) } else { simd.load(at) }
+            });
+            for (i, acc) in acc.iter_mut().enumerate() {
+                let a = simd.broadcast(left.add(i * a.rs));
+                for (acc, b) in acc.iter_mut().zip(row) {
+                    *acc = E::mul_add(simd, a, b, *acc);
+                }
+            }
+        }
+    }
+    acc
+}

@@ -1,0 +1,112 @@
+//! The three GEMMs of a layer, over a weight packed in [`Panels`].
+//!
+//! Dimensions: R rows of a block (images · rows per image), I input features, O output features; W the width of a
+//! panel; K the inner dimension of a GEMM, counted in packed elements of VALUES values (1 f32, or 2 bf16).
+//!
+//! ```text
+//! forward           y = act(x @ W + b)     x[R, I] W[I, O] b[O] y[R, O]         K = I
+//! input_gradient    dx = dy @ W^T          dy[R, O] W[I, O] dx[R, I]            K = O, computed as dx^T = W @ dy^T
+//! weight_gradient   dW = x^T @ dy          x[R, I] dy[R, O] dW[I, panel of O]   K = R
+//! ```
+//!
+//! All are tiles of one [`microkernel`]. Operands are packed elements (see [`bf16`]), accumulators f32.
+
+pub(crate) mod bf16;
+mod forward;
+mod input_gradient;
+pub(crate) mod microkernel;
+mod panels;
+pub(crate) mod sparsity;
+mod transpose;
+mod weight_gradient;
+
+/// Calls a tile of `$mr` rows and `$nv` vectors out of line, where the registers hold its accumulators.
+macro_rules! tile {
+    ($simd:expr, $nv:expr, $tile:ident::<$mr:literal $(, $k:ty)?> $fields:tt) => {
+        match $nv {
+            1 => $simd.vectorize($tile::<E, $mr, 1 $(, $k)?> $fields),
+            2 => $simd.vectorize($tile::<E, $mr, 2 $(, $k)?> $fields),
+            _ => $simd.vectorize($tile::<E, $mr, 3 $(, $k)?> $fields),
+        }
+    };
+}
+use tile;
+
+use super::simd::Simd;
+pub(crate) use forward::forward;
+pub(crate) use input_gradient::{TransposeScratch, input_gradient};
+pub(crate) use panels::Panels;
+pub(crate) use transpose::TransposedWeight;
+pub(crate) use weight_gradient::{Epilogue, WeightGradient, weight_gradient};
+
+/// A weight as the GEMMs read it. bf16 needs two packings, since the inner dimension is I forwards and O backwards;
+/// with f32 they are one.
+///
+/// ```text
+/// forward    panels of [I / VALUES, W]        backward    panels of [I, W / VALUES]
+/// ```
+#[derive(Clone, Copy)]
+pub(crate) struct PackedWeight<'a> {
+    pub(crate) panels: Panels,
+    pub(crate) forward: &'a [u32],
+    pub(crate) backward: &'a [u32],
+}
+
+impl<'a> PackedWeight<'a> {
+    /// Of f32 panels.
+    pub(crate) fn f32(panels: Panels, values: &'a [f32]) -> PackedWeight<'a> {
+        PackedWeight { panels, forward: as_packed(values), backward: as_packed(values) }
+    }
+}
+
+/// Loads NV vectors.
+#[inline(always)]
+fn load_row<S: Simd, const NV: usize>(simd: S, values: &[f32]) -> [S::V; NV] {
+    std::array::from_fn(|v| simd.read(&values[v * S::LANES..]))
+}
+
+/// Stores a row of up to NV vectors.
+#[inline(always)]
+fn store_row<S: Simd, const NV: usize>(simd: S, row: &mut [f32], vectors: [S::V; NV]) {
+    let last = (NV - 1) * S::LANES;
+    assert!(last < row.len() && row.len() <= NV * S::LANES);
+    for v in 0..NV - 1 {
+        // SAFETY: the row is longer.
+        #[allow(unsafe_code)]
+        unsafe {
+            simd.store(row[v * S::LANES..].as_mut_ptr(), vectors[v]);
+        }
+    }
+    let rest = &mut row[last..];
+    // SAFETY: `rest` has that many values.
+    #[allow(unsafe_code)]
+    unsafe {
+        match rest.len() == S::LANES {
+            true => simd.store(rest.as_mut_ptr(), vectors[NV - 1]),
+            false => simd.partial_store(rest.as_mut_ptr(), vectors[NV - 1], rest.len()),
+        }
+    }
+}
+
+/// f32 as packed elements of one value each.
+#[inline(always)]
+pub(crate) fn as_packed(values: &[f32]) -> &[u32] {
+    // SAFETY: both types have one size and alignment, and every bit pattern is valid for each.
+    #[allow(unsafe_code)]
+    unsafe {
+        std::slice::from_raw_parts(values.as_ptr().cast(), values.len())
+    }
+}
+
+/// As [`as_packed`].
+#[inline(always)]
+fn as_packed_mut(values: &mut [f32]) -> &mut [u32] {
+    // SAFETY: as in `as_packed`.
+    #[allow(unsafe_code)]
+    unsafe {
+        std::slice::from_raw_parts_mut(values.as_mut_ptr().cast(), values.len())
+    }
+}
+
+#[cfg(test)]
+mod tests;

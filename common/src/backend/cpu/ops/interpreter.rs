@@ -1,0 +1,149 @@
+//! The interpreter of operations: one match arm per [`Op`], on the rows of a block.
+
+use super::linear::{Linear, LinearBack, Scratch};
+use super::{elementwise as el, gaussian, im2col, likelihood};
+use crate::backend::State;
+use crate::backend::cpu::gemm::microkernel::AtPrecision;
+use crate::backend::cpu::gemm::sparsity::NonzeroRows;
+use crate::backend::cpu::gemm::{as_packed, bf16};
+use crate::backend::cpu::memory::BlockView;
+use crate::backend::cpu::simd::{InstructionSet, Simd, WithSimd};
+use crate::plan::{Activations, Op, Precision, Program};
+use vae_numerics::rng::{self, Purpose};
+
+/// Executes one operation. GEMMs are monomorphised per instruction set and precision; other operations per instruction
+/// set only. Separate types keep the number of copies small.
+pub(crate) fn execute(
+    isa: InstructionSet,
+    precision: Precision,
+    op: &Op,
+    at: BlockView,
+    program: &Program,
+    scratch: &mut Scratch,
+) {
+    if let Some(linear) = Linear::from_op(op) {
+        return isa.dispatch(AtPrecision(precision, linear.on(at, program, scratch)));
+    }
+    match *op {
+        Op::LinearBack { dx, dy, w, add } => {
+            isa.dispatch(AtPrecision(precision, LinearBack { dx, dy, w, add, at, scratch }))
+        }
+        _ => isa.dispatch(NoGemm { op, at }),
+    }
+}
+
+/// An operation without a GEMM.
+struct NoGemm<'a, 'm> {
+    op: &'a Op,
+    at: BlockView<'m>,
+}
+
+impl WithSimd for NoGemm<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let NoGemm { op, at } = self;
+        match *op {
+            Op::Linear { .. } | Op::ConvTranspose { .. } | Op::LinearBack { .. } => unreachable!("a GEMM"),
+            Op::Gather { y, from, transform } => el::gather(simd, &at, y, from, transform),
+            Op::OneHot { y, from } => el::one_hot(&at, y, from),
+            Op::Concat { y, a, b } => el::concat(at.write(y), at.read(a), at.read(b), [a.width, b.width], a.per_image),
+            Op::Narrow { y, x, add } => el::narrow(at.write(y), at.read(x), [y.width, x.width], add),
+            Op::Subtract { y, x, b } => el::subtract(at.write(y), at.read(x), at.bias(b), x.width),
+            Op::ActivationBack { dy, y, act } => el::activation_back(at.write(dy), at.read(y), act),
+            Op::Im2col { y, x, conv } => im2col::im2col(at.write(y), at.read(x), &conv),
+            Op::Sample { z, eps, q } => {
+                let State { seed, epoch, first_sample, .. } = *at.state;
+                let eps = at.write(eps);
+                for (r, row) in eps.chunks_exact_mut(z.width).enumerate() {
+                    let id = at.sample_index(r / z.per_image).map_or(0, |sample| sample.id);
+                    rng::normals(row, seed, Purpose::Latent, [first_sample + (r % z.per_image) as u32, id, epoch]);
+                }
+                gaussian::sample(at.write(z), eps, at.read(q), z.width, z.per_image)
+            }
+            Op::SampleBack { dq, dz, eps, q, add } => {
+                gaussian::sample_back(at.write(dq), at.read(dz), at.read(eps), at.read(q), dz.width, dz.per_image, add)
+            }
+            Op::Kl { kl, q, p } => gaussian::kl(at.write(kl), at.read(q), p.map(|p| at.read(p)), q.width / 2),
+            Op::KlBack { dq, dkl, q, p, add } => {
+                gaussian::kl_back(at.write(dq), at.read(dkl), at.read(q), p.map(|p| at.read(p)), q.width / 2, add)
+            }
+            Op::KlPriorBack { dp, dkl, q, p, add } => {
+                gaussian::kl_prior_back(at.write(dp), at.read(dkl), at.read(q), at.read(p), q.width / 2, add)
+            }
+            Op::SampledKl { kl, z, eps, q, p } => {
+                let draws = [at.read(z), at.read(eps)];
+                gaussian::sampled_kl(at.write(kl), draws, at.read(q), p.map(|p| at.read(p)), z.width, z.per_image)
+            }
+            Op::Sigmoid { mean, logits } => likelihood::sigmoid(at.write(mean), at.read(logits)),
+            Op::Bernoulli { loss, logits, target } => {
+                let (pixels, per_image) = (target.width, logits.per_image);
+                likelihood::bernoulli(at.write(loss), at.write(logits), at.read(target), pixels, per_image)
+            }
+            Op::Gaussian { loss, logits, target, sigma } => {
+                let (pixels, per_image) = (target.width, logits.per_image);
+                likelihood::gaussian(at.write(loss), at.write(logits), at.read(target), pixels, per_image, sigma)
+            }
+            Op::GaussianLearned { loss, logits, target, min_sigma: least } => {
+                let (pixels, per_image) = (target.width, logits.per_image);
+                likelihood::gaussian_learned(
+                    at.write(loss),
+                    at.write(logits),
+                    at.read(target),
+                    pixels,
+                    per_image,
+                    least,
+                )
+            }
+            Op::SquaredError { loss, mean, target } => {
+                likelihood::squared_error(at.write(loss), at.read(mean), at.read(target), mean.width, mean.per_image)
+            }
+            Op::Store { stored, x } => {
+                let stored = at.write_table(stored);
+                stored.copy_from_slice(&at.read(x)[..stored.len()]);
+            }
+            Op::ScaleRows { d, weight } => el::scale_rows(at.write(d), at.read(weight), d.width),
+            Op::WeightedSum { losses, d_terms, terms, weights } => {
+                let (valid, images, width) = (at.valid(), at.state.live(), losses.width);
+                let losses = at.write_table(losses);
+                for t in 0..width {
+                    let column = losses.iter_mut().skip(t).step_by(width);
+                    let (Some(term), Some(d)) = (terms[t], d_terms[t]) else {
+                        column.for_each(|loss| *loss = 0.0);
+                        continue;
+                    };
+                    el::mean_back(at.write(d), valid, images, d.per_image, at.state.weight(weights[t]));
+                    el::mean_rows(column, at.read(term), term.per_image);
+                }
+            }
+        }
+    }
+}
+
+/// Derives from an operand of weight gradients what the GEMM reads: its bf16 interleaving, and its nonzero rows.
+pub(crate) struct PackOperand<'a, 'm> {
+    pub(crate) operand: Activations,
+    pub(crate) at: BlockView<'m>,
+    pub(crate) scratch: &'a mut Scratch,
+}
+
+impl WithSimd for PackOperand<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let PackOperand { operand, at, scratch } = self;
+        let values = at.read(operand);
+        let packed = match at.interleaved(operand) {
+            Some(packed) => {
+                bf16::vnni_interleave(simd, packed, values, operand.width);
+                &*packed
+            }
+            None => as_packed(values),
+        };
+        if let Some(table) = at.nonzero_rows(operand) {
+            NonzeroRows::scan(simd, table, packed, operand.width, &mut scratch.masks);
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The GEMMs of a layer on the rows of a block: linear, transposed convolution, and their input gradients.
+
+use super::elementwise::activation;
+use super::im2col::col2im;
+use crate::backend::cpu::gemm::microkernel::{Element, WithElement};
+use crate::backend::cpu::gemm::sparsity::NonzeroColumns;
+use crate::backend::cpu::gemm::{self, TransposeScratch, TransposedWeight, as_packed, bf16};
+use crate::backend::cpu::memory::BlockView;
+use crate::backend::cpu::simd::Simd;
+use crate::plan::{Activation, Activations, ConvGeometry, Op, Param, Program};
+
+/// Scratch memory of a thread, which grows to the largest need.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    packed: Vec<u32>,
+    transpose: TransposeScratch,
+    nonzero: NonzeroColumns,
+    /// Row masks, for [`NonzeroRows::scan`](gemm::sparsity::NonzeroRows::scan).
+    pub(crate) masks: Vec<u64>,
+    zero_bias: Vec<f32>,
+    patches: Vec<f32>,
+    transposed_weight: TransposedWeight,
+}
+
+/// Largest W, in elements, that is transposed instead of dy and dx.
+const TRANSPOSE_MAX: usize = 1 << 16;
+/// Patches of col2im, in elements, that are computed at a time, so that they stay in the cache.
+const COL2IM_CHUNK: usize = 1 << 16;
+
+/// values[rows, width] packed along K = width: borrowed as they are in f32, in `scratch` otherwise.
+#[inline(always)]
+fn pack<'a, S: Simd, E: Element>(simd: S, values: &'a [f32], width: usize, scratch: &'a mut Vec<u32>) -> &'a [u32] {
+    if E::VALUES == 1 {
+        return as_packed(values);
+    }
+    let len = values.len() / width * bf16::pairs(width);
+    scratch.resize(scratch.len().max(len), 0);
+    bf16::pack_along_k(simd, &mut scratch[..len], values, width);
+    &scratch[..len]
+}
+
+/// y = act(x @ W + b), or y = act(b + col2im(x @ W)), with W or W^T. One type, so that the large code of the forward
+/// GEMM is compiled once per instruction set and precision.
+pub(crate) struct Linear {
+    y: Activations,
+    x: Activations,
+    w: Param,
+    transpose_w: bool,
+    b: Option<Param>,
+    act: Activation,
+    col2im: Option<Col2im>,
+}
+
+#[derive(Clone, Copy)]
+struct Col2im {
+    conv: ConvGeometry,
+    /// Whether to accumulate into y.
+    add: bool,
+}
+
+impl Col2im {
+    /// Values of an image of y.
+    fn image_len(&self) -> usize {
+        self.conv.input_area() * self.conv.channels
+    }
+    /// Values of the patches of an image.
+    fn patches_len(&self) -> usize {
+        self.conv.output_area() * self.conv.patch_len()
+    }
+}
+
+impl Linear {
+    /// An operation as a forward GEMM, if it is one.
+    pub(crate) fn from_op(op: &Op) -> Option<Linear> {
+        match *op {
+            Op::Linear { y, x, w, b, act } => Some(Linear { y, x, w, transpose_w: false, b, act, col2im: None }),
+            Op::ConvTranspose { y, x, w, transpose_w, b, act, conv, add } => {
+                Some(Linear { y, x, w, transpose_w, b, act, col2im: Some(Col2im { conv, add }) })
+            }
+            // Many rows, small W: transpose W once instead of dy and dx.
+            Op::LinearBack { dx: y, dy: x, w, add: false } if y.per_image > 1 && w.values() <= TRANSPOSE_MAX => {
+                Some(Linear { y, x, w, transpose_w: true, b: None, act: Activation::None, col2im: None })
+            }
+            _ => None,
+        }
+    }
+
+    /// On the rows of a block.
+    pub(crate) fn on<'a, 'm>(self, at: BlockView<'m>, program: &Program, scratch: &'a mut Scratch) -> LinearOn<'a, 'm> {
+        let is_input = program.is_input(self.x);
+        LinearOn { linear: self, at, is_input, scratch }
+    }
+}
+
+/// [`Linear`] on the rows of a block.
+pub(crate) struct LinearOn<'a, 'm> {
+    linear: Linear,
+    at: BlockView<'m>,
+    /// Whether x is raw input, hence likely sparse.
+    is_input: bool,
+    scratch: &'a mut Scratch,
+}
+
+impl WithElement for LinearOn<'_, '_> {
+    #[inline(always)]
+    fn with_element<S: Simd, E: Element>(self, simd: S) {
+        let LinearOn { linear, at, is_input, scratch } = self;
+        let Linear { y, x, w, transpose_w, b, act, col2im: fold } = linear;
+        let x_packed = pack::<S, E>(simd, at.read(x), x.width, &mut scratch.packed);
+        let sparse = is_input && fold.is_none() && scratch.nonzero.scan(simd, x_packed, x.width.div_ceil(E::VALUES));
+        let nonzero = sparse.then_some(&scratch.nonzero);
+        let weight = match transpose_w {
+            true => scratch.transposed_weight.transpose::<S, E>(simd, [w.inp, w.out], at.bias(w)),
+            false => at.weight(w, E::PRECISION),
+        };
+        let (out, bias) = (weight.panels.out, b.map(|b| at.bias(b)));
+        let zeros = out.next_multiple_of(S::LANES);
+        scratch.zero_bias.resize(scratch.zero_bias.len().max(zeros), 0.0);
+        let zero_bias = &scratch.zero_bias[..zeros];
+        let y = at.write(y);
+        // The GEMM's epilogue applies an activation of a few instructions, which needs no further registers.
+        let fused = fold.is_none() && !matches!(act, Activation::Tanh | Activation::Softplus);
+        let (inside, after) = if fused { (act, Activation::None) } else { (Activation::None, act) };
+        match fold {
+            None => gemm::forward::<S, E>(simd, y, x_packed, weight, bias.unwrap_or(zero_bias), inside, nonzero),
+            Some(fold) => {
+                match bias {
+                    Some(b) => y.chunks_exact_mut(fold.conv.channels).for_each(|y| y.copy_from_slice(&b[..y.len()])),
+                    None if !fold.add => y.fill(0.0),
+                    None => {}
+                }
+                // A few images at a time, so that their patches stay in the cache.
+                let images = (COL2IM_CHUNK / fold.patches_len()).max(1);
+                let x_len = x_packed.len() / (y.len() / fold.image_len());
+                for (y, x) in y.chunks_mut(images * fold.image_len()).zip(x_packed.chunks(images * x_len)) {
+                    let len = y.len() / fold.image_len() * fold.patches_len();
+                    scratch.patches.resize(scratch.patches.len().max(len), 0.0);
+                    let patches = &mut scratch.patches[..len];
+                    gemm::forward::<S, E>(simd, patches, x, weight, zero_bias, inside, None);
+                    col2im(y, patches, &fold.conv);
+                }
+            }
+        }
+        activation(y, after);
+    }
+}
+
+/// dx = dy @ W^T, plus dx if `add`.
+pub(crate) struct LinearBack<'a, 'm> {
+    pub(crate) dx: Activations,
+    pub(crate) dy: Activations,
+    pub(crate) w: Param,
+    pub(crate) add: bool,
+    pub(crate) at: BlockView<'m>,
+    pub(crate) scratch: &'a mut Scratch,
+}
+
+impl WithElement for LinearBack<'_, '_> {
+    #[inline(always)]
+    fn with_element<S: Simd, E: Element>(self, simd: S) {
+        let LinearBack { dx, dy, w, add, at, scratch } = self;
+        let dy_packed = pack::<S, E>(simd, at.read(dy), dy.width, &mut scratch.packed);
+        let w = at.weight(w, E::PRECISION);
+        gemm::input_gradient::<S, E>(simd, at.write(dx), dy_packed, w, add, &mut scratch.transpose)
+    }
+}

@@ -1,0 +1,73 @@
+//! The partition of a step into tasks: blocks of images, and tiles of parameters.
+
+use super::gemm::Panels;
+use super::memory::Memory;
+use crate::plan::{Gradient, Program};
+use std::ops::Range;
+
+/// Images of a block, for a batch of `valid` images: small enough that all threads end together, large enough that
+/// weights are not read from L3 for too few images.
+pub(crate) fn block_size(memory: &Memory, valid: usize, threads: usize) -> usize {
+    // The fixed cost of a block, in images.
+    const OVERHEAD: usize = 8;
+    let sizes = std::iter::successors(Some(memory.max_block), |b| Some(b / 2)).take_while(|b| *b >= memory.min_block);
+    sizes.min_by_key(|b| valid.div_ceil(*b).div_ceil(threads) * (b + OVERHEAD)).expect("a size")
+}
+
+/// Some rows of a few panels of a parameter: the unit of work of the update.
+pub(crate) struct ParamTile {
+    pub(crate) gradient: Gradient,
+    /// The index of the gradient in its program.
+    pub(crate) index: usize,
+    /// The layout of the parameter.
+    pub(crate) panels: Panels,
+    pub(crate) panel_range: Range<usize>,
+    pub(crate) rows: Range<usize>,
+}
+
+impl ParamTile {
+    /// Tiles every parameter of a program so that W, m and v of a tile fit L2. Wider tiles when x and dy exceed L2, as
+    /// each tile reads them again; smaller tiles for convolution weights, to have enough tasks.
+    pub(crate) fn partition(program: &Program, lanes: usize, batch: usize) -> Vec<ParamTile> {
+        const ROWS: usize = 200;
+        const MIN_TASKS: usize = 16;
+        let flops: usize = program.gradients().iter().map(Gradient::flops).sum();
+        let mut tiles = vec![];
+        for (index, &gradient) in program.gradients().iter().enumerate() {
+            let (p, per_image) = match gradient {
+                Gradient::Weight { w, x, .. } => (w, x.per_image),
+                Gradient::Bias { b, .. } => (b, 0),
+            };
+            let width = if batch * per_image > K_CHUNK && per_image == 1 { 3 } else { 1 };
+            let panels = Panels::new([p.inp, p.out], lanes);
+            let mut count = p.inp.div_ceil(ROWS);
+            while count < p.inp.div_ceil(8) && gradient.flops() / (count * panels.count()) > flops / MIN_TASKS {
+                count += 1;
+            }
+            let step = p.inp.div_ceil(count).next_multiple_of(8);
+            for first in (0..panels.count()).step_by(width) {
+                let panel_range = first..(first + width).min(panels.count());
+                let rows = (0..p.inp).step_by(step).map(|i| i..(i + step).min(p.inp));
+                let tile = |rows| ParamTile { gradient, index, panels, panel_range: panel_range.clone(), rows };
+                tiles.extend(rows.map(tile));
+            }
+        }
+        tiles
+    }
+    /// Number of values.
+    pub(crate) fn values(&self) -> usize {
+        self.panel_range.clone().map(|panel| self.rows.len() * self.panels.width(panel)).sum()
+    }
+    /// The cost estimate for scheduling, in multiplications per image.
+    pub(crate) fn cost(&self, program: &Program) -> usize {
+        match self.gradient {
+            // Input is sparse: about half of the time remains.
+            Gradient::Weight { x, .. } if program.is_input(x) => self.values() / 2,
+            Gradient::Weight { x, .. } => self.values() * x.per_image,
+            Gradient::Bias { dy, .. } => self.values() * dy.per_image,
+        }
+    }
+}
+
+/// Packed rows of x and dy that a tile sums at a time, so that they stay in L2: a multiple of every block size.
+pub(crate) const K_CHUNK: usize = 256;

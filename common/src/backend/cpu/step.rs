@@ -1,0 +1,168 @@
+//! A run of a program: compiled once, then executed step by step by every thread.
+
+use super::gemm::microkernel::AtPrecision;
+use super::memory::{BlockView, Memory, TileView};
+use super::ops::interpreter::{PackOperand, execute};
+use super::ops::update::Update;
+use super::ops::{AdamStep, Scratch};
+use super::partition::{ParamTile, block_size};
+use super::profile::Profiler;
+use super::simd::InstructionSet;
+use super::threads::{Barrier, PoisonOnPanic, WorkQueue};
+use crate::backend::State;
+use crate::plan::{Activations, Precision, Program};
+
+/// A program with all that follows from it and the plan.
+pub(crate) struct Compiled {
+    pub(crate) program: Program,
+    pub(crate) precision: Precision,
+    tiles: Vec<ParamTile>,
+    tile_costs: Vec<usize>,
+    /// Values of the largest tile.
+    gradient_len: usize,
+    operands: Vec<Activations>,
+}
+
+impl Compiled {
+    pub(crate) fn new(program: &Program, isa: InstructionSet, precision: Precision, batch: usize) -> Compiled {
+        // Only training trades precision for speed: the test loss of a bf16 run is one of fp32.
+        let precision = if program.gradients().is_empty() { Precision::Fp32 } else { precision };
+        let tiles = ParamTile::partition(program, isa.lanes(), batch);
+        Compiled {
+            program: program.clone(),
+            precision,
+            tile_costs: tiles.iter().map(|tile| tile.cost(program)).collect(),
+            gradient_len: tiles.iter().map(ParamTile::values).max().unwrap_or(0),
+            tiles,
+            operands: program.operands(),
+        }
+    }
+}
+
+/// What the threads of a run share.
+pub(crate) struct Run<'a> {
+    compiled: &'a Compiled,
+    memory: &'a Memory,
+    isa: InstructionSet,
+    /// The state at the first step.
+    start: State,
+    steps: usize,
+    profiled: bool,
+    pub(crate) threads: usize,
+    /// Images of a block.
+    block: usize,
+    blocks: WorkQueue,
+    tiles: WorkQueue,
+    pub(crate) barrier: Barrier,
+}
+
+/// What a thread owns.
+struct Worker {
+    thread: usize,
+    scratch: Scratch,
+    gradient: Vec<f32>,
+    profiler: Profiler,
+}
+
+impl<'a> Run<'a> {
+    /// With at most `threads`, on `cores`.
+    pub(crate) fn new(
+        compiled: &'a Compiled,
+        memory: &'a Memory,
+        isa: InstructionSet,
+        start: State,
+        steps: usize,
+        [threads, cores]: [usize; 2],
+        profiled: bool,
+    ) -> Run<'a> {
+        let block = block_size(memory, start.live(), threads);
+        let blocks = start.live().div_ceil(block);
+        let threads = threads.min(blocks.max(compiled.tiles.len())).max(1);
+        Run {
+            compiled,
+            memory,
+            isa,
+            start,
+            steps,
+            profiled,
+            threads,
+            block,
+            blocks: WorkQueue::new(vec![1; blocks], threads),
+            tiles: WorkQueue::new(compiled.tile_costs.clone(), threads),
+            barrier: Barrier::new(threads, cores),
+        }
+    }
+
+    /// The steps as one thread of the run executes them; outputs the state after the last.
+    pub(crate) fn work(&self, thread: usize) -> (State, Profiler) {
+        let _guard = PoisonOnPanic(&self.barrier);
+        let mut worker = Worker {
+            thread,
+            scratch: Scratch::default(),
+            gradient: vec![0.0; self.compiled.gradient_len],
+            profiler: Profiler::new(&self.compiled.program, self.profiled),
+        };
+        let mut state = self.start;
+        for step in 1..=self.steps {
+            self.forward_backward(&mut worker, &state, step);
+            if !self.compiled.tiles.is_empty() {
+                self.synchronize(&mut worker);
+                self.update(&mut worker, &state, step);
+            }
+            state.advance();
+            // After the last step the end of the run waits without spinning, which leaves the core to the rest of a
+            // pipe.
+            if step < self.steps {
+                self.synchronize(&mut worker);
+            }
+        }
+        (state, worker.profiler)
+    }
+
+    fn synchronize(&self, worker: &mut Worker) {
+        self.barrier.wait();
+        worker.profiler.barrier();
+    }
+
+    /// The first phase: every operation on each block of images, then the operands of the second.
+    fn forward_backward(&self, worker: &mut Worker, state: &State, step: usize) {
+        let Compiled { ref program, precision, ref operands, .. } = *self.compiled;
+        let Worker { thread, scratch, profiler, .. } = worker;
+        self.blocks.for_each(*thread, step, self.blocks(state), |block| {
+            let images = block * self.block..(block + 1) * self.block;
+            for (i, checked) in program.ops().iter().enumerate() {
+                // SAFETY: the queue gives a block to one thread; barriers keep blocks and tiles apart.
+                #[allow(unsafe_code)]
+                let at = unsafe { BlockView::new(self.memory, images.clone(), state, checked) };
+                execute(self.isa, precision, &checked.op, at, program, scratch);
+                profiler.operation(i);
+            }
+            for &operand in operands {
+                // SAFETY: as above.
+                #[allow(unsafe_code)]
+                let at = unsafe { BlockView::operand(self.memory, images.clone(), state, &operand.buf) };
+                self.isa.dispatch(PackOperand { operand, at, scratch });
+            }
+            profiler.operands();
+        });
+    }
+
+    /// The second phase: the gradient and the update of each tile of a parameter.
+    fn update(&self, worker: &mut Worker, state: &State, step: usize) {
+        let (images, adam) = (self.blocks(state) * self.block, AdamStep::new(state));
+        let Worker { thread, gradient, profiler, .. } = worker;
+        self.tiles.for_each(*thread, step, self.compiled.tiles.len(), |i| {
+            let tile = &self.compiled.tiles[i];
+            // SAFETY: as for blocks; tiles of a parameter are disjoint, and a parameter is updated once.
+            #[allow(unsafe_code)]
+            let at = unsafe { TileView::new(self.memory, tile, images, self.block) };
+            self.isa.dispatch(AtPrecision(self.compiled.precision, Update { tile, at, gradient, adam }));
+            profiler.gradient(tile.index);
+        });
+    }
+
+    /// Blocks of the batch.
+    fn blocks(&self, state: &State) -> usize {
+        state.live().div_ceil(self.block)
+    }
+}
