@@ -43,11 +43,11 @@ struct OpArgs {
     int width;      // D of the output
     int other;      // op-specific: a second width, a second P, or a flag
     int add;        // accumulate into the output
-    int act;
+    int act;        // activation; of gather the binarization, of weighted_sum the weight
     float slope;
     float constants[3];
     ConvGeometry conv;
-    float* out[3];
+    float* out[2];
     const float* in[4];
 };
 

@@ -171,9 +171,10 @@ DEVICE void im2col(const OpArgs& c, const Image& image) {
         y[i] = inside ? x[((size_t)sample * input_area + row * g.width + column) * g.channels + j % g.channels] : 0.f;
     }
 }
+// The second half of a transposed convolution, after the GEMM that makes its patches.
 // y [P = input pixels, D = C] = act(b + col2im(patches)), or col2im(patches) * act'; patches [output positions, patch
 // length], b [C] or null, the activation's output [P, D] or null
-DEVICE void col2im(const OpArgs& c, const Image& image) {
+DEVICE void conv_transpose(const OpArgs& c, const Image& image) {
     const ConvGeometry& g = c.conv;
     int output_area = g.out_height * g.out_width, input_area = g.height * g.width;
     int patch_len = g.kernel * g.kernel * g.channels;
@@ -366,23 +367,19 @@ DEVICE void squared_error(const OpArgs& c, const Image& image) {
         if (threadIdx.x == 0) c.out[0][(size_t)image.n * c.per_image + r] = sum;
     }
 }
-// losses[position of the image in the epoch] = [mean of recon, mean of kl]; d_recon [P] and d_kl [other]: the
-// derivatives of the batch loss; recon [P], kl [other] or null
-DEVICE void elbo(const OpArgs& c, const Image& image) {
-    int valid = image.step.valid;
-    KERNEL_LOOP(r, c.per_image) {
-        c.out[1][(size_t)image.n * c.per_image + r] = image.valid ? 1.f / (float)(valid * c.per_image) : 0.f;
-    }
-    if (c.in[1])
-        KERNEL_LOOP(r, c.other) {
-            float weight = image.step.kl_weight;
-            c.out[2][(size_t)image.n * c.other + r] = image.valid ? weight / (float)(valid * c.other) : 0.f;
+// One term of the objective. losses[position of the image in the epoch] [D], column `other` = the mean of the term, or
+// 0 if it is null; d_term [P] = weight / (valid images · P); term [P]. act: whether the weight is that of the KL, else
+// 1
+DEVICE void weighted_sum(const OpArgs& c, const Image& image) {
+    if (c.in[0]) {
+        float weight = c.act ? image.step.kl_weight : 1.f;
+        KERNEL_LOOP(r, c.per_image) {
+            float d = image.valid ? weight / (float)(image.step.valid * c.per_image) : 0.f;
+            c.out[1][(size_t)image.n * c.per_image + r] = d;
         }
+    }
     if (threadIdx.x != 0 || !image.valid) return;
-    float recon = 0.f, kl = 0.f;
-    for (int r = 0; r < c.per_image; r++) recon += c.in[0][(size_t)image.n * c.per_image + r];
-    for (int r = 0; c.in[1] && r < c.other; r++) kl += c.in[1][(size_t)image.n * c.other + r];
-    float* losses = c.out[0] + (size_t)(image.step.at + image.n) * 2;
-    losses[0] = recon / (float)c.per_image;
-    losses[1] = c.in[1] ? kl / (float)c.other : 0.f;
+    float sum = 0.f;
+    for (int r = 0; c.in[0] && r < c.per_image; r++) sum += c.in[0][(size_t)image.n * c.per_image + r];
+    c.out[0][(size_t)(image.step.at + image.n) * c.width + c.other] = c.in[0] ? sum / (float)c.per_image : 0.f;
 }

@@ -14,7 +14,7 @@
 #include "streams.h"
 #include <sys/mman.h>
 
-KERNEL(run_ops) KERNEL(advance) KERNEL(reduce_splits)
+KERNEL(run_ops) KERNEL(advance) KERNEL(count_nonfinite) KERNEL(reduce_splits)
 KERNEL(linear_small) KERNEL(linear_medium) KERNEL(linear_large)
 KERNEL(linear_back_small) KERNEL(linear_back_medium) KERNEL(linear_back_large)
 KERNEL(gradient_medium) KERNEL(gradient_large)

@@ -70,6 +70,28 @@ fn a_run_reads_the_uploads_before_it_and_none_after_it() {
     }
 }
 
+#[test]
+fn nan_and_infinities_are_found_wherever_they_are() {
+    let Some(ordinal) = gpu() else { return };
+    let mut plan = Plan::new(1);
+    // Less than a block, and more than one pass of the grid over it.
+    for items in [1, 30_011] {
+        let table = plan.table(items, 1, PixelType::F32);
+        let mut cuda = Cuda::new(&plan, ordinal, Precision::Fp32).unwrap();
+        let mut values = vec![f32::MAX; items];
+        for at in [0, items / 2, items - 1] {
+            for value in [f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                values[at] = value;
+                cuda.upload(table.buf, &values).unwrap();
+                assert!(!cuda.all_finite(table.buf).unwrap(), "{value} at {at} of {items}");
+            }
+            values[at] = f32::MIN_POSITIVE / 2.0;
+            cuda.upload(table.buf, &values).unwrap();
+            assert!(cuda.all_finite(table.buf).unwrap(), "{items}");
+        }
+    }
+}
+
 /// The emulator crashes if memory is freed before queued work has used it; a GPU might not.
 #[test]
 fn dropping_a_plan_completes_its_work() {

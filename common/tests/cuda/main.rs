@@ -1,6 +1,7 @@
 //! The GPU backend, on the emulator of `kernels/emulator`; with `VAE_CUDA_TEST=device`, on the installed GPU.
 
 mod copies;
+mod op_codes;
 mod operations;
 mod reference;
 mod runs;

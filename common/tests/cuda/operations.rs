@@ -238,15 +238,16 @@ fn the_likelihoods_and_their_gradients() {
 }
 
 #[test]
-fn the_elbo_leaves_out_padding() {
+fn the_objective_leaves_out_padding() {
     for per in [1, 3] {
         let mut plan = Plan::new(BATCH);
-        let losses = plan.table(ITEMS, 2, PixelType::F32);
+        let losses = plan.table(ITEMS, 3, PixelType::F32);
         let [recon, d_recon] = [(); 2].map(|()| Some(plan.rows(per, 1)));
         let [kl, d_kl] = [(); 2].map(|()| Some(plan.rows(1, 1)));
-        let weights = [TermWeight::One, TermWeight::Beta, TermWeight::One, TermWeight::One];
+        let [other, d_other] = [(); 2].map(|()| Some(plan.rows(2, 1)));
+        let weights = [TermWeight::One, TermWeight::Beta, TermWeight::Beta, TermWeight::One];
         for (kl, d_kl) in [(None, None), (kl, d_kl)] {
-            let (terms, d_terms) = ([recon, kl, None, None], [d_recon, d_kl, None, None]);
+            let (terms, d_terms) = ([recon, kl, other, None], [d_recon, d_kl, d_other, None]);
             check(&plan, &[Op::WeightedSum { losses, d_terms, terms, weights }], ELEMENTWISE);
         }
     }

@@ -100,7 +100,7 @@ pub(super) struct OpArgs {
     pub(super) slope: f32,
     pub(super) constants: [f32; 3],
     pub(super) conv: ConvGeometry,
-    pub(super) out: [Address; 3],
+    pub(super) out: [Address; 2],
     pub(super) inp: [Address; 4],
 }
 

@@ -68,7 +68,7 @@ impl Memory {
     pub(super) fn table(&self, t: Table) -> Address {
         self.expect(t.buf, BufferShape::Table(t.items, t.width, t.dtype))
     }
-    fn floats(&self, buf: Buf) -> &DeviceBuffer<f32> {
+    pub(super) fn floats(&self, buf: Buf) -> &DeviceBuffer<f32> {
         match &self.buffers[buf.0 as usize] {
             Buffer::Floats(values) => values,
             Buffer::Bytes(_) => panic!("expected floats, got bytes: {buf:?}"),
@@ -88,12 +88,6 @@ impl Memory {
     /// Copies values of a buffer, from `first` on.
     pub(super) fn download(&self, buf: Buf, first: usize, into: &mut [f32], pinned: &Pinned) -> Result<()> {
         pinned.download(&self.floats(buf).index(first..first + into.len()), into)
-    }
-    /// Whether no element of a buffer is NaN or infinite.
-    pub(super) fn all_finite(&self, buf: Buf, pinned: &Pinned) -> Result<bool> {
-        let mut values = vec![0.0; self.floats(buf).len()];
-        self.download(buf, 0, &mut values, pinned)?;
-        Ok(values.iter().all(|v| v.is_finite()))
     }
 }
 

@@ -29,7 +29,7 @@ use args::{Run, SampleIndex, Step};
 use gpu::Gpu;
 pub use gpu::Missing;
 use graph::Graph;
-use launch::Launches;
+use launch::{FiniteCheck, Launches};
 use memory::{List, Memory};
 use pinned::Pinned;
 use vae_cli::Result;
@@ -42,6 +42,7 @@ pub struct Cuda {
     steps: List<Step>,
     /// Single-element; captured graphs hold its device address, so it is never reallocated.
     run: List<Run>,
+    finite_check: FiniteCheck,
     pinned: Pinned,
     state: State,
     precision: Precision,
@@ -79,7 +80,9 @@ impl Cuda {
         let state = State::new(plan);
         let (indices, steps, mut run) = (List::new(), List::new(), List::new());
         run.write(&[Run::of(&state, [0; 2])], &pinned)?;
-        Ok(Cuda { captured: vec![], memory, indices, steps, run, pinned, state, precision, gpu })
+        let _exclusive = gpu.exclusive();
+        let finite_check = FiniteCheck::new(gpu, pinned.stream())?;
+        Ok(Cuda { captured: vec![], memory, indices, steps, run, finite_check, pinned, state, precision, gpu })
     }
 
     /// Runs steps of a program, asynchronously.
@@ -127,7 +130,7 @@ impl Backend for Cuda {
     }
     fn all_finite(&self, of: Buf) -> Result<bool> {
         self.gpu.make_current()?;
-        self.memory.all_finite(of, &self.pinned)
+        self.finite_check.all_finite(self.memory.floats(of), &self.pinned)
     }
     fn state(&mut self) -> &mut State {
         &mut self.state

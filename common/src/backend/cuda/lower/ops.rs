@@ -25,17 +25,10 @@ impl Lowering<'_> {
             Op::ConvTranspose { x, w, transpose_w, .. } => {
                 let gemm = [self.patches, m.activations(x)];
                 self.launch_gemm(gemm, self.rows(x), w, transpose_w, GemmArgs::default());
-                let args = self.op_args(op, fused);
-                self.launch_op(args);
+                self.op_args(op, fused).into_iter().for_each(|args| self.launch_op(args));
             }
-            Op::Im2col { .. } => {
-                let args = self.op_args(op, fused);
-                self.launch_op(args);
-            }
-            _ => {
-                let args = self.op_args(op, fused);
-                self.push_op(args);
-            }
+            Op::Im2col { .. } => self.op_args(op, fused).into_iter().for_each(|args| self.launch_op(args)),
+            _ => self.op_args(op, fused).into_iter().for_each(|args| self.push_op(args)),
         }
     }
     /// The address of a fused activation's output, or 0, and the code of the activation to apply.
@@ -43,8 +36,9 @@ impl Lowering<'_> {
         let y = fused.map_or(0, |(y, _)| self.memory.activations(y));
         (y, activation_code(fused.map_or(act, |(_, act)| act)))
     }
-    fn op_args(&self, op: Op, fused: Fused) -> OpArgs {
-        let m = self.memory;
+    /// The arguments of an op; of a weighted sum, one for each term.
+    fn op_args(&self, op: Op, fused: Fused) -> Vec<OpArgs> {
+        let (m, code) = (self.memory, op.code() as i32);
         let of = |r: Activations| m.activations(r);
         let optional = |r: Option<Activations>| r.map_or(0, of);
         let args = match op {
@@ -119,14 +113,26 @@ impl Lowering<'_> {
             }
             Op::SquaredError { loss, mean, target } => args(mean, &[of(loss)], &[of(mean), of(target)]),
             Op::WeightedSum { losses, d_terms, terms, weights } => {
-                assert!(losses.width == 2 && weights[..2] == [TermWeight::One, TermWeight::Beta], "{op:?}");
-                let ([Some(recon), kl, ..], [Some(d_recon), d_kl, ..]) = (terms, d_terms) else { panic!("{op:?}") };
-                let out = [m.table(losses), of(d_recon), optional(d_kl)];
-                let args = args(d_recon, &out, &[of(recon), optional(kl)]);
-                OpArgs { other: kl.map_or(1, |kl| int(kl.per_image)), ..args }
+                let term_args = |t: usize| {
+                    let out = padded(&[m.table(losses), optional(d_terms[t])]);
+                    let inp = padded(&[optional(terms[t])]);
+                    let per_image = int(terms[t].map_or(1, |term| term.per_image));
+                    let act = (weights[t] == TermWeight::Beta) as i32;
+                    OpArgs {
+                        op: code,
+                        per_image,
+                        width: int(losses.width),
+                        other: int(t),
+                        act,
+                        out,
+                        inp,
+                        ..Default::default()
+                    }
+                };
+                return (0..losses.width).map(term_args).collect();
             }
         };
-        OpArgs { op: op.code() as i32, ..args }
+        vec![OpArgs { op: code, ..args }]
     }
     fn likelihood_args(
         &self,
