@@ -17,8 +17,8 @@ pub(crate) struct CompiledOp {
     kernel: Kernel,
 }
 
-/// GEMMs are monomorphised per instruction set and precision; other operations per instruction set only. Separate types keep
-/// the number of copies small.
+/// GEMMs are monomorphised per instruction set and precision; other operations per instruction set only. Separate types
+/// keep the number of copies small.
 enum Kernel {
     Linear(Linear),
     LinearBack(LinearBack),

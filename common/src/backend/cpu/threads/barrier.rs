@@ -5,8 +5,8 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering::*;
 use std::time::Duration;
 
-/// Spin-then-park barrier: spins 50 us (the usual skew), then parks so that other processes can run. A thread that panics
-/// poisons it, and the others panic too.
+/// Spin-then-park barrier: spins 50 us (the usual skew), then parks so that other processes can run. A thread that
+/// panics poisons it, and the others panic too.
 pub(crate) struct Barrier {
     threads: usize,
     arrived: AtomicUsize,

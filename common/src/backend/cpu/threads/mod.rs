@@ -1,4 +1,5 @@
-//! Threads: a pool that lives as long as the backend, the queue of the tasks of a phase, and the barrier between phases.
+//! Threads: a pool that lives as long as the backend, the queue of the tasks of a phase, and the barrier between
+//! phases.
 //!
 //! The three are hand-made, so `model` explores their interleavings with loom.
 

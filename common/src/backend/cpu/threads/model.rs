@@ -1,4 +1,5 @@
-//! loom's model checker runs these tests in every interleaving, of few preemptions, that the memory model allows. The files of this module are compiled a second time, over loom's atomics and locks.
+//! loom's model checker runs these tests in every interleaving, of few preemptions, that the memory model allows. The
+//! files of this module are compiled a second time, over loom's atomics and locks.
 #![allow(clippy::duplicate_mod)] // on purpose
 #![allow(dead_code)] // not all of it is explored
 

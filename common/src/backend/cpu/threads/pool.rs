@@ -43,8 +43,8 @@ impl Pool {
         let shared = Shared { job: Mutex::default(), start: Condvar::new(), finished: Condvar::new() };
         Pool { workers: vec![], shared: Arc::new(shared) }
     }
-    /// Spawns what is missing to `threads`, the caller's included; outputs how many there are, at most `threads`. Where the
-    /// system has no more, the pool stays smaller.
+    /// Spawns what is missing to `threads`, the caller's included; outputs how many there are, at most `threads`. Where
+    /// the system has no more, the pool stays smaller.
     pub(crate) fn grow(&mut self, threads: usize) -> usize {
         while self.workers.len() + 1 < threads {
             let (shared, thread) = (self.shared.clone(), self.workers.len() + 1);
