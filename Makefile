@@ -12,7 +12,7 @@ help: ## Print the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 build: ## Build the programs, in target/release
-	$(CARGO) build --release --workspace --bins
+	$(CARGO) build --release --bins
 
 demo: build ## Train on MNIST, or on the built-in digits, and leave three pictures in demo/
 	@examples/demo.sh
@@ -26,7 +26,7 @@ test: build ## Run every test
 
 test-page: build ## Run the tests of the pages in Chromium (apt-get install chromium); they leave pictures in target/page
 	@command -v chromium > /dev/null || { echo 'there is no Chromium: apt-get install chromium' >&2; exit 1; }
-	$(CARGO) test --release --workspace --test pipe page:: -- --ignored
+	$(CARGO) test --release -p pipe-tests browser:: -- --ignored
 
 lint: ## Check formatting, and clippy and the documentation with warnings denied
 	$(CARGO) fmt --all --check
@@ -42,8 +42,9 @@ target/nvrtc/bin/python:
 
 bench: build ## Measure everything beside JAX and PyTorch (PEERS=no: alone; ONLY=training, models, engine, neighbour, pipes, memory, sizes, digits or micro)
 ifeq ($(ONLY),micro)
-	$(CARGO) bench -q -p pipe-tests --bench micro
+	$(CARGO) bench -q -p vae-bench --bench micro
 else
+	$(CARGO) build --release -p vae-bench
 	@PYTHON="$$(PEERS=$(PEERS) ONLY=$(ONLY) tests/peers/venv.sh '$(CURDIR)/target/bench-venv')" $(BIN)/bench $(ONLY:%=--only %)
 endif
 
@@ -60,12 +61,14 @@ uninstall: ## Remove all of that again (the same PREFIX and DESTDIR)
 dist: build ## Make an archive of it, target/dist/vae-pipes-VERSION-x86_64-linux.tar.gz, which runs on Debian 12
 	@packaging/dist.sh $(BIN) target/dist $(TOOLS)
 
-pictures: build ## Make the pictures of the README anew, by its own pipelines, by the examples, and in Chromium
-	@rm -rf target/readme && mkdir -p target/readme && cp examples/mlp-400-20.bin target/readme/model.bin
-	cd target/readme && PATH="$(CURDIR)/$(BIN):$$PATH" ../../examples/run_page.sh ../../README.md
+pictures: build ## Make the pictures of the documents anew, by their own pipelines, by the examples, and in Chromium
+	@rm -rf target/readme target/recipes && mkdir -p target/readme target/recipes
+	for page in README docs/RECIPES; do name=$$(basename $$page | tr A-Z a-z) && cp examples/mlp-400-20.bin target/$$name/model.bin && \
+	    (cd target/$$name && PATH="$(CURDIR)/$(BIN):$$PATH" ../../examples/run_page.sh ../../$$page.md) || exit; done
 	cd target/readme && PATH="$(CURDIR)/$(BIN):$$PATH" ../../pictures/watch.sh
 	for name in conv plane cvae compare; do examples/$$name.sh target/readme/$$name || exit; done
-	cd target/readme && cp *.png epochs/recon-001.png epochs/recon-003.png ../../pictures/
+	cp target/readme/*.png pictures/
+	cd target/recipes && cp between.png draws.png loss.png shards.png walk.png epochs/recon-001.png epochs/recon-003.png ../../pictures/
 	cd target/readme && cp conv/recon.png ../../pictures/conv.png && cp plane/manifold.png ../../pictures/plane.png
 	cp target/readme/plane/latent.png pictures/
 	cd target/readme && cp cvae/draws-16.png ../../pictures/cvae.png && cp compare/compare.png ../../pictures/models.png

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Compiles the kernels to PTX, in kernels/ptx, with the NVRTC of PyPI's nvidia-cuda-nvrtc-cu12.
+"""Compile the kernels to PTX, in kernels/ptx, with NVRTC (PyPI: nvidia-cuda-nvrtc-cu12).
 
-usage: ptx.py [--check]      --check: write nothing; exit 1 if a file is not what its source makes
+usage: ptx.py [--check]      --check: write nothing; exit 1 if a file is stale
 """
 import ctypes
 import pathlib
@@ -10,9 +10,9 @@ import sys
 import nvidia.cuda_nvrtc
 
 HERE = pathlib.Path(__file__).parent
-# The least GPU of each: plain f32 from Turing on, tensor cores with tf32 and bf16 from Ampere on.
-TARGETS = {"each": "compute_75", "products": "compute_75", "tensor": "compute_80"}
-# No multiplication and addition is fused that the source does not fuse: the CPU computes the same bits.
+# Compute capability: f32 from Turing on; tensor cores with tf32 and bf16 from Ampere on.
+TARGETS = {"ops": "compute_75", "gemm": "compute_75", "gemm_tensor_cores": "compute_80"}
+# No contraction to fused multiply-adds but the source's own: bit-identical to the CPU.
 OPTIONS = ["--std=c++17", "--fmad=false", f"-I{HERE}"]
 
 
@@ -38,7 +38,7 @@ def compile(nvrtc, name, target):
 
 
 def same(one, other):
-    """Whether two files have the same lines: what may stand in any order, the compiler puts in another each time."""
+    """Equality up to the order of lines, which NVRTC does not keep from run to run."""
     return sorted(one.splitlines()) == sorted(other.splitlines())
 
 
@@ -59,7 +59,7 @@ def main():
         else:
             file.write_text(ptx)
     if stale:
-        sys.exit(f"ptx.py: {', '.join(stale)}: not what the source makes; run make kernels")
+        sys.exit(f"ptx.py: {', '.join(stale)}: stale, expected the PTX of the source; run make kernels")
 
 
 if __name__ == "__main__":

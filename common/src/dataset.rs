@@ -5,7 +5,7 @@ use crate::plan::{PixelType, Table};
 use ndarray::Array3;
 use sha2::{Digest, Sha256};
 use vae_cli::{Error, Result};
-use vae_stream::images::Pixels;
+use vae_stream::images::{ImageShape, PixelSlice, Pixels};
 use vae_stream::{Data, Frame, Reader};
 
 /// N images of `[H, W]`.
@@ -34,7 +34,7 @@ impl Dataset {
     ///
     /// # Errors
     /// A frame without images.
-    pub fn of_frame(data: &Data, tensor: &str, size: Option<[usize; 2]>, first: usize) -> Result<Dataset> {
+    pub fn of_frame(data: &Data, tensor: &str, size: Option<ImageShape>, first: usize) -> Result<Dataset> {
         let images = data.need(tensor)?;
         let pixels = Pixels::from_tensor(images, size)?;
         Ok(Dataset::new(pixels, ids(data, first)?))
@@ -53,17 +53,17 @@ impl Dataset {
             }
             let part = Dataset::of_frame(&data, tensor, size, all.len())?;
             size = Some(part.image());
-            match part.part(0, part.items()) {
-                Part::Bytes(values) => bytes.extend_from_slice(values),
-                Part::Floats(values) => floats.extend_from_slice(values),
+            match part.values(0, part.items()) {
+                Pixels::U8(values) => bytes.extend_from_slice(values),
+                Pixels::F32(values) => floats.extend_from_slice(values),
             }
             if let Some(classes) = classes {
                 labels.extend(self::labels(&data, classes, all.len())?);
             }
             all.extend_from_slice(&part.ids);
         }
-        let [h, w] = size.ok_or_else(|| Error::Data("the stream holds no images: expected at least one".into()))?;
-        let shape = (all.len(), h, w);
+        let image = size.ok_or_else(|| Error::Data("the stream holds no images: expected at least one".into()))?;
+        let shape = (all.len(), image.height, image.width);
         // Bytes are divided by 255: whole numbers that are only 0 and 1 were meant otherwise.
         if bytes.iter().max() == Some(&1) {
             return Err(Error::Data(
@@ -88,9 +88,9 @@ impl Dataset {
             Pixels::F32(a) => a.shape(),
         }
     }
-    /// `[H, W]`.
-    pub fn image(&self) -> [usize; 2] {
-        [self.shape()[1], self.shape()[2]]
+    /// The shape of each image.
+    pub fn image(&self) -> ImageShape {
+        ImageShape::grey(self.shape()[1], self.shape()[2])
     }
     /// N.
     pub fn items(&self) -> usize {
@@ -106,19 +106,15 @@ impl Dataset {
     }
     /// The type of the pixels.
     pub fn pixel_type(&self) -> PixelType {
-        match self.pixels {
-            Pixels::U8(_) => PixelType::U8,
-            Pixels::F32(_) => PixelType::F32,
-        }
+        self.pixels.pixel_type()
     }
-    /// The pixels of some images, `[count · H · W]`: bytes or floats.
-    pub fn part(&self, first: usize, count: usize) -> Part<'_> {
-        let pixels = self.image().iter().product::<usize>();
-        let range = first * pixels..(first + count) * pixels;
+    /// The pixels of some images, `[count · D]`.
+    pub fn values(&self, first: usize, count: usize) -> PixelSlice<'_> {
+        let range = first * self.image().values()..(first + count) * self.image().values();
         const WHOLE: &str = "pixels lie in C order";
         match &self.pixels {
-            Pixels::U8(a) => Part::Bytes(&a.as_slice().expect(WHOLE)[range]),
-            Pixels::F32(a) => Part::Floats(&a.as_slice().expect(WHOLE)[range]),
+            Pixels::U8(a) => Pixels::U8(&a.as_slice().expect(WHOLE)[range]),
+            Pixels::F32(a) => Pixels::F32(&a.as_slice().expect(WHOLE)[range]),
         }
     }
     /// The pixels, `[N, H, W]`.
@@ -138,15 +134,9 @@ impl Dataset {
 
     /// The mean of each pixel over the images, `[D]`, in [0, 1].
     pub fn mean_pixels(&self) -> Vec<f64> {
-        let pixels = self.image().iter().product();
-        let mut sums = vec![0.0f64; pixels];
-        match self.part(0, self.items()) {
-            Part::Bytes(all) => {
-                all.chunks_exact(pixels).for_each(|x| sums.iter_mut().zip(x).for_each(|(s, x)| *s += *x as f64 / 255.0))
-            }
-            Part::Floats(all) => {
-                all.chunks_exact(pixels).for_each(|x| sums.iter_mut().zip(x).for_each(|(s, x)| *s += *x as f64))
-            }
+        let mut sums = vec![0.0f64; self.image().values()];
+        for n in 0..self.items() {
+            sums.iter_mut().zip(self.values(n, 1).to_f64()).for_each(|(sum, v)| *sum += v);
         }
         sums.into_iter().map(|sum| sum / self.items() as f64).collect()
     }
@@ -161,9 +151,9 @@ impl Dataset {
         };
         hash.update(format!("{dtype} {:?} ", self.shape()));
         self.ids.iter().for_each(|id| hash.update(id.to_le_bytes()));
-        match self.part(0, self.items()) {
-            Part::Bytes(bytes) => hash.update(bytes),
-            Part::Floats(values) => values.iter().for_each(|v| hash.update(v.to_le_bytes())),
+        match self.values(0, self.items()) {
+            Pixels::U8(bytes) => hash.update(bytes),
+            Pixels::F32(values) => values.iter().for_each(|v| hash.update(v.to_le_bytes())),
         }
         if let Some(labels) = &self.labels {
             hash.update(labels);
@@ -173,13 +163,12 @@ impl Dataset {
 
     /// # Errors
     /// Images of another size.
-    pub fn expect_size(&self, expected: [usize; 2]) -> Result<()> {
+    pub fn expect_size(&self, expected: ImageShape) -> Result<()> {
         let got = self.image();
         if got == expected {
             return Ok(());
         }
-        let ([eh, ew], [gh, gw]) = (expected, got);
-        Err(Error::Data(format!("the images are {gh} x {gw} pixels: expected {eh} x {ew}, as the model was made for")))
+        Err(Error::Data(format!("the images are {got} pixels: expected {expected}, as the model was made for")))
     }
 
     /// # Errors
@@ -249,22 +238,4 @@ pub fn labels(data: &Data, classes: usize, first: usize) -> Result<Vec<u8>> {
         ))),
     };
     data.i64("y")?.into_iter().enumerate().map(label).collect()
-}
-
-/// Pixels of some images.
-pub enum Part<'a> {
-    /// 0 to 255, black to white.
-    Bytes(&'a [u8]),
-    /// 0 to 1.
-    Floats(&'a [f32]),
-}
-
-impl Part<'_> {
-    /// From 0 to 1.
-    pub fn to_f64(&self) -> Vec<f64> {
-        match self {
-            Part::Bytes(values) => values.iter().map(|v| *v as f64 / 255.0).collect(),
-            Part::Floats(values) => values.iter().map(|v| *v as f64).collect(),
-        }
-    }
 }

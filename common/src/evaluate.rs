@@ -107,8 +107,8 @@ impl Evaluator {
         images.expect_unit_range()?;
         let (mut plan, items) = (Plan::new(batch(device, images.items())), images.items());
         let p = &mut plan;
-        let pixels = p.table(items, network.pixels(), images.pixel_type());
-        let labels = network.classes().map(|_| p.table(items, 1, PixelType::U8));
+        let pixels = p.table(items, network.values(), images.pixel_type());
+        let labels = network.classes.map(|_| p.table(items, 1, PixelType::U8));
         let Encoded { x, y, q } = network::encoded(p, network, &spec.data, pixels, labels);
         let prior = network::prior(p, network, y);
         let z = p.narrow(q, network.latent);
@@ -116,14 +116,14 @@ impl Evaluator {
         let mean = network::means(p, network, logits);
         let error = p.squared_error(mean, x);
         let mse = p.store(items, error);
-        let elbo = network.is_variational().then(|| {
+        let elbo = network.bottleneck.is_distribution().then(|| {
             let (z, _) = p.sample(q, samples);
             let logits = network::decoder(p, network, &spec.objective, z, y);
             let recon = network::reconstruction(p, &spec.objective, logits, x);
             (p.store(items, recon), p.store(items, q), prior.map(|prior| p.store(items, prior)))
         });
         let elbo_program = Program::forward(p.take());
-        let importance = network.is_variational().then(|| {
+        let importance = network.bottleneck.is_distribution().then(|| {
             // The encoder once more: a program is complete in itself.
             let Encoded { x, y, q } = network::encoded(p, network, &spec.data, pixels, labels);
             let prior = network::prior(p, network, y);
@@ -169,7 +169,7 @@ impl Evaluator {
     /// Those of the device.
     pub fn judge(&mut self, k: usize, progress: impl FnMut(usize)) -> Result<Vec<Judgement>> {
         run(&mut *self.backend, self.elbo.program, self.images.items(), 0)?;
-        let (mse, pixels) = (self.table(self.elbo.mse)?, self.images.image().iter().product::<usize>());
+        let (mse, pixels) = (self.table(self.elbo.mse)?, self.images.image().values());
         let mut elbos = self.elbos()?;
         let mut nlls = self.nlls(k, progress)?;
         let judgement = |(n, error): (usize, f32)| Judgement {

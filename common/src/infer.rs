@@ -4,7 +4,7 @@
 //! in an order that depends on the network alone.
 
 use crate::backend::{Backend, Device, ProgramId, SampleIndex};
-use crate::dataset::{Dataset, Part};
+use crate::dataset::Dataset;
 use crate::model::{Network, Trained};
 use crate::network::{self, Encoded};
 use crate::parameters;
@@ -13,6 +13,7 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
 use vae_cli::{Error, Result};
 use vae_numerics::math::exp;
 use vae_numerics::rng::{Purpose, normals};
+use vae_stream::images::{ImageShape, Pixels};
 
 /// Images that the device takes at a time.
 const BATCH: usize = 256;
@@ -75,7 +76,7 @@ impl Engine {
 
 /// The table of the labels of a batch, in a conditional model.
 fn labels(plan: &mut Plan, network: &Network) -> Option<Table> {
-    network.classes().map(|_| plan.table(BATCH, 1, PixelType::U8))
+    network.classes.map(|_| plan.table(BATCH, 1, PixelType::U8))
 }
 
 /// The encoder of a model.
@@ -84,7 +85,7 @@ pub struct Encoder {
     images: Table,
     code: Activations,
     z: Option<Activations>,
-    size: [usize; 2],
+    image: ImageShape,
     latent: usize,
 }
 
@@ -95,19 +96,19 @@ impl Encoder {
     /// A model without the tensors of its network; draws from a code that is a point.
     pub fn new(model: &impl Trained, cell: PixelType, sample: Option<u32>, device: Device) -> Result<Encoder> {
         let (network, data) = (&model.spec().network, &model.spec().data);
-        if sample.is_some() && !network.is_variational() {
+        if sample.is_some() && !network.bottleneck.is_distribution() {
             return Err(Error::Usage(
                 "the code of this model is a point, from which nothing is drawn: expected a VAE; leave out --sample"
                     .into(),
             ));
         }
         let mut plan = Plan::new(BATCH);
-        let images = plan.table(BATCH, network.pixels(), cell);
+        let images = plan.table(BATCH, network.values(), cell);
         let labels = labels(&mut plan, network);
         let Encoded { q: code, .. } = network::encoded(&mut plan, network, data, images, labels);
         let z = sample.map(|_| plan.sample(code, 1).0);
         let engine = Engine::new(model, &mut plan, labels, sample.unwrap_or(0), device)?;
-        Ok(Encoder { engine, images, code, z, size: network.image, latent: network.latent })
+        Ok(Encoder { engine, images, code, z, image: network.image, latent: network.latent })
     }
 
     /// Encodes N images; `ids` of the data key their noise. A conditional model needs labels.
@@ -115,7 +116,7 @@ impl Encoder {
     /// # Errors
     /// Images of another size or type than the model's, or with pixels outside [0, 1].
     pub fn encode(&mut self, data: &Dataset) -> Result<Latents> {
-        data.expect_size(self.size)?;
+        data.expect_size(self.image)?;
         data.expect_unit_range()?;
         if data.pixel_type() != self.images.dtype {
             return Err(Error::Data(
@@ -127,9 +128,9 @@ impl Encoder {
         let mut z = self.z.map(|_| Array2::zeros([n, latent]));
         for first in (0..n).step_by(BATCH) {
             let range = first..(first + BATCH).min(n);
-            match data.part(first, range.len()) {
-                Part::Floats(values) => self.engine.backend.upload(self.images.buf, values)?,
-                Part::Bytes(values) => self.engine.backend.upload_bytes(self.images.buf, values)?,
+            match data.values(first, range.len()) {
+                Pixels::F32(values) => self.engine.backend.upload(self.images.buf, values)?,
+                Pixels::U8(values) => self.engine.backend.upload_bytes(self.images.buf, values)?,
             }
             let labels = data.labels().map(|labels| &labels[range.clone()]);
             self.engine.run(data.ids()[range.clone()].iter().copied(), labels)?;
@@ -206,7 +207,7 @@ impl Prior {
     /// A model without the tensors of its network; one that has no prior.
     pub fn new(model: &impl Trained, device: Device) -> Result<Prior> {
         let network = &model.spec().network;
-        if !network.is_variational() {
+        if !network.bottleneck.is_distribution() {
             return Err(Error::Usage(
                 "this model has no prior to draw from: expected a VAE; latents of images come from vae-encode".into(),
             ));

@@ -1,6 +1,6 @@
-//! Each network, written once, forwards. What trains, evaluates, encodes and decodes follows from it.
+//! The graph of each network, forward only; training, evaluation, encoding and decoding are derived from it.
 
-use crate::model::{DataSpec, Layers, Likelihood, Network, Objective, Sigma};
+use crate::model::{Bottleneck, DataSpec, Hidden, Likelihood, Network, Objective, Prior, Sigma};
 use crate::plan::{Activation, Activations, Axis, Op, PixelTransform, PixelType, Plan, Program, Table, reverse};
 
 /// The target of the likelihood, x `[N, D]` in [0, 1]: bytes are divided by 255.
@@ -21,40 +21,43 @@ fn transform(data: &DataSpec, from: Table, range: [f32; 2]) -> PixelTransform {
     PixelTransform { white, binarize: data.binarize, range }
 }
 
-/// x `[N, D]` and, in a conditional model, y `[N, K]` to the code: q `[N, 2Z]`, mu and then logvar, of a VAE, or z `[N, Z]`.
+/// The encoder: x `[N, D]` and, in a conditional model, y `[N, K]` to q `[N, 2Z]`, mu and then logvar, of a VAE, or z
+/// `[N, Z]`.
 pub fn encoder(p: &mut Plan, network: &Network, x: Activations, y: Option<Activations>) -> Activations {
     let act = network.activation[0];
-    let (h, axis) = match network.kind {
-        Layers::Pca => return p.project(x, network.latent),
-        Layers::Mlp => {
+    if network.bottleneck == Bottleneck::Components {
+        return p.project(x, network.latent);
+    }
+    let (h, axis) = match &network.hidden {
+        Hidden::Linear(units) => {
             let xy = concat_labels(p, x, y);
-            (stack(p, "encoder", xy, network.hidden.iter(), act), Axis::PLAIN)
+            (stack(p, "encoder", xy, units.iter(), act), Axis::PLAIN)
         }
-        Layers::Conv => {
-            let mut h = x.reshape(network.pixels(), 1);
-            let layers = network.convs().into_iter().zip(&network.hidden).enumerate();
-            for (i, (conv, channels)) in layers {
-                h = p.conv(&format!("encoder.{}", 2 * i), h, conv, *channels, act);
+        Hidden::Conv(layers) => {
+            let image = network.image;
+            let mut h = x.reshape(image.height * image.width, image.channels);
+            for (i, (conv, layer)) in network.convs().into_iter().zip(layers).enumerate() {
+                h = p.conv(&format!("encoder.{}", 2 * i), h, conv, layer.out, act);
             }
             let axis = Axis { positions: h.per_image, channels: h.width };
             (concat_labels(p, h.reshape(1, h.per_image * h.width), y), axis)
         }
     };
-    match network.autoencoder {
-        None => p.heads(&["mu", "logvar"], h, network.latent, Activation::None, [axis, Axis::PLAIN]),
-        Some(act) => p.heads(&[&bottleneck(network)], h, network.latent, act, [axis, Axis::PLAIN]),
+    match network.bottleneck {
+        Bottleneck::Point(act) => p.heads(&[&bottleneck(network)], h, network.latent, act, [axis, Axis::PLAIN]),
+        _ => p.heads(&["mu", "logvar"], h, network.latent, Activation::None, [axis, Axis::PLAIN]),
     }
 }
 
-/// y `[N, K]` to the prior p(z given y) `[N, 2Z]`, mu and then logvar; none where the prior is N(0, I).
+/// The prior: y `[N, K]` to p(z given y) `[N, 2Z]`, mu and then logvar; none where it is N(0, I).
 pub fn prior(p: &mut Plan, network: &Network, y: Option<Activations>) -> Option<Activations> {
-    let hidden = network.learned_prior()?;
+    let Prior::Learned { hidden } = &network.prior else { return None };
     let h = stack(p, "prior", y?, hidden.iter(), network.activation[0]);
     Some(p.heads(&["prior_mu", "prior_logvar"], h, network.latent, Activation::None, [Axis::PLAIN; 2]))
 }
 
-/// z `[N, L, Z]` and, in a conditional model, y `[N, K]` to what the likelihood needs: one or two values for each pixel,
-/// `[N, L, D]`, or `[N, L, D · 2]` with the two of a pixel side by side.
+/// The decoder: z `[N, L, Z]` and, in a conditional model, y `[N, K]` to the logits of the likelihood: one or two values for
+/// each pixel, `[N, L, D]`, or `[N, L, D · 2]` with the two of a pixel side by side.
 pub fn decoder(
     p: &mut Plan,
     network: &Network,
@@ -63,27 +66,28 @@ pub fn decoder(
     y: Option<Activations>,
 ) -> Activations {
     let (act, values) = (network.activation[1], objective.likelihood.values_per_pixel());
-    let (samples, width) = (z.per_image, network.pixels() * values);
-    match network.kind {
-        Layers::Pca => p.restore(z, width),
-        Layers::Mlp => {
-            let zy = concat_labels(p, z, y);
-            let h = stack(p, "decoder", zy, network.hidden.iter().rev(), act);
-            let axis = Axis { positions: network.pixels(), channels: values };
+    let (samples, width) = (z.per_image, network.values() * values);
+    if network.bottleneck == Bottleneck::Components {
+        return p.restore(z, width);
+    }
+    let zy = concat_labels(p, z, y);
+    match &network.hidden {
+        Hidden::Linear(units) => {
+            let h = stack(p, "decoder", zy, units.iter().rev(), act);
+            let axis = Axis { positions: network.values(), channels: values };
             p.heads(&[&output(network)], h, width, Activation::None, [Axis::PLAIN, axis])
         }
-        Layers::Conv => {
-            let zy = concat_labels(p, z, y);
+        Hidden::Conv(_) => {
             let (mut convs, flat) = (network.convs(), network.flat());
-            convs[0].channels = values;
-            let axis = convs.last().map(|w| Axis { positions: w.output_area(), channels: flat / w.output_area() });
+            convs[0].channels *= values;
+            let axis = convs.last().map(|c| Axis { positions: c.output_area(), channels: flat / c.output_area() });
             let axes = [Axis::PLAIN, axis.unwrap_or(Axis::PLAIN)];
             let mut h = p.heads(&["decoder.0"], zy, flat, act, axes);
             for (i, conv) in convs.into_iter().enumerate().rev() {
                 let act = if i == 0 { Activation::None } else { act };
-                let (per, width) =
-                    (samples * conv.output_area(), h.per_image * h.width / (samples * conv.output_area()));
-                h = p.conv_transposed(&transposed(network, i), h.reshape(per, width), conv, act);
+                let rows = samples * conv.output_area();
+                let h_rows = h.reshape(rows, h.per_image * h.width / rows);
+                h = p.conv_transposed(&transposed(network, i), h_rows, conv, act);
             }
             h.reshape(samples, width)
         }
@@ -94,31 +98,31 @@ pub fn decoder(
 
 /// The layer that makes the code of an autoencoder.
 pub fn bottleneck(network: &Network) -> String {
-    format!("encoder.{}", 2 * network.hidden.len() + (network.kind == Layers::Conv) as usize)
+    format!("encoder.{}", 2 * network.hidden.len() + network.hidden.is_conv() as usize)
 }
 
-/// The transposed convolution that undoes the encoder's i-th.
+/// The transposed convolution that mirrors the encoder's i-th.
 pub fn transposed(network: &Network, i: usize) -> String {
     format!("decoder.{}", 1 + 2 * (network.hidden.len() - i))
 }
 
 /// The decoder's last layer.
 pub fn output(network: &Network) -> String {
-    match network.kind {
-        Layers::Conv => transposed(network, 0),
-        _ => format!("decoder.{}", 2 * network.hidden.len()),
+    match network.hidden {
+        Hidden::Conv(_) => transposed(network, 0),
+        Hidden::Linear(_) => format!("decoder.{}", 2 * network.hidden.len()),
     }
 }
 
-/// What the decoder puts out to the means of pixels, `[N, L, D]`.
+/// The means of pixels, `[N, L, D]`, from the logits.
 pub fn means(p: &mut Plan, network: &Network, logits: Activations) -> Activations {
-    match network.kind {
-        Layers::Pca => logits,
-        _ => p.sigmoid(logits, network.pixels()),
+    match network.bottleneck {
+        Bottleneck::Components => logits,
+        _ => p.sigmoid(logits, network.values()),
     }
 }
 
-/// -log p(x given z), `[N, L, 1]`, from what the decoder puts out.
+/// -log p(x given z), `[N, L, 1]`, from the logits.
 pub fn reconstruction(p: &mut Plan, objective: &Objective, logits: Activations, x: Activations) -> Activations {
     match objective.likelihood {
         Likelihood::Bernoulli => p.bernoulli(logits, x),
@@ -165,7 +169,7 @@ pub fn encoded(p: &mut Plan, network: &Network, data: &DataSpec, images: Table, 
 
 /// The one-hot labels `[N, K]` of a conditional model.
 pub fn one_hot(p: &mut Plan, network: &Network, labels: Option<Table>) -> Option<Activations> {
-    labels.zip(network.classes()).map(|(labels, classes)| p.one_hot(labels, classes))
+    labels.zip(network.classes).map(|(labels, classes)| p.one_hot(labels, classes))
 }
 
 /// The objective over a set of images.
@@ -204,19 +208,19 @@ pub fn loss_graph(
     items: usize,
     dtype: PixelType,
 ) -> LossGraph {
-    let images = p.table(items, network.pixels(), dtype);
-    let labels = network.classes().map(|_| p.table(items, 1, PixelType::U8));
+    let images = p.table(items, network.values(), dtype);
+    let labels = network.classes.map(|_| p.table(items, 1, PixelType::U8));
     let Encoded { x, y, q } = encoded(p, network, data, images, labels);
-    let (z, eps) = match network.is_variational() {
-        true => {
+    let (z, eps) = match network.bottleneck {
+        Bottleneck::Gaussian => {
             let (z, eps) = p.sample(q, objective.samples);
             (z, Some(eps))
         }
-        false => (q, None),
+        Bottleneck::Point(_) | Bottleneck::Components => (q, None),
     };
     let logits = decoder(p, network, objective, z, y);
     let recon = reconstruction(p, objective, logits, x);
-    let kl = network.is_variational().then(|| {
+    let kl = network.bottleneck.is_distribution().then(|| {
         let prior = prior(p, network, y);
         p.kl(q, prior)
     });

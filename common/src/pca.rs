@@ -32,7 +32,7 @@ pub fn fit(spec: Spec, data: &Dataset) -> Result<Model> {
     spec.check()?;
     data.expect_size(spec.network.image)?;
     data.expect_unit_range()?;
-    let (latent, pixels, images) = (spec.network.latent, spec.network.pixels(), data.items());
+    let (latent, pixels, images) = (spec.network.latent, spec.network.values(), data.items());
     if latent > images {
         return Err(Error::Usage(format!(
             "--latent is {latent}: expected at most {images} components, one for each image; give more images"
@@ -59,7 +59,7 @@ pub fn losses(model: &Model, images: Dataset, device: Device) -> Result<Losses> 
     let (network, objective, items) = (&model.spec.network, model.spec.objective, images.items());
     let judgements = Evaluator::new(model, images, 1, model.spec.training.seed, device)?.judge(0, |_| ())?;
     let errors: Vec<f64> = judgements.iter().map(|j| j.mse).collect();
-    let recon = objective.likelihood.recon(tree_sum(&errors) / items as f64, network.pixels());
+    let recon = objective.likelihood.recon(tree_sum(&errors) / items as f64, network.values());
     let recon = recon.expect("a checked model of principal components minimises the squared error");
     Ok(Losses::new(items, &objective, |term| if term == 0 { recon } else { 0.0 }))
 }
@@ -70,7 +70,7 @@ fn covariance(data: &Dataset, mean: &[f64]) -> Array2<f64> {
     let mut sum = Array2::zeros([pixels, pixels]);
     for first in (0..items).step_by(BLOCK) {
         let count = BLOCK.min(items - first);
-        let values = data.part(first, count).to_f64();
+        let values = data.values(first, count).to_f64();
         let x = Array2::from_shape_vec([count, pixels], values).expect("whole images");
         let centred = x - ArrayView1::from(mean);
         general_mat_mul(1.0, &centred.t(), &centred, 1.0, &mut sum);
@@ -86,15 +86,15 @@ mod tests {
     use crate::model::{Network, Preset};
     use ndarray::{Array3, array};
     use vae_numerics::rng::{Purpose, uniform4};
-    use vae_stream::images::Pixels;
+    use vae_stream::images::{ImageShape, Pixels};
 
     fn device() -> Device {
         Device::Cpu { threads: 2, isa: *InstructionSet::available().last().unwrap() }
     }
 
-    fn spec(image: [usize; 2], latent: usize) -> Spec {
+    fn spec([height, width]: [usize; 2], latent: usize) -> Spec {
         let preset = Preset::named("pca-20").unwrap();
-        Spec::new(Network { image, latent, ..preset.network }, preset.objective)
+        Spec::new(Network { image: ImageShape::grey(height, width), latent, ..preset.network }, preset.objective)
     }
 
     fn floats(pixels: Array3<f32>) -> Dataset {
@@ -142,7 +142,7 @@ mod tests {
 
     /// How far the rows of all components are from orthonormal.
     fn skewness(data: &Dataset) -> f64 {
-        let (_, rows) = principal(covariance(data, &data.mean_pixels()), data.image().iter().product()).unwrap();
+        let (_, rows) = principal(covariance(data, &data.mean_pixels()), data.image().values()).unwrap();
         let difference = rows.dot(&rows.t()) - Array2::<f64>::eye(rows.nrows());
         difference.iter().fold(0.0, |most: f64, d| most.max(d.abs()))
     }
@@ -195,7 +195,7 @@ mod tests {
         let data = bytes(300);
         let model = fit(spec([9, 7], 5), &data).unwrap();
         let (mean, components) = (tensor(&model, "mean"), tensor(&model, "components"));
-        let x = Array2::from_shape_vec([300, 63], data.part(0, 300).to_f64()).unwrap();
+        let x = Array2::from_shape_vec([300, 63], data.values(0, 300).to_f64()).unwrap();
         let z = (x - &mean).dot(&components.t());
         let x_hat = &mean + &z.dot(&components);
         let latents = Encoder::new(&model, data.pixel_type(), None, device()).unwrap().encode(&data).unwrap();

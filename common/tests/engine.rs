@@ -3,7 +3,7 @@
 use common::backend::{Device, InstructionSet};
 use common::dataset::Dataset;
 use common::infer::{Decoder, Encoder};
-use common::model::{DataSpec, Layers, Likelihood, Model, Network, Objective, Spec, Training};
+use common::model::{DataSpec, Hidden, Likelihood, Model, Network, Objective, Spec, Training};
 use common::plan::{PixelType, Precision};
 use common::train::Trainer;
 use ndarray::Array3;
@@ -77,7 +77,7 @@ fn convolutions_have_the_same_bytes_for_any_number_of_threads_and_any_last_batch
         for (isa, precision) in paths() {
             let trained = |threads: usize| {
                 let mut spec = spec(&data, &[3, 20], 5);
-                spec.network.kind = Layers::Conv;
+                spec.network.hidden = Hidden::halving(&spec.network.hidden.widths());
                 (spec.training.precision, spec.training.batch) = (precision, 16);
                 finish(Trainer::new(spec, data.clone(), None, None, on(threads, isa)).unwrap(), 100)
             };
@@ -175,7 +175,7 @@ fn a_checkpoint_of_another_run_is_refused_with_both_values() {
     assert!(resume(|s| s.training.epochs = 9).is_ok(), "epochs may grow");
     let lr = message(resume(|s| s.training.lr = 0.5));
     assert!(lr.contains("--lr") && lr.contains("0.001") && lr.contains("0.5"), "{lr}");
-    let hidden = message(resume(|s| s.network.hidden = vec![34]));
+    let hidden = message(resume(|s| s.network.hidden = Hidden::Linear(vec![34])));
     assert!(hidden.contains("--hidden") && hidden.contains("[33]") && hidden.contains("[34]"), "{hidden}");
     let other = message(resume(|s| s.data.sha256 = "0".repeat(64)));
     assert!(other.contains("the images differ"), "{other}");
@@ -286,7 +286,7 @@ fn weights_that_are_not_finite_at_the_end_are_no_model() {
 #[test]
 fn a_model_that_claims_more_than_it_holds_is_refused_before_memory_is_taken() {
     let mut model = classic();
-    model.spec.network.hidden = vec![65536, 65536];
+    model.spec.network.hidden = Hidden::Linear(vec![65536, 65536]);
     let message = Encoder::new(&model, PixelType::U8, None, cpu(1)).err().expect("refused").to_string();
     assert!(message.contains("expected shape [65536, 784], got [400, 784]"), "{message}");
 }

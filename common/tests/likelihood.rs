@@ -6,7 +6,7 @@
 use common::backend::{Device, InstructionSet};
 use common::dataset::Dataset;
 use common::evaluate::{Evaluator, Judgement};
-use common::model::{Labels, Likelihood, Model, Network, Objective, Spec, StateDict, Weight};
+use common::model::{Likelihood, Model, Network, Objective, Prior, Spec, StateDict, Weight};
 use ndarray::{Array1, Array2, Array3};
 use vae_numerics::rng::{Purpose, normals};
 use vae_stream::images::Pixels;
@@ -160,7 +160,8 @@ fn a_learned_prior_is_in_the_kl_and_in_the_weights() {
     // Where the decoder ignores z and q is the prior of the class, every weight is the likelihood itself and the KL is 0.
     let mut model = model(&[1.0, 1.0]);
     let classes = 3;
-    model.spec.network.labels = Some(Labels { classes, prior: Some(vec![]) });
+    model.spec.network.classes = Some(classes);
+    model.spec.network.prior = Prior::Learned { hidden: vec![] };
     let prior = weight(&[LATENT, classes], [0.5, -1.0, 2.0, 0.1, 0.7, -0.3]);
     let logvar = weight(&[LATENT, classes], [0.2, -0.4, 0.0, 0.3, -0.1, 0.5]);
     let from_labels = |prior: &Weight| {

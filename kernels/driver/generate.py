@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes src/symbols.rs anew, from the bindings of cust_raw.
+"""Generate src/symbols.rs from the bindings of cust_raw.
 
 usage: generate.py ~/.cargo/registry/src/*/cust_raw-0.11.3/src/cuda.rs > src/symbols.rs
 """

@@ -1,29 +1,29 @@
-// A libcuda.so.1 whose one device runs the kernels on the host: what a program does with a GPU can be tested without one.
+// The CUDA emulator: a libcuda.so.1 whose one device runs the kernels on the host, to test the GPU backend without a
+// GPU.
 //
-// It does not execute PTX. Copies and launches happen when somebody waits for them (streams.h). Device memory ends at a page
-// that nobody may touch, so that a kernel or a copy that runs over its buffer stops the program; so does page-locked memory.
-// What EMULATOR_... changes:
-//   DRIVER=11040, CAPABILITY=75, MEMORY=bytes   what the device says of itself
-//   SEED=N                                      another order in which threads take turns (emulator.h)
-//   FAIL=alloc:N                                the N-th allocation fails
-//   FAIL=launch:N | pinned:N                    the N-th launch, or page-locked allocation, and all after it fail
-//   FAIL=pageable:N                             the N-th asynchronous copy from or to memory that is not page-locked fails
-#include "../each.cu"
-#include "../products.cu"
-#include "../tensor.cu"
+// It does not execute PTX: the kernels are compiled from their source. Copies and launches happen when the host
+// synchronizes (streams.h). Device and page-locked allocations end at a guard page, so that an access out of bounds
+// crashes. Environment variables EMULATOR_...:   DRIVER=11040, CAPABILITY=75, MEMORY=bytes   what the device reports
+// SEED=N                                      another schedule of threads (emulator.h)   FAIL=alloc:N
+// the N-th allocation fails   FAIL=launch:N | pinned:N                    the N-th launch, or page-locked allocation,
+// and all later ones fail   FAIL=pageable:N                             the N-th asynchronous copy from or to pageable
+// memory fails
+#include "../ops.cu"
+#include "../gemm.cu"
+#include "../gemm_tensor_cores.cu"
 #include "streams.h"
 #include <sys/mman.h>
 
-KERNEL(each) KERNEL(advance) KERNEL(settle)
-KERNEL(linear_thin) KERNEL(linear_wide) KERNEL(linear_large)
-KERNEL(linear_back_thin) KERNEL(linear_back_wide) KERNEL(linear_back_large)
-KERNEL(learn_wide) KERNEL(learn_large)
-KERNEL(linear_thin_tf32) KERNEL(linear_wide_tf32) KERNEL(linear_large_tf32)
-KERNEL(linear_back_thin_tf32) KERNEL(linear_back_wide_tf32) KERNEL(linear_back_large_tf32)
-KERNEL(learn_wide_tf32) KERNEL(learn_large_tf32)
-KERNEL(linear_thin_bf16) KERNEL(linear_wide_bf16) KERNEL(linear_large_bf16)
-KERNEL(linear_back_thin_bf16) KERNEL(linear_back_wide_bf16) KERNEL(linear_back_large_bf16)
-KERNEL(learn_wide_bf16) KERNEL(learn_large_bf16)
+KERNEL(run_ops) KERNEL(advance) KERNEL(reduce_splits)
+KERNEL(linear_small) KERNEL(linear_medium) KERNEL(linear_large)
+KERNEL(linear_back_small) KERNEL(linear_back_medium) KERNEL(linear_back_large)
+KERNEL(gradient_medium) KERNEL(gradient_large)
+KERNEL(linear_small_tf32) KERNEL(linear_medium_tf32) KERNEL(linear_large_tf32)
+KERNEL(linear_back_small_tf32) KERNEL(linear_back_medium_tf32) KERNEL(linear_back_large_tf32)
+KERNEL(gradient_medium_tf32) KERNEL(gradient_large_tf32)
+KERNEL(linear_small_bf16) KERNEL(linear_medium_bf16) KERNEL(linear_large_bf16)
+KERNEL(linear_back_small_bf16) KERNEL(linear_back_medium_bf16) KERNEL(linear_back_large_bf16)
+KERNEL(gradient_medium_bf16) KERNEL(gradient_large_bf16)
 
 #define API extern "C" int
 using Address = unsigned long long;
@@ -45,7 +45,7 @@ API cuDeviceGetAttribute(int* value, int attribute, int) {
 API cuDevicePrimaryCtxRetain(void** context, int) { *context = (void*)1; return SUCCESS; }
 API cuDevicePrimaryCtxRelease_v2(int) { return SUCCESS; }
 API cuDevicePrimaryCtxSetFlags_v2(int, unsigned) { return SUCCESS; }
-API cuCtxSetCurrent(void* context) { entered = context; return SUCCESS; }
+API cuCtxSetCurrent(void* context) { has_context = context; return SUCCESS; }
 API cuGetErrorString(int error, const char** text) {
     *text = error == OUT_OF_MEMORY ? "out of memory" : error == LAUNCH_FAILED ? "unspecified launch failure" : "an error";
     return SUCCESS;
@@ -58,7 +58,7 @@ using Blocks = std::map<Address, Block>;
 static Blocks on_device, pinned;
 static size_t allocated;
 
-// Memory of 0xff that ends, but for 15 bytes, where nobody may touch it.
+// An allocation filled with 0xff (NaN) that ends, up to alignment, at a guard page.
 static bool block(Blocks& blocks, Address* address, size_t size) {
     size_t whole = (size + 4095) & ~size_t(4095);
     char* base = (char*)mmap(nullptr, whole + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -85,7 +85,7 @@ API cuMemGetInfo_v2(size_t* free, size_t* total) {
 API cuMemAlloc_v2(Address* address, size_t size) {
     static long calls;
     Guard held(lock);
-    if (int no = unsafe_now()) return no;
+    if (int no = unsafe_call_error()) return no;
     if (fails("alloc", ++calls)) return OUT_OF_MEMORY;
     if (!size) return INVALID_VALUE;
     if (!block(on_device, address, size)) return OUT_OF_MEMORY;
@@ -94,29 +94,29 @@ API cuMemAlloc_v2(Address* address, size_t size) {
 }
 API cuMemFree_v2(Address address) {
     Guard held(lock);
-    if (unsafe_now() == CAPTURE_UNSUPPORTED) return CAPTURE_UNSUPPORTED;
+    if (unsafe_call_error() == CAPTURE_UNSUPPORTED) return CAPTURE_UNSUPPORTED;
     auto found = on_device.find(address);
     if (found == on_device.end()) return INVALID_VALUE;
-    // The driver waits for all that may use it. Here it lives on instead, lest something be done early.
-    afterwards.push_back({asked, [block = found->second] { munmap(block.base, block.whole + 4096); }});
+    // The driver synchronizes first. Here the memory is unmapped later instead, so that no queued work runs early.
+    deferred.push_back({issued, [block = found->second] { munmap(block.base, block.whole + 4096); }});
     allocated -= found->second.whole;
     on_device.erase(found);
-    do_afterwards();
+    run_deferred();
     return SUCCESS;
 }
 API cuMemAllocHost_v2(void** memory, size_t size) {
     static long calls;
     static bool none;
     Guard held(lock);
-    if (int no = unsafe_now()) return no;
+    if (int no = unsafe_call_error()) return no;
     if ((none |= fails("pinned", ++calls))) return OUT_OF_MEMORY;
     if (!size) return INVALID_VALUE;
     return block(pinned, (Address*)memory, size) ? SUCCESS : OUT_OF_MEMORY;
 }
-// Nothing says that it waits: a copy that is still to be made meets memory that is no more.
+// It is not documented to synchronize: a queued copy finds the memory unmapped.
 API cuMemFreeHost(void* memory) {
     Guard held(lock);
-    if (unsafe_now() == CAPTURE_UNSUPPORTED) return CAPTURE_UNSUPPORTED;
+    if (unsafe_call_error() == CAPTURE_UNSUPPORTED) return CAPTURE_UNSUPPORTED;
     auto found = pinned.find((Address)memory);
     if (found == pinned.end()) return INVALID_VALUE;
     munmap(found->second.base, found->second.whole + 4096);
@@ -124,7 +124,7 @@ API cuMemFreeHost(void* memory) {
     return SUCCESS;
 }
 
-// Pageable memory, too, may be read or written until the stream is waited for.
+// Copies of pageable memory, too, may be pending until the stream is synchronized.
 static int copy(void* to, const void* from, size_t size, const void* host, void* stream) {
     static long pageable;
     Guard held(lock);
@@ -142,7 +142,7 @@ API cuMemsetD8Async(Address to, unsigned char value, size_t size, void* stream) 
     return enqueue(stream, [=] { memset((void*)to, value, size); });
 }
 
-// ---- modules: a kernel is there if the PTX has an entry of its name
+// ---- modules: a kernel is found if the PTX has an entry of its name
 
 API cuModuleLoadDataEx(void** module, const void* image, unsigned, void*, void*) {
     *module = new std::string((const char*)image);
@@ -159,7 +159,7 @@ API cuModuleGetFunction(void** function, void* module, const char* name) {
 
 API cuFuncGetAttribute(int* value, int, void*) { *value = 0; return SUCCESS; }
 
-// ---- launches, streams and graphs: a capture copies what each kernel is told, and a graph launches them in turn
+// ---- launches, streams and graphs: a capture copies kernel arguments, and a graph launches in order
 
 API cuLaunchKernel(void* f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned dynamic,
                    void* handle, void** arguments, void**) {
@@ -176,7 +176,7 @@ API cuLaunchKernel(void* f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, 
     stream->capture->graph->push_back(launch);
     return SUCCESS;
 }
-// Only one that waits for nothing of others: one that waits for the legacy default stream would give right bytes, later.
+// Non-blocking streams only: synchronizing with the legacy default stream would hide missing synchronization.
 API cuStreamCreate(void** stream, unsigned flags) {
     enum { NON_BLOCKING = 1 };
     Guard held(lock);
@@ -185,12 +185,12 @@ API cuStreamCreate(void** stream, unsigned flags) {
     *stream = &streams.emplace_back();
     return SUCCESS;
 }
-// What it has still to do will be done.
+// Queued work still runs.
 API cuStreamDestroy_v2(void* handle) {
     Guard held(lock);
     Stream* stream = find(handle);
     if (!stream) return INVALID_HANDLE;
-    stream->gone = true;
+    stream->destroyed = true;
     stream->capture.reset();
     return SUCCESS;
 }

@@ -1,8 +1,8 @@
-// Runs CUDA kernels on the host: a block is a thread of the system, its threads are fibers.
+// Runs CUDA kernels on the host: a block is an OS thread, its CUDA threads are fibers.
 //
-// A kernel source compiles unchanged against this header with a host C++ compiler. Barriers and warp collectives switch
-// fibers; a barrier that some thread never reaches stops the program with a message. With EMULATOR_SEED, fibers take turns
-// in another order, so that a barrier that is missing shows as another result. Partial warp masks are not supported.
+// Kernel sources compile unchanged against this header with a host C++ compiler. Barriers and warp collectives switch
+// fibers; a barrier that not every thread reaches aborts with a message. EMULATOR_SEED permutes the schedule of fibers,
+// so that a missing barrier shows as another result. Partial warp masks are not supported.
 #pragma once
 #include <atomic>
 #include <cmath>
@@ -35,18 +35,18 @@ using std::min;
 namespace emulator {
 constexpr size_t STACK = 64 << 10;
 
-struct Gate {  // a barrier over the threads that have not exited
+struct Barrier {  // over the threads that have not exited
     unsigned alive = 0, arrived = 0, round = 0;
     void open() { arrived = 0; round++; }
     void leave() { if (--alive && arrived == alive) open(); }
 };
-struct Warp { Gate gate; unsigned slot[2][32][8]; };
+struct Warp { Barrier barrier; unsigned slot[2][32][8]; };
 struct Fiber {
     dim3 tid;
     unsigned lane;
     Warp* warp;
     bool done = false, started = false;
-    const Gate* at = nullptr;  // waits until at->round != round
+    const Barrier* waiting = nullptr;  // until waiting->round != round
     unsigned round = 0;
     jmp_buf here;
     ucontext_t first;
@@ -56,7 +56,7 @@ struct Block {
     dim3 index, block, grid;
     Entry entry;
     void** arguments;
-    Gate gate;
+    Barrier barrier;
     std::vector<Warp> warps;
     std::vector<Fiber> fibers;
     std::vector<char> stacks;
@@ -70,17 +70,17 @@ inline thread_local Fiber* self;
     abort();
 }
 
-inline void wait(Gate& gate) {
-    if (++gate.arrived == gate.alive) return gate.open();
-    self->at = &gate;
-    self->round = gate.round;
+inline void wait(Barrier& barrier) {
+    if (++barrier.arrived == barrier.alive) return barrier.open();
+    self->waiting = &barrier;
+    self->round = barrier.round;
     if (!_setjmp(self->here)) _longjmp(block->scheduler, 1);
 }
 inline void start() {
     block->entry(block->arguments);
     self->done = true;
-    self->warp->gate.leave();
-    block->gate.leave();
+    self->warp->barrier.leave();
+    block->barrier.leave();
     _longjmp(block->scheduler, 1);
 }
 inline unsigned seed() {
@@ -100,17 +100,17 @@ inline void run(Block& b) {
         f.tid = {i % b.block.x, i / b.block.x % b.block.y, i / b.block.x / b.block.y};
         f.lane = i % 32;
         f.warp = &b.warps[i / 32];
-        f.warp->gate.alive++;
-        b.gate.alive++;
+        f.warp->barrier.alive++;
+        b.barrier.alive++;
         order.insert(order.begin() + (seed() ? (random = random * 1664525u + 1013904223u) % (i + 1) : i), &f);
     }
     for (bool moved = true; moved;) {
         moved = false;
         for (Fiber* f : order) {
-            if (f->done || (f->at && f->at->round == f->round)) continue;
+            if (f->done || (f->waiting && f->waiting->round == f->round)) continue;
             moved = true;
             self = f;
-            f->at = nullptr;
+            f->waiting = nullptr;
             if (_setjmp(b.scheduler)) continue;
             if (f->started) _longjmp(f->here, 1);
             f->started = true;
@@ -121,10 +121,10 @@ inline void run(Block& b) {
             setcontext(&f->first);
         }
     }
-    if (b.gate.alive) die("a barrier was not reached by every thread");
+    if (b.barrier.alive) die("a barrier was not reached by every thread");
 }
 
-// Runs every block, a few at a time.
+// Runs all blocks on a pool of threads.
 inline void launch(Entry entry, dim3 grid, dim3 threads, void** arguments) {
     unsigned total = grid.x * grid.y * grid.z, workers = std::thread::hardware_concurrency();
     std::atomic<unsigned> next{0};
@@ -136,18 +136,18 @@ inline void launch(Entry entry, dim3 grid, dim3 threads, void** arguments) {
         b.arguments = arguments;
         for (unsigned i; (i = next++) < total;) {
             b.index = {i % grid.x, i / grid.x % grid.y, i / grid.x / grid.y};
-            b.gate = {};
+            b.barrier = {};
             run(b);
         }
     };
     std::vector<std::thread> pool;
     for (unsigned i = 1; i < workers && i < total; i++) pool.emplace_back(work);
-    std::thread last(work);  // not on the caller's thread: what is __shared__ there would outlive the launch
+    std::thread last(work);  // not on the caller's thread: its __shared__ memory would outlive the launch
     last.join();
     for (auto& thread : pool) thread.join();
 }
 
-// The kernels by name, with the sizes of what they are told.
+// The kernels by name, with the sizes of their arguments.
 struct Kernel { Entry entry; std::vector<size_t> sizes; };
 inline std::map<std::string, Kernel>& kernels() {
     static std::map<std::string, Kernel> all;
@@ -162,7 +162,7 @@ std::vector<size_t> sizes(void (*)(A...)) { return {sizeof(A)...}; }
 struct Register { Register(const char* name, Entry entry, std::vector<size_t> sizes) { kernels()[name] = {entry, sizes}; } };
 #define KERNEL(f) static emulator::Register register_##f{#f, [](void** a) { emulator::apply(f, a); }, emulator::sizes(f)};
 
-// Every lane gives a value; the warp's values.
+// The values of all lanes of a warp: its all-gather.
 template <class T>
 struct Lanes {
     unsigned (*slot)[8];
@@ -175,9 +175,9 @@ struct Lanes {
 template <class T>
 Lanes<T> share(const T& value) {
     static_assert(sizeof(T) <= 32);
-    auto* slot = self->warp->slot[self->warp->gate.round & 1];
+    auto* slot = self->warp->slot[self->warp->barrier.round & 1];
     memcpy(slot[self->lane], &value, sizeof value);
-    wait(self->warp->gate);
+    wait(self->warp->barrier);
     return {slot};
 }
 }  // namespace emulator
@@ -187,7 +187,7 @@ Lanes<T> share(const T& value) {
 #define blockDim (emulator::block->block)
 #define gridDim (emulator::block->grid)
 
-inline void __syncthreads() { emulator::wait(emulator::block->gate); }
+inline void __syncthreads() { emulator::wait(emulator::block->barrier); }
 template <class T>
 T __shfl_xor_sync(unsigned mask, T value, int other) {
     if (mask != 0xffffffffu) emulator::die("a partial warp mask");
@@ -196,11 +196,11 @@ T __shfl_xor_sync(unsigned mask, T value, int other) {
 inline float __int_as_float(int i) { float f; memcpy(&f, &i, 4); return f; }
 inline int __float_as_int(float f) { int i; memcpy(&i, &f, 4); return i; }
 
-// Tensor cores: each lane holds its fragments as "mma.m16n8k8" and "mma.m16n8k16" of PTX say.
-struct Held { unsigned a[4], b[2]; };
+// Tensor cores, with the fragment layouts of "mma.m16n8k8" and "mma.m16n8k16" of the PTX manual.
+struct Fragments { unsigned a[4], b[2]; };
 inline unsigned to_tf32(float x) { return ((unsigned)__float_as_int(x) + 0x1000u) & ~0x1fffu; }
 inline void mma_tf32(float* d, const unsigned* a, const unsigned* b) {
-    auto lanes = emulator::share(Held{{a[0], a[1], a[2], a[3]}, {b[0], b[1]}});
+    auto lanes = emulator::share(Fragments{{a[0], a[1], a[2], a[3]}, {b[0], b[1]}});
     for (int e = 0; e < 4; e++) {
         int row = emulator::self->lane / 4 + e / 2 * 8, column = emulator::self->lane % 4 * 2 + e % 2;
         float sum = 0;
@@ -211,14 +211,14 @@ inline void mma_tf32(float* d, const unsigned* a, const unsigned* b) {
         d[e] += sum;
     }
 }
-inline unsigned half_of(float x) {  // rounded to the nearest, ties to even
+inline unsigned bf16_bits(float x) {  // round to nearest, ties to even
     unsigned u = __float_as_int(x);
     return (u + 0x7fffu + (u >> 16 & 1)) >> 16;
 }
-inline unsigned to_bf16(float low, float high) { return half_of(low) | half_of(high) << 16; }
+inline unsigned to_bf16(float low, float high) { return bf16_bits(low) | bf16_bits(high) << 16; }
 inline float of_bf16(unsigned pair, int half) { return __int_as_float((half ? pair >> 16 : pair & 0xffff) << 16); }
 inline void mma_bf16(float* d, const unsigned* a, const unsigned* b) {
-    auto lanes = emulator::share(Held{{a[0], a[1], a[2], a[3]}, {b[0], b[1]}});
+    auto lanes = emulator::share(Fragments{{a[0], a[1], a[2], a[3]}, {b[0], b[1]}});
     for (int e = 0; e < 4; e++) {
         int row = emulator::self->lane / 4 + e / 2 * 8, column = emulator::self->lane % 4 * 2 + e % 2;
         float sum = 0;

@@ -1,9 +1,8 @@
-// Streams of the stand-in, and what is asked for on them: it happens when somebody waits for it, and no earlier.
+// Streams of the emulator: lazy queues, whose work runs when the host synchronizes and no earlier.
 //
-// So a program that takes a result, or writes over what is yet to be copied, before it has waited, meets wrong bytes here
-// always, and on a GPU now and then. Where NVIDIA's documentation leaves open when a call reads or writes memory ("API
-// synchronization behavior"), this is as late as it may be. The legacy default stream is not here: what uses it is in no order
-// with the others.
+// A missing synchronization (a result read too early, a buffer overwritten before its copy) gives wrong bytes here
+// always, and on a GPU now and then. Where NVIDIA's documentation leaves open when a call accesses memory ("API
+// synchronization behavior"), it is here as late as allowed. There is no legacy default stream.
 #pragma once
 #include "emulator.h"
 #include <deque>
@@ -21,14 +20,14 @@ static long setting(const char* name, long usual) {
     const char* text = getenv((std::string("EMULATOR_") + name).c_str());
     return text ? atol(text) : usual;
 }
-// Whether this is the call that FAIL names.
+// Fault injection: whether FAIL names this call.
 static bool fails(const std::string& what, long call) {
     const char* text = getenv("EMULATOR_FAIL");
     return text && text == what + ":" + std::to_string(call);
 }
 
-static std::mutex lock;  // of everything here: the device does one thing at a time
-static bool lost;        // a launch has failed: everything fails
+static std::mutex lock;  // guards all state: the device is serial
+static bool lost;        // sticky error: a launch has failed
 
 struct Launch {
     emulator::Kernel* kernel;
@@ -51,65 +50,65 @@ struct Capture {
     std::unique_ptr<Graph> graph;
 };
 struct Work {
-    long number;  // in the order of asking, over all streams
+    long number;  // issue order over all streams
     std::function<void()> run;
 };
 struct Stream {
-    bool gone = false;
+    bool destroyed = false;
     std::deque<Work> queue;
     std::unique_ptr<Capture> capture;
 };
 static std::list<Stream> streams;
-static thread_local bool entered;  // this thread has a context
+static thread_local bool has_context;
 
-// The stream of a handle; none if it is not, or no longer, one that this thread may use.
+// The stream of a handle; null if the handle is invalid or the thread has no context.
 static Stream* find(void* handle) {
-    if (!entered) return nullptr;
+    if (!has_context) return nullptr;
     for (auto& stream : streams)
-        if (&stream == handle && !stream.gone) return &stream;
+        if (&stream == handle && !stream.destroyed) return &stream;
     return nullptr;
 }
 
-static long asked;
-// What is to be done once all is done that was asked for so far.
-static std::list<Work> afterwards;
+static long issued;
+// Deferred frees: each runs once all work issued before it has run.
+static std::list<Work> deferred;
 
-static void do_afterwards() {
-    long oldest = asked + 1;
+static void run_deferred() {
+    long oldest = issued + 1;
     for (auto& stream : streams)
         if (!stream.queue.empty()) oldest = std::min(oldest, stream.queue.front().number);
-    for (; !afterwards.empty() && afterwards.front().number < oldest; afterwards.pop_front()) afterwards.front().run();
+    for (; !deferred.empty() && deferred.front().number < oldest; deferred.pop_front()) deferred.front().run();
 }
-// Does all that was asked for on some streams, and on those that are gone.
+// Runs all work queued on some streams, and on destroyed ones.
 template <class Which>
 static int drain(Which which) {
     for (auto& stream : streams) {
-        while ((stream.gone || which(stream)) && !stream.queue.empty()) {
+        while ((stream.destroyed || which(stream)) && !stream.queue.empty()) {
             auto work = std::move(stream.queue.front());
             stream.queue.pop_front();
             if (!lost) work.run();
         }
     }
-    streams.remove_if([](const Stream& stream) { return stream.gone; });
-    do_afterwards();
+    streams.remove_if([](const Stream& stream) { return stream.destroyed; });
+    run_deferred();
     return lost ? LAUNCH_FAILED : SUCCESS;
 }
 static int drain(Stream& stream) {
     return drain([&](Stream& other) { return &other == &stream; });
 }
-// Puts work into the queue of a stream, where a capture cannot have it.
+// Queues work that a capture cannot record.
 static int enqueue(void* handle, std::function<void()> work) {
     Stream* stream = find(handle);
     if (!stream) return INVALID_HANDLE;
-    if (stream->capture) emulator::die("the stand-in captures launches and nothing else");
+    if (stream->capture) emulator::die("a capture records launches only");
     if (lost) return LAUNCH_FAILED;
-    stream->queue.push_back({++asked, std::move(work)});
+    stream->queue.push_back({++issued, std::move(work)});
     return SUCCESS;
 }
 
-// Why a call that is "potentially unsafe" (cuThreadExchangeStreamCaptureMode) may not be made now, or SUCCESS.
-static int unsafe_now() {
-    if (!entered) return INVALID_CONTEXT;
+// The error of a "potentially unsafe" call (cuThreadExchangeStreamCaptureMode) during a capture, or SUCCESS.
+static int unsafe_call_error() {
+    if (!has_context) return INVALID_CONTEXT;
     for (auto& stream : streams) {
         if (!stream.capture || stream.capture->mode == Capture::RELAXED) continue;
         if (stream.capture->mode == Capture::GLOBAL || stream.capture->thread == std::this_thread::get_id())

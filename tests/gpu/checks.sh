@@ -53,8 +53,8 @@ parity() {
 memcheck() { sanitize memcheck 'ERROR SUMMARY: 0 errors'; }
 racecheck() { sanitize racecheck 'RACECHECK SUMMARY: 0 hazards'; }
 
-# Every kernel: products in the tiles of kernels/tile.h, thin, wide (convolutions of 33 images) and large (of 64, and what a
-# wide layer learns); operations on rows of each kind of model.
+# Every kernel: GEMMs in the tiles of kernels/tile.h, small, medium (convolutions of 33 images) and large (of 64, and the
+# gradient of a wide layer); the ops of each kind of model.
 every_kernel() {
     for precision in fp32 tf32 bf16; do
         echo "70 --hidden 33 --latent 5 --batch 31 --precision $precision"
@@ -100,7 +100,7 @@ sanitize() {
 
 losses() {
     begin 240 || return 0
-    # What tests/tests/pipe/losses.rs knows, mean over so many seeds, as EPOCH:LOSS:WITHIN.
+    # What tests/tests/pipe/training/known_losses.rs knows, mean over so many seeds, as EPOCH:LOSS:WITHIN.
     seeds=${SEEDS:-3}
     set -- --preset mlp-400-20 --lr 1e-3 --epochs "${EPOCHS:-10}"
     ends "784-400-20, fp32" "1:127.3:1.0 2:115.7:1.0 3:112.0:1.0 10:105.6:0.6" cuda "$@"

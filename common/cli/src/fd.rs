@@ -1,7 +1,7 @@
-//! The one file that handles raw descriptors.
+//! Standard input and output as files.
 //!
-//! `tool >&-` must be an error before any work, but Rust's runtime opens `/dev/null` in the place of a closed standard
-//! descriptor before `main` runs. So the state of descriptor 1 is recorded earlier, by an initialiser of the program.
+//! `tool >&-` must be an error before any work, but Rust's runtime replaces a closed standard descriptor by `/dev/null` before
+//! `main` runs. So an initialiser of the program records the state of descriptor 1 before that.
 #![allow(unsafe_code)]
 
 use std::fs::File;
@@ -12,13 +12,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 static STDOUT_WAS_OPEN: AtomicBool = AtomicBool::new(true);
 
 extern "C" fn record_stdout() {
-    // SAFETY: the descriptor is only asked for its flags; if it is closed, the answer is an error and nothing more.
+    // SAFETY: fcntl only reads the flags of the descriptor; a closed one gives an error.
     let stdout = unsafe { BorrowedFd::borrow_raw(1) };
     STDOUT_WAS_OPEN.store(rustix::io::fcntl_getfd(stdout).is_ok(), Ordering::Relaxed);
 }
 
-// SAFETY: the section holds functions of this type, which the loader calls once before `main`; this one needs nothing of
-// Rust's runtime: a system call and a store.
+// SAFETY: the loader calls the functions of this section once, before `main`. This one makes a system call and a store, which
+// need nothing of Rust's runtime.
 #[used]
 #[cfg_attr(target_os = "linux", unsafe(link_section = ".init_array"))]
 #[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__mod_init_func"))]
@@ -32,10 +32,10 @@ pub(crate) fn stdout() -> io::Result<File> {
     own(io::stdout().as_fd())
 }
 
-/// Lets go of standard output, so that whoever reads it sees its end now and not only when the program ends.
+/// Closes standard output, so that its reader sees the end before the program ends.
 pub(crate) fn close_stdout() -> io::Result<()> {
-    let nowhere = File::options().write(true).open("/dev/null")?;
-    Ok(rustix::stdio::dup2_stdout(nowhere)?)
+    let null = File::options().write(true).open("/dev/null")?;
+    Ok(rustix::stdio::dup2_stdout(null)?)
 }
 
 /// Standard input without the lock and the buffer of [`std::io::stdin`].
@@ -45,7 +45,7 @@ pub(crate) fn stdin() -> io::Result<File> {
 
 fn own(descriptor: BorrowedFd<'_>) -> io::Result<File> {
     let file = File::from(descriptor.try_clone_to_owned()?);
-    // 1 MiB, which Linux allows everyone, gives several times the throughput of the usual 64 KiB. What is no pipe says so.
+    // A pipe of 1 MiB, the limit for any user, has several times the throughput of the default 64 KiB. Other files refuse it.
     #[cfg(target_os = "linux")]
     let _ = rustix::pipe::fcntl_setpipe_size(&file, 1 << 20);
     Ok(file)

@@ -1,4 +1,4 @@
-//! Where bytes come from: standard input, or a file.
+//! Input: standard input, or a file.
 
 use std::fs::File;
 use std::io::{self, IsTerminal};
@@ -8,11 +8,10 @@ use vae_stream::{Reader, Records};
 
 use crate::{Error, Result, fd};
 
-/// Opens the file at `path`, or standard input for none or `-`, and gives what messages call it.
+/// Opens the file at `path`; none and `-` are standard input. Gives its name in messages too.
 ///
 /// # Errors
-/// [`Error::Usage`] for a terminal, [`Error::NoInput`] for a file that is not there, [`Error::Io`] where the system
-/// refuses.
+/// [`Error::Usage`] for a terminal, [`Error::NoInput`] for a missing file, and [`Error::Io`].
 pub fn open(path: Option<&Path>) -> Result<(File, String)> {
     let (file, name) = match path.filter(|path| path.as_os_str() != "-") {
         None => (fd::stdin().map_err(|e| Error::io("standard input", e))?, "standard input".to_owned()),
@@ -33,19 +32,19 @@ pub fn open(path: Option<&Path>) -> Result<(File, String)> {
     Ok((file, name))
 }
 
-/// Opens a file as frames. A bare .npy, which names nothing, is called `bare_name`.
+/// Opens a file as frames. `bare_name` is the name of the tensor of a bare .npy.
 ///
 /// # Errors
-/// As [`open`], and [`Error::Data`] for all that is no stream, .npy or newline JSON.
+/// As [`open`], and [`Error::Stream`] for any other format and a bad beginning.
 pub fn reader(path: &Path, bare_name: &str) -> Result<Reader> {
     let (file, name) = open(Some(path))?;
     Ok(Reader::new(file, &name, bare_name)?)
 }
 
-/// Opens a file as records, or standard input for none or `-`.
+/// Opens a log; none and `-` are standard input.
 ///
 /// # Errors
-/// As [`open`], and [`Error::Data`] for what is neither newline JSON nor a stream.
+/// As [`open`], and [`Error::Stream`] for any other format and a bad beginning.
 pub fn records(path: Option<&Path>) -> Result<Records> {
     let (file, name) = open(path)?;
     Ok(Records::new(file, &name)?)

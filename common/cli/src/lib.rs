@@ -2,7 +2,7 @@
 //!
 //! ```no_run
 //! use vae_cli::{InputArgs, OutputArgs, Result};
-//! use vae_stream::{Data, Dtype, Spec, Tensor};
+//! use vae_stream::{Data, Dtype, TensorSpec, Tensor};
 //!
 //! /// Turn black into white
 //! #[derive(clap::Parser)]
@@ -17,7 +17,7 @@
 //!     let input = args.input.reader("x")?;
 //!     let mut head = input.head().clone();
 //!     let images = head.need("x")?;
-//!     head.set_tensor("x", Spec::new(Dtype::F32, &images.shape));
+//!     head.set_tensor("x", TensorSpec::new(Dtype::F32, &images.shape));
 //!     let work = |mut frame: Data, _| {
 //!         let x = frame.f32("x")?;
 //!         frame.set("x", Tensor::from_array(&x.mapv(|v| 1.0 - v)));
@@ -41,6 +41,8 @@ mod manual;
 pub mod memory;
 pub mod output;
 mod program;
+pub mod selection;
+pub mod source;
 mod suggestion;
 
 pub use args::{InputArgs, OutputArgs, ThreadArgs, batch, stdin_holds_something};

@@ -1,4 +1,4 @@
-//! The man pages of a program and its completions, written from its own command line, for `make install`.
+//! Man pages and completions from the command line of a program, for `make install`.
 
 use std::fs;
 use std::path::Path;
@@ -10,24 +10,24 @@ use clap_mangen::roff::{Inline, Roff, bold, roman};
 
 use crate::{Error, Result};
 
-/// A program that finds this variable set writes its pages below the folder that it names, and does nothing else.
+/// If this variable is set, a program writes its pages below the folder that it names, and ends.
 pub(crate) const VARIABLE: &str = "VAE_WRITE_MANUAL";
 
-/// Where the shells look for completions, below a prefix.
+/// The folders of completions, below a prefix.
 const SHELLS: [(Shell, &str); 3] = [
     (Shell::Bash, "share/bash-completion/completions"),
     (Shell::Zsh, "share/zsh/site-functions"),
     (Shell::Fish, "share/fish/vendor_completions.d"),
 ];
 
-/// What the codes of [`Error::exit_code`] mean.
+/// The meanings of [`Error::exit_code`].
 const EXIT_STATUS: [(&str, &str); 8] = [
-    ("0", "All went well, or who reads the output has enough."),
+    ("0", "Success, or the reader of the output has closed it."),
     ("1", "The run itself failed, say by a loss that is not finite."),
-    ("2", "The command line asks for what cannot be."),
-    ("65", "The input is not what it should be, or a program before this one in the pipe failed."),
-    ("66", "A file is not there."),
-    ("69", "A device, memory or the network is not there."),
+    ("2", "The command line is wrong."),
+    ("65", "The input is bad, or a program before this one in the pipe failed."),
+    ("66", "A file is missing."),
+    ("69", "A device, memory or the network is missing."),
     ("74", "The system refused to read or write."),
     ("128 + N", "Signal N ended it."),
 ];
@@ -40,10 +40,10 @@ pub(crate) fn write(command: Command, prefix: &Path) -> Result<()> {
         clap_complete::generate(shell, &mut command.clone(), &name, &mut script);
         // bash looks for the name of the program alone.
         let file = if shell == Shell::Bash { name.clone() } else { shell.file_name(&name) };
-        place(prefix, folder, &file, &script)?;
+        write_file(prefix, folder, &file, &script)?;
     }
     let source = format!("{name} {}", command.get_version().unwrap_or_default());
-    let mut command = told(command).disable_help_subcommand(true);
+    let mut command = inline_values(command).disable_help_subcommand(true);
     command.build(); // gives subcommands their full names
     for subcommand in command.get_subcommands() {
         page(subcommand.clone(), &[&name], &source, prefix)?;
@@ -52,19 +52,19 @@ pub(crate) fn write(command: Command, prefix: &Path) -> Result<()> {
     page(command.clone(), &others, &source, prefix)
 }
 
-/// Defaults and plain values at the end of what each option is told to do, as `--help` has them: a line for each of 33
-/// colormaps hides the rest.
-fn told(command: Command) -> Command {
-    command.mut_args(told_of).mut_subcommands(told)
+/// Puts defaults and possible values without help at the end of each option's text, as `--help` does: a line for each of 33
+/// colormaps would hide the rest.
+fn inline_values(command: Command) -> Command {
+    command.mut_args(inline_values_of).mut_subcommands(inline_values)
 }
 
-fn told_of(arg: Arg) -> Arg {
+fn inline_values_of(arg: Arg) -> Arg {
     let mut text = arg.get_long_help().or(arg.get_help()).map(ToString::to_string).unwrap_or_default();
     let defaults: Vec<_> = arg.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
     if !defaults.is_empty() && !arg.is_hide_default_value_set() {
         text += &format!(" [default: {}]", defaults.join(" "));
     }
-    let takes_values = arg.get_action().takes_values(); // true and false are no values of a flag
+    let takes_values = arg.get_action().takes_values(); // a flag has no values
     let values: Vec<_> = arg.get_possible_values().into_iter().filter(|v| takes_values && !v.is_hide_set()).collect();
     let plain = values.iter().all(|value| value.get_help().is_none());
     if plain && !values.is_empty() {
@@ -74,18 +74,18 @@ fn told_of(arg: Arg) -> Arg {
     arg.long_help(text).hide_default_value(true).hide_possible_values(plain)
 }
 
-/// The page of one command, which is built.
+/// Writes the page of a command, which is built.
 fn page(mut command: Command, others: &[&str], source: &str, prefix: &Path) -> Result<()> {
     let name = command.get_display_name().unwrap_or(command.get_name()).to_owned();
     let (usage, text) = (usage(&mut command), description(&command));
     let (examples, has_subcommands) = (examples(&command), command.has_subcommands());
-    // An empty date would be left out, and what follows take its place.
+    // An empty date would be left out, and the next field take its place.
     let man = Man::new(command).date(" ").source(source).manual("Variational autoencoders as Unix pipes");
 
     let mut page = vec![];
     let written = (|| {
         man.render_title(&mut page)?;
-        // Words are typed as they stand here: none is broken.
+        // No hyphenation: words are typed as they stand.
         let mut head = Roff::new();
         head.control("nh", []).control("ad", ["l"]).to_writer(&mut page)?;
         man.render_name_section(&mut page)?;
@@ -99,8 +99,8 @@ fn page(mut command: Command, others: &[&str], source: &str, prefix: &Path) -> R
         exit_status().to_writer(&mut page)?;
         see_also(others).to_writer(&mut page)
     })();
-    written.expect("a vector takes all that is written");
-    place(prefix, "share/man/man1", &format!("{name}.1"), &page)
+    written.expect("writes to a vector do not fail");
+    write_file(prefix, "share/man/man1", &format!("{name}.1"), &page)
 }
 
 fn usage(command: &mut Command) -> Roff {
@@ -113,7 +113,7 @@ fn usage(command: &mut Command) -> Roff {
     roff
 }
 
-/// What comes after the first paragraph, which is beside the name already.
+/// The description after its first paragraph, which is beside the name.
 fn description(command: &Command) -> Roff {
     let text = command.get_long_about().map(ToString::to_string).unwrap_or_default();
     let mut roff = Roff::new();
@@ -124,7 +124,7 @@ fn description(command: &Command) -> Roff {
     roff
 }
 
-/// Command lines, broken only where they are broken in `--help`.
+/// The examples, with the line breaks of `--help`.
 fn examples(command: &Command) -> Roff {
     let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     let lines = text.strip_prefix("Examples:\n").or(text.strip_prefix("Example: ")).unwrap_or(&text);
@@ -158,7 +158,7 @@ fn see_also(others: &[&str]) -> Roff {
     roff
 }
 
-fn place(prefix: &Path, folder: &str, file: &str, text: &[u8]) -> Result<()> {
+fn write_file(prefix: &Path, folder: &str, file: &str, text: &[u8]) -> Result<()> {
     let folder = prefix.join(folder);
     let path = folder.join(file);
     let written = fs::create_dir_all(&folder).and_then(|()| fs::write(&path, text));

@@ -2,24 +2,24 @@
 
 use crate::{Error, Result};
 
-/// Checks that the machine has so many bytes of memory.
+/// Checks that the machine has `needed` bytes of memory.
 ///
 /// # Errors
-/// [`Error::Unavailable`] with this remedy, where it has not.
+/// [`Error::Unavailable`], with the remedy, if it has less.
 pub fn expect_memory(needed: u64, remedy: &str) -> Result<()> {
-    let there = memory_of_machine();
-    if needed <= there {
+    let total = total();
+    if needed <= total {
         return Ok(());
     }
     Err(Error::Unavailable(format!(
         "this needs {} MB of memory: expected at most the {} MB of this machine; {remedy}",
         needed >> 20,
-        there >> 20
+        total >> 20
     )))
 }
 
 /// Bytes of main memory.
-fn memory_of_machine() -> u64 {
+fn total() -> u64 {
     #[cfg(target_os = "linux")]
     {
         let info = rustix::system::sysinfo();

@@ -1,4 +1,4 @@
-//! Where bytes go: standard output, or a file that appears whole or not at all.
+//! Output: standard output, or a file that appears whole or not at all.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -11,22 +11,22 @@ use vae_stream::Sink;
 
 use crate::{Error, Result, fd};
 
-/// Larger writes go to the system directly.
+/// Bytes of the buffer. Larger writes bypass it.
 const BUFFER: usize = 64 << 10;
 
-/// What a terminal would make of the bytes.
+/// Whether a terminal can show the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Refused on a terminal.
+    /// It cannot: a terminal is refused.
     Binary,
-    /// Welcome there.
+    /// It can.
     Text,
 }
 
 /// A buffered writer to standard output or to a file.
 ///
-/// A regular file is written under a temporary name and renamed by [`commit`](Output::commit), so that a failure leaves
-/// what was there before. What is no regular file (`/dev/full`, a FIFO, `/dev/stdout`) is written directly.
+/// A regular file is written under a temporary name and renamed by [`commit`](Output::commit), so that a failure leaves the
+/// old one. Any other file (`/dev/full`, a FIFO, `/dev/stdout`) is written directly.
 pub struct Output {
     to: BufWriter<File>,
     name: String,
@@ -35,11 +35,11 @@ pub struct Output {
 }
 
 impl Output {
-    /// Opens the file at `path`, or standard output for none or `-`.
+    /// Opens the file at `path`; none and `-` are standard output.
     ///
     /// # Errors
-    /// Before any work is done: [`Error::Io`] for a file that cannot be made and for standard output that was closed before
-    /// the program began, [`Error::Usage`] for binary on a terminal.
+    /// [`Error::Io`] for a file that cannot be made and for a standard output that was closed before the program began,
+    /// [`Error::Usage`] for binary on a terminal.
     pub fn open(path: Option<&Path>, kind: Kind) -> Result<Output> {
         let (file, name, replaces) = match path.filter(|p| p.as_os_str() != "-") {
             None => (fd::stdout().map_err(|e| Error::io("standard output", e))?, "standard output".to_owned(), None),
@@ -59,7 +59,7 @@ impl Output {
         Ok(Output { to: BufWriter::with_capacity(BUFFER, file), name, replaces, is_pipe })
     }
 
-    /// Hands what is buffered to the system, so that a live reader sees it.
+    /// Flushes the buffer, so that a live reader sees all.
     ///
     /// # Errors
     /// [`Error::Closed`] where the reader has closed the output, else [`Error::Io`].
@@ -67,7 +67,7 @@ impl Output {
         self.to.flush().map_err(|e| self.error(e))
     }
 
-    /// Writes what is buffered and lets the file appear under its name. Without it, a file is left as it was.
+    /// Flushes the buffer, and gives the file its name. Without it, an old file stays.
     ///
     /// # Errors
     /// As [`push`](Output::push), and [`Error::Io`] where the file cannot take its name.
@@ -80,13 +80,13 @@ impl Output {
         self.replaces.take().map_or(Ok(()), AtomicWriteFile::commit)
     }
 
-    /// The error of a failed write, naming the target.
+    /// The error of a failed write, with the name of the output.
     pub fn error(&self, source: io::Error) -> Error {
         Error::io(format!("cannot write {}", self.name), source)
     }
 }
 
-/// Ends standard output for whoever reads it, in a program that goes on. All that was to be written there has been.
+/// Closes standard output for its reader, in a program that goes on.
 ///
 /// # Errors
 /// [`Error::Io`] where the system refuses.
@@ -105,11 +105,11 @@ fn open_file(path: &Path) -> io::Result<(File, Option<AtomicWriteFile>)> {
     }
 }
 
-/// Where symbolic links lead that end at no file yet: one is made there, and the link stays.
+/// The target of symbolic links that lead to no file yet: it is made there, and the links stay.
 fn through_links(path: &Path) -> PathBuf {
-    const MOST: usize = 40; // as the system has it
+    const MAX_LINKS: usize = 40; // the limit of Linux
     let mut target = path.to_path_buf();
-    for _ in 0..MOST {
+    for _ in 0..MAX_LINKS {
         match fs::read_link(&target) {
             Ok(to) => target = target.parent().unwrap_or(Path::new(".")).join(to),
             Err(_) => break,

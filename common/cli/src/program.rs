@@ -1,4 +1,4 @@
-//! What every program does around its story: parse, run, say once what went wrong, and tell the shell.
+//! The main function of every program: parse, run, print an error once, exit.
 
 use std::io::{Write, stderr};
 use std::panic::{self, AssertUnwindSafe};
@@ -17,8 +17,7 @@ static TOOL: OnceLock<String> = OnceLock::new();
 
 /// Parses the command line, runs the program, prints `tool: message` once if it failed, and gives the exit code.
 ///
-/// A reader that has closed the pipe is success; a failure that the stream passes on is silent. A panic is a bug of
-/// ours: one line and exit 70.
+/// A closed output is success; an error that an error frame passed on is silent. A panic is a bug: one line, and exit 70.
 pub fn main<A: clap::Parser>(run: impl FnOnce(A) -> Result<()>) -> ExitCode {
     let tool = TOOL.get_or_init(|| A::command().get_name().to_owned());
     if let Some(folder) = std::env::var_os(manual::VARIABLE).filter(|folder| !folder.is_empty()) {
@@ -65,7 +64,7 @@ pub fn tool_name() -> &'static str {
     })
 }
 
-/// Says something that is no failure, on standard error.
+/// Prints `tool: message` on standard error, where it is no error.
 pub fn tell(message: &str) {
     say(tool_name(), message);
 }
@@ -74,7 +73,7 @@ fn say(tool: &str, message: &str) {
     tell_line(&format!("{tool}: {message}"));
 }
 
-/// Writes one line on standard error in one piece: the stages of a pipe share it, and pieces would mix.
+/// Prints a line on standard error in a single write: the stages of a pipe share it, and parts of lines would mix.
 pub fn tell_line(line: &str) {
-    let _ = stderr().write_all(format!("{line}\n").as_bytes()); // where it fails, nobody can be told
+    let _ = stderr().write_all(format!("{line}\n").as_bytes()); // no place is left to report a failure
 }

@@ -1,12 +1,12 @@
-//! Which of some names a mistyped one was meant to be, where the command line does not know them by itself.
+//! Suggestions for mistyped names, where clap does not know the names.
 
-/// How alike two names must be, as clap has it.
-const ALIKE: f64 = 0.7;
+/// Least similarity of a suggestion, as in clap.
+const SIMILARITY: f64 = 0.7;
 
-/// `; did you mean cuda?`, or nothing where no name is like the text.
+/// `; did you mean cuda?`, or nothing if no name is similar.
 pub fn meant(text: &str, names: &[&str]) -> String {
     let closest = names.iter().map(|name| (strsim::jaro(text, name), name)).max_by(|a, b| a.0.total_cmp(&b.0));
-    closest.filter(|(by, _)| *by > ALIKE).map(|(_, name)| format!("; did you mean {name}?")).unwrap_or_default()
+    closest.filter(|(by, _)| *by > SIMILARITY).map(|(_, name)| format!("; did you mean {name}?")).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -20,7 +20,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_like_no_name_gets_no_suggestion() {
+    fn a_name_like_no_other_gets_no_suggestion() {
         assert_eq!(meant("7", &["none", "relu"]), "");
         assert_eq!(meant("", &["none"]), "");
         assert_eq!(meant("none", &[]), "");

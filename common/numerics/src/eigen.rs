@@ -1,15 +1,15 @@
-//! Eigenvectors of a covariance, the largest eigenvalues first.
+//! Eigenvectors of a covariance matrix.
 
 use nalgebra::{DMatrix, SymmetricEigen};
 use ndarray::Array2;
 
-/// Steps of the iteration for each eigenvalue, at most: LAPACK's limit. About two are needed.
+/// Steps of the iteration for each eigenvalue, at most: LAPACK's limit. About two suffice.
 const STEPS: usize = 30;
 
-/// The iteration did not converge.
+/// The iteration for the eigenvectors did not converge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotConverged {
-    /// Its steps.
+    /// The number of its steps.
     pub steps: usize,
 }
 
@@ -21,8 +21,8 @@ impl std::fmt::Display for NotConverged {
 
 impl std::error::Error for NotConverged {}
 
-/// The largest eigenvalues of a covariance, from the largest down, and their vectors as rows `[count, D]`. The entry of
-/// largest magnitude of each is positive, which settles its sign.
+/// The `count` largest eigenvalues of a covariance [D, D], in descending order, and their eigenvectors as rows [count, D].
+/// The entry of largest magnitude of each is positive, which settles its sign.
 ///
 /// # Errors
 /// [`NotConverged`] after too many steps.

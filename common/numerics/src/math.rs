@@ -1,7 +1,7 @@
-//! Scalar functions without a branch, a table, or a call where the CPU multiplies and adds in one, so that a loop over them becomes vector code, and the same
-//! bits come out of every vector width: each step is one IEEE operation or one fused multiply-add.
+//! Elementary functions without branches, tables or calls (given FMA), so that loops over them vectorise, with the same bits
+//! for every vector width: each step is one IEEE operation or one fused multiply-add.
 
-/// exp(x) to 3e-7 relative; x is held to [-87, 88].
+/// exp(x), with a relative error of 3e-7; x is clamped to [-87, 88].
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
     const MAGIC: f32 = 12_582_912.0; // 1.5 * 2^23: adding it rounds to an integer that the low bits then hold
@@ -15,7 +15,7 @@ pub fn exp(x: f32) -> f32 {
     p * f32::from_bits(t.to_bits().wrapping_add(127) << 23)
 }
 
-/// ln(x) of a positive normal number, to 5e-7.
+/// ln(x) of a positive normal number, with an error of 5e-7.
 #[inline(always)]
 pub fn ln(x: f32) -> f32 {
     let bits = x.to_bits();
@@ -46,7 +46,7 @@ pub fn sigmoid(l: f32) -> f32 {
 }
 
 /// (-log Bernoulli(t; l), sigmoid(l)) from a logit l: `max(l, 0) - l·t + ln(1 + exp(-|l|))`, which no logit makes
-/// infinite. One exponential and one division serve both.
+/// infinite. Both share one exponential and one division.
 #[inline(always)]
 pub fn bernoulli(l: f32, t: f32) -> (f32, f32) {
     let e = exp(-l.abs());
@@ -59,7 +59,7 @@ pub fn bernoulli(l: f32, t: f32) -> (f32, f32) {
     (loss, if l < 0.0 { e * inverse } else { inverse })
 }
 
-/// tanh(x), to 3e-7.
+/// tanh(x), with an error of 3e-7.
 #[inline(always)]
 pub fn tanh(x: f32) -> f32 {
     let e = exp(-2.0 * x.abs());
@@ -72,20 +72,20 @@ pub fn softplus(x: f32) -> f32 {
     bernoulli(x, 0.0).0
 }
 
-/// Twice KL(N(mu, exp logvar) to N(mu_p, exp logvar_p)), in one dimension.
+/// 2 KL(N(mu, exp logvar) || N(mu_p, exp logvar_p)), in one dimension.
 #[inline(always)]
 pub fn twice_kl([mu, logvar]: [f32; 2], [mu_p, logvar_p]: [f32; 2]) -> f32 {
     let (d, ratio) = (mu - mu_p, logvar - logvar_p);
     (d * d).mul_add(exp(-logvar_p), exp(ratio) - 1.0 - ratio)
 }
 
-/// Horner's rule, the highest power first.
+/// A polynomial by Horner's rule, the highest power first.
 #[inline(always)]
 fn polynomial<const N: usize>(x: f32, coefficients: [f32; N]) -> f32 {
     coefficients[1..].iter().fold(coefficients[0], |p, c| x.mul_add(p, *c))
 }
 
-/// The sum of `f(a[i], b[i])` in an order that depends on the length alone: 16 running lanes, then a tree.
+/// The sum of `f(a[i], b[i])`, in an order that depends on the length alone: 16 lanes, then a tree.
 #[inline(always)]
 pub fn sum2(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
     let (a16, a_rest) = a.as_chunks::<16>();
@@ -112,7 +112,7 @@ pub fn sum(n: usize, mut f: impl FnMut(usize) -> f32) -> f32 {
     tree(lanes)
 }
 
-/// The sum of the first of `f(a[i], b[i])`, in the order of [`sum2`]; the second takes the place of `a[i]`.
+/// The sum of the first results of `f(a[i], b[i])`, in the order of [`sum2`]; the second ones replace `a[i]`.
 #[inline(always)]
 pub fn sum_and_map(a: &mut [f32], b: &[f32], f: impl Fn(f32, f32) -> (f32, f32)) -> f32 {
     let (a16, a_rest) = a.as_chunks_mut::<16>();
@@ -143,7 +143,7 @@ fn tree(mut lanes: [f32; 16]) -> f32 {
     lanes[0]
 }
 
-/// The sum of doubles as a balanced tree: the order depends on the length alone, and the error grows with its logarithm.
+/// Pairwise summation: the order depends on the length alone, and the error grows with its logarithm.
 pub fn tree_sum(values: &[f64]) -> f64 {
     match values {
         [] => 0.0,

@@ -1,30 +1,30 @@
-//! Counter-based random numbers: a draw is a function of what it is for, never of what was drawn before it.
+//! Counter-based random numbers: a number is a function of its key and counter, never of earlier ones.
 //!
 //! Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011). The key is `[seed, purpose]`
-//! and the counter `[quad, sample, item, epoch]`: four draws for each quad of lanes. Integers and uniforms are the same
-//! to the bit on every device, normals to 1e-6.
+//! and the counter `[quad, sample, item, epoch]`: four numbers for each quad of lanes. Integers and uniforms have the same
+//! bits on every device, normals agree to 1e-6.
 
 use crate::math::{ln, sin_cos_turns};
 
-/// What a draw is for. Two purposes never share a stream.
+/// The purpose of a random number, a part of the key. Two purposes never share a sequence.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub enum Purpose {
-    /// The weights that a model starts from.
+    /// Initial weights.
     Weights = 1,
-    /// The order in which an epoch visits the images.
+    /// The permutation of the images in an epoch.
     Order = 2,
-    /// The noise of q(z given x).
+    /// The noise of q(z|x).
     Latent = 3,
-    /// Draws from the prior.
+    /// Samples of the prior.
     Prior = 4,
-    /// Pixels drawn from the decoder's Bernoulli means.
+    /// Pixels sampled from the decoder's Bernoulli means.
     Pixel = 5,
     /// The built-in digits.
     Synthetic = 6,
-    /// The order in which a source is read when it is shuffled.
+    /// The permutation of a shuffled source.
     Shuffle = 7,
-    /// Pixels of the data that become black or white.
+    /// Stochastic binarization of the data.
     Binarize = 8,
 }
 
@@ -46,19 +46,19 @@ pub fn draw4(seed: u32, purpose: Purpose, [quad, sample, item, epoch]: [u32; 4])
     philox([seed, purpose as u32], [quad, sample, item, epoch])
 }
 
-/// A uniform draw in [0, 1), a multiple of 2^-24.
+/// A uniform number in [0, 1), a multiple of 2^-24.
 #[inline(always)]
 pub fn uniform(bits: u32) -> f32 {
     (bits >> 8) as f32 / (1 << 24) as f32
 }
 
-/// Four uniform draws in [0, 1).
+/// Four uniform numbers in [0, 1).
 #[inline(always)]
 pub fn uniform4(seed: u32, purpose: Purpose, counter: [u32; 4]) -> [f32; 4] {
     draw4(seed, purpose, counter).map(uniform)
 }
 
-/// Four draws from N(0, 1), by Box and Muller's transform.
+/// Four samples of N(0, 1), by the Box-Muller transform.
 #[inline(always)]
 pub fn normal4(seed: u32, purpose: Purpose, counter: [u32; 4]) -> [f32; 4] {
     let u = draw4(seed, purpose, counter);
@@ -72,7 +72,7 @@ pub fn normal4(seed: u32, purpose: Purpose, counter: [u32; 4]) -> [f32; 4] {
     [a, b, c, d]
 }
 
-/// Fills a row with draws from N(0, 1): lane j of `[sample, item, epoch]`.
+/// Fills a row with samples of N(0, 1): element j is lane j of `[sample, item, epoch]`.
 #[inline(always)]
 pub fn normals(row: &mut [f32], seed: u32, purpose: Purpose, [sample, item, epoch]: [u32; 3]) {
     for (quad, lanes) in row.chunks_mut(4).enumerate() {
@@ -81,7 +81,7 @@ pub fn normals(row: &mut [f32], seed: u32, purpose: Purpose, [sample, item, epoc
     }
 }
 
-/// Makes each value 1 with the probability that it holds, else 0: lane j of `[item, epoch]`.
+/// Samples Bernoulli variables with these means in place: element j is lane j of `[item, epoch]`.
 #[inline(always)]
 pub fn bernoulli(row: &mut [f32], seed: u32, purpose: Purpose, [item, epoch]: [u32; 2]) {
     for (quad, means) in row.chunks_mut(4).enumerate() {
@@ -90,7 +90,7 @@ pub fn bernoulli(row: &mut [f32], seed: u32, purpose: Purpose, [item, epoch]: [u
     }
 }
 
-/// 0..n in the order of this purpose and epoch: Fisher and Yates' shuffle.
+/// A permutation of 0..n, by the Fisher-Yates shuffle.
 pub fn permutation(n: usize, seed: u32, purpose: Purpose, epoch: u32) -> Vec<u32> {
     let mut order: Vec<u32> = (0..n as u32).collect();
     for i in (1..n).rev() {

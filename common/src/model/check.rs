@@ -1,6 +1,6 @@
 //! What no network can be built of is refused by the name of its option, before anything is allocated for it.
 
-use super::{Binarize, Layers, Likelihood, Sigma, Spec};
+use super::{Binarize, Bottleneck, Hidden, Likelihood, Network, Prior, Sigma, Spec};
 use vae_cli::{Error, Result};
 
 /// The largest layer, and the most pixels.
@@ -20,58 +20,61 @@ impl Spec {
 
     fn complaint(&self) -> Option<String> {
         self.network()
+            .or_else(|| self.components())
             .or_else(|| self.conditions())
             .or_else(|| self.loss())
-            .or_else(|| self.components())
             .or_else(|| self.run())
     }
 
     fn network(&self) -> Option<String> {
-        let network = &self.network;
-        let (image, hidden, latent) = (network.image, &network.hidden, network.latent);
-        let prior = network.learned_prior().unwrap_or_default();
-        let mut sizes = image.iter().chain(hidden).chain([&latent]).chain(prior);
-        if let Some(size) = sizes.find(|size| **size == 0 || **size > MOST) {
+        let Network { image, ref hidden, latent, ref prior, .. } = self.network;
+        let prior = match prior {
+            Prior::Standard => &[][..],
+            Prior::Learned { hidden } => hidden,
+        };
+        let widths = hidden.widths();
+        let mut sizes =
+            [image.height, image.width].into_iter().chain(widths).chain([latent]).chain(prior.iter().copied());
+        if let Some(size) = sizes.find(|size| *size == 0 || *size > MOST) {
             return Some(format!(
                 "the size of a layer or image is {size}: expected 1 to {MOST}; see --hidden, --conv and --latent"
             ));
         }
-        if image[0] * image[1] > MOST {
-            let [h, w] = image;
+        if image.channels != 1 {
+            return Some(format!("images of {image} have {} channels: expected 1", image.channels));
+        }
+        if image.values() > MOST {
             return Some(format!(
-                "images of {h} x {w} pixels are too large: expected at most {MOST} pixels; make them smaller"
+                "images of {image} pixels are too large: expected at most {MOST} pixels; make them smaller"
             ));
         }
-        match network.kind {
-            Layers::Conv => {
-                let channels = hidden.iter().copied().max().unwrap_or(0);
-                let most = network.convs().iter().map(|w| w.patch_len().max(w.kernel_area() * channels)).max();
-                match most {
-                    None => Some("a convolutional network has no convolution: expected --conv N,N".into()),
-                    Some(most) if most > MOST || network.flat() > MOST => {
-                        Some(format!("--conv has layers of more than {MOST} values: expected fewer channels"))
-                    }
-                    _ => None,
-                }
+        match hidden {
+            Hidden::Conv(_) => self.convolutions(),
+            Hidden::Linear(_) => None,
+        }
+    }
+
+    fn convolutions(&self) -> Option<String> {
+        let network = &self.network;
+        let channels = network.hidden.widths().into_iter().max().unwrap_or(0);
+        match network.convs().iter().map(|c| c.patch_len().max(c.kernel_area() * channels)).max() {
+            None => Some("a convolutional network has no convolution: expected --conv N,N".into()),
+            Some(most) if most > MOST || network.flat() > MOST => {
+                Some(format!("--conv has layers of more than {MOST} values: expected fewer channels"))
             }
-            Layers::Mlp => None,
-            Layers::Pca if !hidden.is_empty() || network.autoencoder.is_some() || network.labels.is_some() => {
-                Some("principal components have no layers and no labels: expected neither".into())
-            }
-            Layers::Pca if latent > network.pixels() => {
-                let pixels = network.pixels();
-                Some(format!("--latent is {latent}: expected at most {pixels} components, one for each pixel"))
-            }
-            Layers::Pca => None,
+            _ => None,
         }
     }
 
     fn conditions(&self) -> Option<String> {
-        let classes = self.network.classes()?;
+        let Some(classes) = self.network.classes else {
+            return (self.network.prior != Prior::Standard)
+                .then(|| "a learned prior is p(z given y): expected --classes".into());
+        };
         if !(1..=CLASSES).contains(&classes) {
             return Some(format!("--classes is {classes}: expected 1 to {CLASSES}"));
         }
-        (self.network.learned_prior().is_some() && !self.network.is_variational())
+        (self.network.prior != Prior::Standard && !self.network.bottleneck.is_distribution())
             .then(|| "an autoencoder has no prior: expected --prior standard".into())
     }
 
@@ -93,7 +96,7 @@ impl Spec {
         if objective.samples == 0 || objective.samples > 1 << 12 {
             return Some(format!("--samples is {}: expected 1 to {}", objective.samples, 1 << 12));
         }
-        if !self.network.is_variational() && (beta, objective.samples, warmup) != (0.0, 1, 0.0) {
+        if !self.network.bottleneck.is_distribution() && (beta, objective.samples, warmup) != (0.0, 1, 0.0) {
             return Some(
                 "an autoencoder has no KL and draws nothing: expected no --beta, --samples or --kl-warmup".into(),
             );
@@ -103,8 +106,16 @@ impl Spec {
 
     /// Principal components are of pixels as they are, and minimise the squared error.
     fn components(&self) -> Option<String> {
-        if self.network.kind != Layers::Pca {
+        let network = &self.network;
+        if network.bottleneck != Bottleneck::Components {
             return None;
+        }
+        if !network.hidden.is_empty() || network.classes.is_some() {
+            return Some("principal components have no layers and no labels: expected neither".into());
+        }
+        if network.latent > network.values() {
+            let (latent, pixels) = (network.latent, network.values());
+            return Some(format!("--latent is {latent}: expected at most {pixels} components, one for each pixel"));
         }
         let squared = matches!(self.objective.likelihood, Likelihood::Gaussian { sigma: Sigma::Fixed(_) });
         let as_they_are = self.data.binarize == Binarize::None && self.data.range == [0.0, 1.0];
@@ -136,11 +147,13 @@ impl Spec {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Labels, Network, Objective, Preset};
+    use crate::model::{Objective, Preset};
     use crate::plan::Activation;
+    use vae_stream::images::ImageShape;
 
     fn message(change: impl Fn(&mut Spec)) -> String {
-        let mut spec = Spec::new(Network::mlp([28, 28], &[400], 20), Objective::new(Likelihood::Bernoulli));
+        let mut spec =
+            Spec::new(Network::mlp(ImageShape::grey(28, 28), &[400], 20), Objective::new(Likelihood::Bernoulli));
         assert!(spec.check().is_ok());
         change(&mut spec);
         spec.check().expect_err("refused").to_string()
@@ -157,27 +170,27 @@ mod tests {
         assert!(message(|s| s.objective.beta = 1e300).contains("--beta is 1e300"));
         assert!(message(|s| s.training.batch = 0).contains("--batch is 0"));
         assert!(message(|s| s.data.range = [1.0, -1.0]).contains("--input-range is 1.0,-1.0"));
-        assert!(message(|s| s.network.hidden = vec![400, 0]).contains("--hidden"));
+        assert!(message(|s| s.network.hidden = Hidden::Linear(vec![400, 0])).contains("--hidden"));
         assert!(message(|s| s.network.latent = 1 << 40).contains("--latent"));
-        assert!(message(|s| s.network.image = [1000, 1000]).contains("1000 x 1000 pixels are too large"));
+        assert!(
+            message(|s| s.network.image = ImageShape::grey(1000, 1000)).contains("1000 x 1000 pixels are too large")
+        );
     }
 
     #[test]
     fn what_a_kind_of_network_has_not_is_refused() {
-        let conv = |hidden: Vec<usize>| {
-            move |s: &mut Spec| (s.network.kind, s.network.hidden) = (Layers::Conv, hidden.clone())
-        };
-        assert!(message(conv(vec![])).contains("--conv N,N"));
-        assert!(message(conv(vec![16, 5000])).contains("fewer channels"));
-        let labels = |classes, prior| Some(Labels { classes, prior });
-        assert!(message(|s| s.network.labels = labels(0, None)).contains("--classes is 0"));
-        assert!(message(|s| s.network.labels = labels(300, None)).contains("--classes is 300"));
-        let autoencoder = |s: &mut Spec| s.network.autoencoder = Some(Activation::Relu);
+        let conv = |channels: &'static [usize]| move |s: &mut Spec| s.network.hidden = Hidden::halving(channels);
+        assert!(message(conv(&[])).contains("--conv N,N"));
+        assert!(message(conv(&[16, 5000])).contains("fewer channels"));
+        assert!(message(|s| s.network.classes = Some(0)).contains("--classes is 0"));
+        assert!(message(|s| s.network.classes = Some(300)).contains("--classes is 300"));
+        assert!(message(|s| s.network.image.channels = 3).contains("28 x 28 x 3 have 3 channels"));
+        let autoencoder = |s: &mut Spec| s.network.bottleneck = Bottleneck::Point(Activation::Relu);
         assert!(message(autoencoder).contains("has no KL"));
         let prior = |s: &mut Spec| {
             autoencoder(s);
             s.objective.beta = 0.0;
-            s.network.labels = labels(10, Some(vec![100]));
+            (s.network.classes, s.network.prior) = (Some(10), Prior::Learned { hidden: vec![100] });
         };
         assert!(message(prior).contains("--prior standard"));
     }
@@ -193,11 +206,8 @@ mod tests {
             }
         };
         assert!(message(components(|s| s.network.latent = 785)).contains("at most 784 components"));
-        assert!(message(components(|s| s.network.hidden = vec![9])).contains("no layers"));
-        assert!(message(components(|s| s.network.autoencoder = Some(Activation::Relu))).contains("no layers"));
-        assert!(
-            message(components(|s| s.network.labels = Some(Labels { classes: 10, prior: None }))).contains("no labels")
-        );
+        assert!(message(components(|s| s.network.hidden = Hidden::Linear(vec![9]))).contains("no layers"));
+        assert!(message(components(|s| s.network.classes = Some(10))).contains("no labels"));
         assert!(message(components(|s| s.objective.likelihood = Likelihood::Bernoulli)).contains("squared error"));
         let learned = components(|s| s.objective.likelihood = Likelihood::gaussian_learned());
         assert!(message(learned).contains("one sigma"));

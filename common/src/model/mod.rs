@@ -1,15 +1,15 @@
 //! A model: what it is, and its weights.
 
+mod architecture;
 mod check;
 mod file;
-mod layers;
 mod objective;
 mod preset;
 mod spec;
 mod store;
 
+pub use architecture::{Bottleneck, Conv, Hidden, Network, Prior};
 pub use file::ModelFile;
-pub use layers::{Labels, Layers, Network};
 pub use objective::{Binarize, Learned, Likelihood, Objective, Sigma, Term};
 pub use preset::Preset;
 pub use spec::{DataSpec, Init, OutputBias, Progress, Spec, Training};

@@ -1,7 +1,8 @@
 //! Well-known models by name.
 
-use super::{Labels, Layers, Likelihood, Network, Objective};
+use super::{Bottleneck, Hidden, Likelihood, Network, Objective, Prior};
 use crate::plan::Activation;
+use vae_stream::images::ImageShape;
 
 /// The settings that a name stands for; the command line may change each.
 #[derive(Clone, PartialEq, Debug)]
@@ -25,7 +26,7 @@ pub struct Preset {
 impl Preset {
     /// All presets, the default first.
     pub fn all() -> Vec<Preset> {
-        let mlp = |hidden: &[usize], latent| Network::mlp([28, 28], hidden, latent);
+        let mlp = |hidden: &[usize], latent| Network::mlp(ImageShape::grey(28, 28), hidden, latent);
         let bernoulli = Objective::new(Likelihood::Bernoulli);
         let squared = Objective::new(Likelihood::gaussian(Likelihood::SIGMA));
         let no_kl = Objective { beta: 0.0, ..squared };
@@ -43,9 +44,9 @@ impl Preset {
                 name: "conv-20",
                 about: "two convolutions of 16 and 32 channels and back, 20 latent dimensions",
                 network: Network {
-                    kind: Layers::Conv,
+                    hidden: Hidden::halving(&[16, 32]),
                     activation: [Activation::LeakyRelu(0.2), Activation::Relu],
-                    ..mlp(&[16, 32], 20)
+                    ..mlp(&[], 20)
                 },
                 objective: bernoulli,
                 lr: 1e-3,
@@ -64,7 +65,7 @@ impl Preset {
             Preset {
                 name: "cvae-prior",
                 about: "a conditional VAE of 10 classes with a learned prior: 794 - 400 - 20, relu",
-                network: Network { labels: Some(Labels { classes: 10, prior: Some(vec![100]) }), ..mlp(&[400], 20) },
+                network: Network { classes: Some(10), prior: Prior::Learned { hidden: vec![100] }, ..mlp(&[400], 20) },
                 objective: bernoulli,
                 lr: 1e-3,
                 batch: 128,
@@ -73,7 +74,7 @@ impl Preset {
             Preset {
                 name: "ae-20",
                 about: "a plain autoencoder: 784 - 256 - 64 - 20, relu, squared error",
-                network: Network { autoencoder: Some(Activation::Relu), ..mlp(&[256, 64], 20) },
+                network: Network { bottleneck: Bottleneck::Point(Activation::Relu), ..mlp(&[256, 64], 20) },
                 objective: no_kl,
                 lr: 1e-3,
                 batch: 32,
@@ -91,7 +92,7 @@ impl Preset {
             Preset {
                 name: "pca-20",
                 about: "20 principal components, the linear baseline; exact, in one pass",
-                network: Network { kind: Layers::Pca, ..mlp(&[], 20) },
+                network: Network { bottleneck: Bottleneck::Components, ..mlp(&[], 20) },
                 objective: no_kl,
                 lr: 1e-3,
                 batch: 128,

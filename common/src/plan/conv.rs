@@ -18,10 +18,12 @@ pub struct ConvGeometry {
 }
 
 impl ConvGeometry {
-    /// Kernel 5, stride 2, padding 2: `[H, W]` becomes half of it, rounded up. The transposed convolution has output padding
-    /// 1 where the side is even.
-    pub fn halving(input: [usize; 2], channels: usize) -> ConvGeometry {
-        let (kernel, stride, padding) = (5, 2, 2);
+    /// Of images `[H, W, C]`; the output size is `floor((n + 2 padding - kernel) / stride) + 1` on each side. The transposed
+    /// convolution has the output padding that makes its output `[H, W]`.
+    ///
+    /// # Panics
+    /// Where the kernel is larger than the padded image.
+    pub fn new(input: [usize; 2], channels: usize, kernel: usize, stride: usize, padding: usize) -> ConvGeometry {
         let output = input.map(|n| (n + 2 * padding - kernel) / stride + 1);
         ConvGeometry { channels, input, output, kernel, stride, padding }
     }
@@ -47,10 +49,14 @@ impl ConvGeometry {
 mod tests {
     use super::*;
 
+    fn halving(input: [usize; 2], channels: usize) -> ConvGeometry {
+        ConvGeometry::new(input, channels, 5, 2, 2)
+    }
+
     #[test]
     fn sides_are_halved_and_rounded_up() {
-        assert_eq!(ConvGeometry::halving([28, 28], 1).output, [14, 14]);
-        assert_eq!(ConvGeometry::halving([7, 1], 3).output, [4, 1]);
-        assert_eq!(ConvGeometry::halving([7, 1], 3).patch_len(), 75);
+        assert_eq!(halving([28, 28], 1).output, [14, 14]);
+        assert_eq!(halving([7, 1], 3).output, [4, 1]);
+        assert_eq!(halving([7, 1], 3).patch_len(), 75);
     }
 }

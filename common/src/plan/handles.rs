@@ -4,6 +4,7 @@
 //! N·P, and n its image. [`Activations`] are `[N, P, width]`. A weight is `[in, out]`, the transpose of PyTorch's.
 
 use crate::model::Binarize;
+pub use vae_stream::images::PixelType;
 
 /// A handle: the index of a buffer in its plan.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
@@ -52,15 +53,6 @@ impl Param {
     pub fn second_moment(self) -> Buf {
         Buf(self.buf.0 + 2)
     }
-}
-
-/// The element type of a table.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum PixelType {
-    /// Bytes, 0 to 255.
-    U8,
-    /// Floats.
-    F32,
 }
 
 /// A table `[items, width]` on the device: inputs, read through the sample indices of the epoch, or per-image outputs,

@@ -1,8 +1,8 @@
-//! The kinds of numbers, by NumPy's names.
+//! The types of elements, by NumPy's names.
 
 use std::fmt;
 
-/// The type of a tensor's elements. In memory and in a stream they are little endian.
+/// The type of a tensor's elements, which are little endian.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum Dtype {
@@ -36,17 +36,17 @@ const NAMES: [(Dtype, &str); 12] = [
 ];
 
 impl Dtype {
-    /// The name that a stream gives it, say `<f4`.
+    /// Its name in a stream, say `<f4`.
     pub fn name(self) -> &'static str {
         NAMES.iter().find(|(dtype, _)| *dtype == self).map_or("", |(_, name)| name)
     }
 
-    /// The kind that a stream calls `name`.
+    /// The type with this name in a stream.
     pub fn from_name(name: &str) -> Option<Dtype> {
         NAMES.iter().find(|(_, n)| *n == name).map(|(dtype, _)| *dtype)
     }
 
-    /// Whether its numbers are whole, of any width; false for bool and floating point.
+    /// Whether it is an integer type. bool is none.
     pub fn is_whole(self) -> bool {
         !matches!(self, Dtype::Bool | Dtype::F16 | Dtype::F32 | Dtype::F64)
     }

@@ -1,11 +1,10 @@
-//! The loop of a filter: one thread reads and verifies, one or several work, one writes.
+//! The loop of a filter: one thread reads and verifies, workers compute, one thread writes.
 //!
-//! Frames are dealt to the workers in turn, and taken from them in turn, so that they keep their order, and so do faults: one
-//! of the input, or of a worker, comes out after all that was made of the frames before it, and nothing comes after it.
+//! Frames go to the workers round robin, and come from them round robin, so that they keep their order. So do errors: an error
+//! of the input, or of a worker, comes out after all results of the frames before it, and nothing comes after it.
 //!
-//! Between a worker and its neighbours lie a frame or two, so that memory is that of a few frames for each worker, however
-//! long the stream. Nothing waits for a frame that is still to come: what a live input sends leaves as soon as it is worked
-//! on.
+//! The channels between the threads hold a frame each, so that memory is a few frames for each worker, however long the
+//! stream. No result waits for a later frame: what a live input sends leaves as soon as it is computed.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -14,69 +13,69 @@ use std::thread::{self, Builder};
 
 use crate::{BATCH, Data, Error, Failure, Frame, Reader, Result, Writer};
 
-/// Frames that lie ready between two threads.
-const READY: usize = 1;
+/// Frames that a channel holds.
+const CAPACITY: usize = 1;
 
-/// What a worker waits for.
+/// A message to a worker.
 enum Event {
-    /// A frame, and how many items of the main group come before it.
+    /// A frame, and the number of items of the main group before it.
     Frame(Frame, usize),
-    /// The input has ended, well, badly, or in a panic.
+    /// The end of the input: success, an error, or a panic.
     End(Result<Result<()>, Box<dyn Any + Send>>),
-    /// The output takes no more, and its thread knows why. It may say so while the input is silent.
+    /// The output takes no more, and the writer knows why. This may come while the input is silent.
     Stopped,
 }
 
-/// What a worker has made: a frame, or the end of all.
+/// A result of a worker: a frame, or the end of all.
 type Made<E> = Result<Option<Frame>, E>;
 
 impl Writer {
-    /// The whole loop of a filter: a worker turns a frame of the main group into another, and is told how many items of that
-    /// group come before it; all else passes through. A frame of more than [`BATCH`] items comes in parts: what is made of
-    /// them may be many times larger.
+    /// The loop of a filter. A worker turns a frame of the main group, and the number of items of that group before it, into
+    /// another frame; all else passes through. A frame of more than [`BATCH`] items comes in parts, since its result may be
+    /// many times larger.
     ///
-    /// The first worker is on the caller's thread, each other on one of its own. What comes out must not depend on which of
+    /// The first worker runs on the caller's thread, each other on one of its own. The result must not depend on which of
     /// them made it.
     ///
-    /// A thread may go on waiting for the input after this has returned an error.
+    /// After an error, a thread may go on waiting for input.
     ///
     /// # Errors
     /// Those of the input, of a worker and of the output, as [`run`](Writer::run) gives them; [`Error::Io`] where the system
-    /// has no thread.
+    /// refuses a thread.
     ///
     /// # Panics
-    /// Where there is no worker.
+    /// Without workers, and with the panic of a worker or of the input.
     pub fn filter<W, E>(self, input: Reader, workers: impl IntoIterator<Item = W>) -> Result<(), E>
     where
         W: FnMut(Data, usize) -> Result<Data, E> + Send,
         E: Failure + Send,
     {
         thread::scope(|scope| {
-            // In here, so that a panic closes the channels, which the scope waits for.
-            let (mut inboxes, mut made, mut desks) = (vec![], vec![], vec![]);
-            for work in workers {
-                let ((inbox, events), (outbox, ready)) = (sync_channel(READY), sync_channel(READY));
-                inboxes.push(inbox);
-                made.push(ready);
-                desks.push(Desk { events, outbox, work });
+            // Made in here, so that a panic drops the channels before the scope waits for the threads.
+            let (mut inboxes, mut outboxes, mut running) = (vec![], vec![], vec![]);
+            for compute in workers {
+                let ((to_inbox, inbox), (outbox, made)) = (sync_channel(CAPACITY), sync_channel(CAPACITY));
+                inboxes.push(to_inbox);
+                outboxes.push(made);
+                running.push(Worker { inbox, outbox, compute });
             }
-            let mut desks = desks.into_iter();
-            let first = desks.next().expect("a filter has a worker");
+            let mut workers = running.into_iter();
+            let first = workers.next().expect("a filter has a worker");
             let stopped = inboxes.clone();
-            let writing = Builder::new().spawn_scoped(scope, move || {
-                let result = write(self, made);
-                // Nobody listens who has ended already.
+            let writer = Builder::new().spawn_scoped(scope, move || {
+                let result = write(self, outboxes);
+                // A worker that has ended has no inbox.
                 stopped.iter().for_each(|inbox| drop(inbox.send(Event::Stopped)));
                 result
             });
-            let writing = writing.map_err(no_thread)?;
+            let writer = writer.map_err(no_thread)?;
             let others: std::io::Result<Vec<_>> =
-                desks.map(|desk| Builder::new().spawn_scoped(scope, move || desk.work())).collect();
-            // Not of this scope: it may be waiting for input that never comes, when there is nothing more to do with it.
+                workers.map(|worker| Builder::new().spawn_scoped(scope, move || worker.run())).collect();
+            // Outside the scope, which must not wait for input that may never come.
             let started = others.and_then(|others| Builder::new().spawn(move || read(input, &inboxes)).map(|_| others));
             let others = match started {
                 Ok(others) => {
-                    first.work();
+                    first.run();
                     others
                 }
                 Err(e) => {
@@ -85,55 +84,57 @@ impl Writer {
                 }
             };
             others.into_iter().for_each(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic)));
-            writing.join().unwrap_or_else(|panic| resume_unwind(panic))
+            writer.join().unwrap_or_else(|panic| resume_unwind(panic))
         })
     }
 }
 
-/// Reads to the end, or until nobody takes the frames.
+/// Reads to the end, or until a worker has ended.
 fn read(mut input: Reader, inboxes: &[SyncSender<Event>]) {
-    let mut turns = inboxes.iter().cycle();
-    let mut turn = || turns.next().expect("a filter has a worker");
-    let mut seen = 0;
+    let mut inboxes = inboxes.iter().cycle();
+    let mut next = || inboxes.next().expect("a filter has a worker");
+    let mut items = 0;
     let mut send = |frame: Frame| {
-        let items = match &frame {
+        let before = items;
+        items += match &frame {
             Frame::Data(data) if data.is_main() => data.items(),
             _ => 0,
         };
-        seen += items;
-        turn().send(Event::Frame(frame, seen - items)).is_ok()
+        next().send(Event::Frame(frame, before)).is_ok()
     };
     let mut all = || {
         while let Some(frame) = input.next_frame()? {
-            let taken = match frame {
+            let sent = match frame {
                 Frame::Data(data) if data.is_main() && data.items() > BATCH => (0..data.items())
                     .step_by(BATCH)
                     .all(|first| send(data.slice(first..data.items().min(first + BATCH)).into())),
                 other => send(other),
             };
-            if !taken {
+            if !sent {
                 break;
             }
         }
         Ok(())
     };
     let end = catch_unwind(AssertUnwindSafe(&mut all));
-    let _ = turn().send(Event::End(end)); // nobody listens when the filter has ended
+    let _ = next().send(Event::End(end)); // a filter that has ended has no inboxes
 }
 
-/// A worker, and where its frames come from and go to.
-struct Desk<W, E> {
-    events: Receiver<Event>,
+/// A worker and its channels.
+struct Worker<W, E> {
+    inbox: Receiver<Event>,
     outbox: SyncSender<Made<E>>,
-    work: W,
+    compute: W,
 }
 
-impl<W: FnMut(Data, usize) -> Result<Data, E>, E: Failure> Desk<W, E> {
-    /// Works on what comes until there is no more of it, or no place to put it.
-    fn work(mut self) {
-        while let Ok(event) = self.events.recv() {
+impl<W: FnMut(Data, usize) -> Result<Data, E>, E: Failure> Worker<W, E> {
+    /// Computes until the inbox is closed, or the outbox.
+    fn run(mut self) {
+        while let Ok(event) = self.inbox.recv() {
             let frame = match event {
-                Event::Frame(Frame::Data(data), first) if data.is_main() => (self.work)(data, first).map(Frame::from),
+                Event::Frame(Frame::Data(data), before) if data.is_main() => {
+                    (self.compute)(data, before).map(Frame::from)
+                }
                 Event::Frame(other, _) => Ok(other),
                 Event::End(Ok(end)) => return self.end(end.map_err(E::from)),
                 Event::End(Err(panic)) => resume_unwind(panic),
@@ -149,21 +150,22 @@ impl<W: FnMut(Data, usize) -> Result<Data, E>, E: Failure> Desk<W, E> {
             }
         }
     }
-    /// The end of all, which comes out when it is this worker's turn.
+
+    /// Sends the end of all.
     fn end(self, end: Result<(), E>) {
         let _ = self.outbox.send(end.map(|()| None)); // a writer that has stopped has an error of its own
     }
 }
 
-/// Writes what is made, by each worker in turn, to its end or its error.
-fn write<E: Failure>(writer: Writer, made: Vec<Receiver<Made<E>>>) -> Result<(), E> {
+/// Writes the results, of each worker in turn, to the end or the first error.
+fn write<E: Failure>(writer: Writer, outboxes: Vec<Receiver<Made<E>>>) -> Result<(), E> {
     writer.run(move |output| {
-        for made in made.iter().cycle() {
+        for made in outboxes.iter().cycle() {
             match made.recv() {
                 Ok(Ok(Some(frame))) => output.write(frame)?,
                 Ok(Ok(None)) => break,
                 Ok(Err(e)) => return Err(e),
-                Err(_) => return Err(Error::Failed("it met a bug; see its message".to_owned()).into()), // a panic of the work
+                Err(_) => return Err(Error::Panicked.into()),
             }
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! What lies between the head and the end of a stream.
+//! The frames of a stream, between its head and its end.
 
 use std::ops::Range;
 
@@ -7,8 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::head::shape_of;
 use crate::npy::{self, Header};
-use crate::tensor::describe;
-use crate::{Dtype, Error, MAX_FRAME, Result, Spec, Tensor, check_name};
+use crate::{Dtype, Error, MAX_FRAME, Result, Tensor, TensorSpec, check_name};
 
 /// The group of the frame that holds an embedded model.
 pub(crate) const MODEL: &str = "model";
@@ -37,13 +36,13 @@ impl From<Map<String, Value>> for Frame {
 /// Tensors that hold the same number of items, at least one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Data {
-    /// Which of several sequences this belongs to; none is the main one, which the head describes and filters work on.
+    /// The sequence that the frame belongs to; none is the main one, which the head describes and filters work on.
     pub group: Option<String>,
-    /// The epoch of training that it comes from.
+    /// The epoch of training.
     pub epoch: Option<u64>,
     /// The tensors by name, in the order of the stream.
     pub tensors: Vec<(String, Tensor)>,
-    /// Other keys, passed on as they are.
+    /// Other keys, passed on unchanged.
     pub extra: Map<String, Value>,
 }
 
@@ -53,13 +52,13 @@ impl Data {
         Data { tensors: tensors.into_iter().map(|(name, t)| (name.into(), t)).collect(), ..Data::default() }
     }
 
-    /// The frame that holds an embedded model: the bytes of its file. It comes right after the head.
+    /// The frame of an embedded model, with the bytes of its file. It comes right after the head.
     pub fn model(bytes: &[u8]) -> Data {
         let tensor = Tensor::from_bytes(Dtype::U8, &[bytes.len()], bytes);
         Data { group: Some(MODEL.to_owned()), ..Data::new([(MODEL, tensor)]) }
     }
 
-    /// Whether the frame holds an embedded model.
+    /// Whether this is the frame of an embedded model.
     pub fn is_model(&self) -> bool {
         self.group.as_deref() == Some(MODEL)
     }
@@ -69,7 +68,7 @@ impl Data {
         self.group.is_none()
     }
 
-    /// How many items each of its tensors holds.
+    /// The number of items in each of its tensors.
     pub fn items(&self) -> usize {
         self.tensors.first().map_or(0, |(_, t)| t.items())
     }
@@ -86,7 +85,7 @@ impl Data {
     /// The items of all `parts`, in order, with the other keys of the first; their tensors must agree in all but number.
     ///
     /// # Errors
-    /// [`Error::Data`] where a part lacks a tensor or has another kind of items, or all are beyond a frame's limit.
+    /// [`Error::MissingTensor`], [`Error::Concat`] and [`Error::FrameTooLarge`].
     pub fn concat(parts: Vec<Data>) -> Result<Data> {
         let Some(first) = parts.first() else { return Ok(Data::default()) };
         let tensors = first.tensors.iter().map(|(name, _)| {
@@ -102,7 +101,7 @@ impl Data {
         self.tensors.iter().find(|(n, _)| n == name).map(|(_, t)| t)
     }
 
-    /// Removes and gives the tensor of this name.
+    /// Removes the tensor of this name, and gives it.
     pub fn take(&mut self, name: &str) -> Option<Tensor> {
         let at = self.tensors.iter().position(|(n, _)| n == name)?;
         Some(self.tensors.remove(at).1)
@@ -119,39 +118,39 @@ impl Data {
     /// The tensor of this name, which must be there.
     ///
     /// # Errors
-    /// [`Error::Data`], with the names there are.
+    /// [`Error::MissingTensor`].
     pub fn need(&self, name: &str) -> Result<&Tensor> {
         self.get(name).ok_or_else(|| {
-            let names: Vec<&str> = self.tensors.iter().map(|(n, _)| n.as_str()).collect();
-            Error::Data(format!("no tensor {name} in the stream: expected it among {}", names.join(", ")))
+            let available = self.tensors.iter().map(|(n, _)| n.clone()).collect();
+            Error::MissingTensor { name: name.to_owned(), available }
         })
     }
 
-    /// [`Tensor::to_f32`] of the tensor of this name, which errors name.
+    /// [`Tensor::to_f32`] of the tensor of this name; errors name it.
     ///
     /// # Errors
-    /// [`Error::Data`] where there is none, or its values do not fit.
+    /// [`Error::MissingTensor`], and [`Error::Range`] where a value does not fit.
     pub fn f32(&self, name: &str) -> Result<ArrayD<f32>> {
         self.need(name)?.to_f32().map_err(|e| e.within(format!("tensor {name}")))
     }
 
-    /// [`Tensor::to_u8`] of the tensor of this name, which errors name.
+    /// [`Tensor::to_u8`] of the tensor of this name; errors name it.
     ///
     /// # Errors
-    /// [`Error::Data`] where there is none, or its values do not fit.
+    /// [`Error::MissingTensor`], and [`Error::Range`] where a value does not fit.
     pub fn u8(&self, name: &str) -> Result<ArrayD<u8>> {
         self.need(name)?.to_u8().map_err(|e| e.within(format!("tensor {name}")))
     }
 
-    /// [`Tensor::to_i64`] of the tensor of this name, which errors name.
+    /// [`Tensor::to_i64`] of the tensor of this name; errors name it.
     ///
     /// # Errors
-    /// [`Error::Data`] where there is none, or its values do not fit.
+    /// [`Error::MissingTensor`], and [`Error::Range`] where a value does not fit.
     pub fn i64(&self, name: &str) -> Result<ArrayD<i64>> {
         self.need(name)?.to_i64().map_err(|e| e.within(format!("tensor {name}")))
     }
 
-    /// The frame's line, without its crc.
+    /// The frame's line, without its CRC.
     pub(crate) fn line(&self) -> Map<String, Value> {
         let mut map = Map::new();
         map.insert("type".into(), "data".into());
@@ -171,7 +170,7 @@ impl Data {
         map
     }
 
-    /// What the line of a data frame announces, and the frame that its payloads will fill.
+    /// The frame that a line announces, its payloads yet to come.
     pub(crate) fn parse(mut map: Map<String, Value>) -> Result<(Data, Vec<Payload>)> {
         let group = match map.shift_remove("group") {
             None => None,
@@ -189,7 +188,7 @@ impl Data {
         let payloads: Vec<Payload> = list.iter().map(Payload::parse).collect::<Result<_>>()?;
         for (i, payload) in payloads.iter().enumerate() {
             if payloads[..i].iter().any(|p| p.name == payload.name) {
-                return Err(Error::Data(format!("bad frame: tensor {} appears twice", payload.name)));
+                return Err(Error::DuplicateTensor { name: payload.name.clone() });
             }
         }
         check_items(payloads.iter().map(|p| (p.name.as_str(), p.shape[0])))?;
@@ -198,18 +197,18 @@ impl Data {
         Ok((Data { group, epoch, tensors: Vec::with_capacity(payloads.len()), extra: map }, payloads))
     }
 
-    /// Checks a frame that a program made, against the head under which it will be written.
-    pub(crate) fn check(&self, schema: &[(String, Spec)]) -> Result<()> {
+    /// Checks a frame to be written against the head.
+    pub(crate) fn check(&self, schema: &[(String, TensorSpec)]) -> Result<()> {
         check_items(self.tensors.iter().map(|(name, t)| (name.as_str(), t.items())))?;
         check_size(self.tensors.iter().map(|(_, t)| t.bytes().len()))?;
         match &self.group {
-            None => check_schema(schema, self.tensors.iter().map(|(n, t)| (n, Spec::of(t)))),
+            None => check_schema(schema, self.tensors.iter().map(|(n, t)| (n, TensorSpec::of(t)))),
             Some(group) => self.tensors.iter().map(|(name, _)| name).chain([group]).try_for_each(|n| check_name(n)),
         }
     }
 }
 
-/// A tensor as the line of a frame announces it.
+/// A tensor, as the line of its frame announces it.
 pub(crate) struct Payload {
     pub(crate) name: String,
     pub(crate) dtype: Dtype,
@@ -235,55 +234,55 @@ impl Payload {
         Ok(payload)
     }
 
-    /// What its items are.
-    pub(crate) fn spec(&self) -> Spec {
-        Spec::new(self.dtype, &self.shape[1..])
+    /// Its items.
+    pub(crate) fn item(&self) -> TensorSpec {
+        TensorSpec::new(self.dtype, &self.shape[1..])
     }
 
-    /// Checks that the .npy that arrived is the one announced.
+    /// Checks the .npy that arrived.
     pub(crate) fn check(&self, tensor: &Tensor) -> Result<()> {
         if tensor.dtype() != self.dtype || tensor.shape() != self.shape {
-            let announced = describe(self.dtype, &self.shape);
-            let arrived = describe(tensor.dtype(), tensor.shape());
-            return Err(Error::Data(format!("tensor {}: expected {announced}, got {arrived}", self.name)));
+            let expected = TensorSpec::new(self.dtype, &self.shape);
+            let got = TensorSpec::new(tensor.dtype(), tensor.shape());
+            return Err(Error::Announced { name: self.name.clone(), expected, got });
         }
         Ok(())
     }
 }
 
-/// Checks that the tensors of a main frame are the ones of the head.
+/// Checks that a main frame has the tensors of the head.
 pub(crate) fn check_schema<'a>(
-    schema: &[(String, Spec)],
-    tensors: impl Iterator<Item = (&'a String, Spec)>,
+    schema: &[(String, TensorSpec)],
+    tensors: impl Iterator<Item = (&'a String, TensorSpec)>,
 ) -> Result<()> {
     let mut count = 0;
-    for (name, spec) in tensors {
+    for (name, got) in tensors {
         count += 1;
         match schema.iter().find(|(n, _)| n == name) {
-            Some((_, expected)) if *expected == spec => {}
+            Some((_, expected)) if *expected == got => {}
             Some((_, expected)) => {
-                return Err(Error::Data(format!(
-                    "tensor {name}: expected items of {expected} as the head says, got {spec}"
-                )));
+                return Err(Error::Declared { name: name.clone(), expected: expected.clone(), got });
             }
-            None => return Err(Error::Data(format!("tensor {name} is not in the head"))),
+            None => return Err(Error::Undeclared { name: name.clone() }),
         }
     }
     if count != schema.len() {
-        return Err(Error::Data(format!("bad frame: expected the {} tensors of the head, got {count}", schema.len())));
+        return Err(Error::TensorCount { expected: schema.len(), got: count });
     }
     Ok(())
 }
 
 fn check_items<'a>(mut tensors: impl Iterator<Item = (&'a str, usize)>) -> Result<()> {
     let Some((first, items)) = tensors.next() else {
-        return Err(Error::Data("bad frame: expected at least one tensor, got none".to_owned()));
+        return Err(Error::NoTensors);
     };
     if items == 0 {
-        return Err(Error::Data(format!("tensor {first}: expected at least one item, got none")));
+        return Err(Error::NoItems { name: first.to_owned() });
     }
     match tensors.find(|(_, n)| *n != items) {
-        Some((name, n)) => Err(Error::Data(format!("tensor {name}: expected {items} items as in {first}, got {n}"))),
+        Some((name, got)) => {
+            Err(Error::ItemCount { name: name.to_owned(), first: first.to_owned(), expected: items, got })
+        }
         None => Ok(()),
     }
 }
@@ -291,12 +290,10 @@ fn check_items<'a>(mut tensors: impl Iterator<Item = (&'a str, usize)>) -> Resul
 fn check_size(mut sizes: impl Iterator<Item = usize>) -> Result<()> {
     match sizes.try_fold(0usize, |total, size| total.checked_add(size)) {
         Some(0..=MAX_FRAME) => Ok(()),
-        _ => Err(Error::Data(format!(
-            "bad frame: expected at most {MAX_FRAME} bytes of tensors, got more; put fewer items into a frame"
-        ))),
+        _ => Err(Error::FrameTooLarge),
     }
 }
 
-fn bad(expected: &str, got: &Value) -> Error {
-    Error::Data(format!("bad frame: expected {expected}, got {got}"))
+fn bad(expected: &'static str, got: &Value) -> Error {
+    Error::Frame { expected, got: got.to_string() }
 }

@@ -1,47 +1,46 @@
-//! The first line of a stream: what its items are, which model made them, and how they came about.
+//! The first line of a stream: its tensors, its model and its history.
 
 use serde_json::{Map, Value, json};
 
-use crate::tensor::describe;
 use crate::{Data, Dtype, Error, Result, Tensor, VERSION, check_name};
 
-/// The description of a stream. Keys it does not know are kept.
+/// The description of a stream. Unknown keys are kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Head(Map<String, Value>);
 
-/// What one item of a tensor is: the kind of its numbers and its shape, without the dimension of the items.
+/// The type and the shape of one item of a tensor.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Spec {
-    /// The kind of its numbers.
+pub struct TensorSpec {
+    /// The type of its elements.
     pub dtype: Dtype,
-    /// The shape of one item: `[28, 28]` for images, `[]` for labels.
+    /// The shape, without the dimension of the items: `[28, 28]` for images, `[]` for labels.
     pub shape: Vec<usize>,
 }
 
-impl Spec {
-    /// A tensor whose items have this kind and shape.
-    pub fn new(dtype: Dtype, shape: &[usize]) -> Spec {
-        Spec { dtype, shape: shape.to_vec() }
+impl TensorSpec {
+    /// Items of this type and shape.
+    pub fn new(dtype: Dtype, shape: &[usize]) -> TensorSpec {
+        TensorSpec { dtype, shape: shape.to_vec() }
     }
 
-    /// What the items of `tensor` are.
-    pub fn of(tensor: &Tensor) -> Spec {
-        Spec::new(tensor.dtype(), &tensor.shape()[1..])
+    /// The items of `tensor`.
+    pub fn of(tensor: &Tensor) -> TensorSpec {
+        TensorSpec::new(tensor.dtype(), &tensor.shape()[1..])
     }
 }
 
-impl std::fmt::Display for Spec {
+impl std::fmt::Display for TensorSpec {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&describe(self.dtype, &self.shape))
+        write!(f, "{} {:?}", self.dtype, self.shape)
     }
 }
 
-/// Where the model is that the latents of a stream belong to.
+/// The model of the latents in a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelRef {
     /// A file.
     File {
-        /// Its absolute path when it was read.
+        /// Its absolute path at the time.
         path: String,
         /// The SHA-256 of the whole file, as 64 lower-case hexadecimal digits.
         sha256: String,
@@ -63,8 +62,8 @@ impl ModelRef {
 }
 
 impl Head {
-    /// A head that describes nothing yet. A filter clones its input's head instead.
-    #[allow(clippy::new_without_default)] // no one needs it
+    /// A head without tensors. A filter clones the head of its input instead.
+    #[allow(clippy::new_without_default)] // a head is made on purpose
     pub fn new() -> Head {
         let mut map = Map::new();
         map.insert("vae".into(), VERSION.into());
@@ -73,46 +72,45 @@ impl Head {
         Head(map)
     }
 
-    /// A head for main frames that look like `data`.
+    /// A head for main frames with the tensors of `data`.
     pub fn of(data: &Data) -> Head {
         let mut head = Head::new();
         head.describe(data);
         head
     }
 
-    /// Lets the tensors of the main frames be those of `data`, and no others.
+    /// Replaces the tensors by those of `data`.
     pub fn describe(&mut self, data: &Data) {
         self.set("tensors", json!({}));
         for (name, tensor) in &data.tensors {
-            self.set_tensor(name, Spec::of(tensor));
+            self.set_tensor(name, TensorSpec::of(tensor));
         }
     }
 
     /// The tensors of every main frame.
-    pub fn tensors(&self) -> Vec<(String, Spec)> {
+    pub fn tensors(&self) -> Vec<(String, TensorSpec)> {
         let tensors = self.0.get("tensors").and_then(Value::as_object).into_iter().flatten();
         tensors.filter_map(|(name, spec)| Some((name.clone(), spec_of(spec)?))).collect()
     }
 
-    /// What the items of one tensor are, if the stream has it.
-    pub fn tensor(&self, name: &str) -> Option<Spec> {
+    /// The items of one tensor, if the stream has it.
+    pub fn tensor(&self, name: &str) -> Option<TensorSpec> {
         spec_of(self.0.get("tensors")?.get(name)?)
     }
 
-    /// What the items of a tensor are that must be there.
+    /// The items of a tensor that must be there.
     ///
     /// # Errors
-    /// [`Error::Data`], with the names there are.
-    pub fn need(&self, name: &str) -> Result<Spec> {
+    /// [`Error::MissingTensor`].
+    pub fn need(&self, name: &str) -> Result<TensorSpec> {
         self.tensor(name).ok_or_else(|| {
-            let names: Vec<String> = self.tensors().into_iter().map(|(name, _)| name).collect();
-            let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-            Error::Data(format!("no tensor {name} in the stream: expected it among {names}"))
+            let available = self.tensors().into_iter().map(|(name, _)| name).collect();
+            Error::MissingTensor { name: name.to_owned(), available }
         })
     }
 
     /// Adds a tensor, or replaces the one of this name in its place.
-    pub fn set_tensor(&mut self, name: &str, spec: Spec) {
+    pub fn set_tensor(&mut self, name: &str, spec: TensorSpec) {
         if let Some(Value::Object(tensors)) = self.0.get_mut("tensors") {
             tensors.insert(name.to_owned(), json!({"dtype": spec.dtype.name(), "shape": spec.shape}));
         }
@@ -145,7 +143,7 @@ impl Head {
         }
     }
 
-    /// Adds a program, by its name and version, and its arguments to the history.
+    /// Adds a program to the history: `tool` is its name and version.
     pub fn sign(&mut self, tool: &str, args: &[String]) {
         let entry = json!({"tool": tool, "args": args});
         match self.0.get_mut("history") {
@@ -156,7 +154,7 @@ impl Head {
         }
     }
 
-    /// Any other key.
+    /// The value of any other key.
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.0.get(key)
     }
@@ -171,15 +169,13 @@ impl Head {
         &self.0
     }
 
-    /// Checks the line that a head is.
+    /// The head of a verified line.
     pub(crate) fn parse(map: Map<String, Value>) -> Result<Head> {
         let version = map.get("vae").and_then(Value::as_u64);
         match version {
             Some(VERSION) => {}
             Some(v) if v > VERSION => {
-                return Err(Error::Data(format!(
-                    "a stream of version {v}: expected version {VERSION}; it needs programs of a later release"
-                )));
+                return Err(Error::Version { got: v });
             }
             _ => return Err(bad(&format!("version {VERSION}"), map.get("vae"))),
         }
@@ -202,35 +198,31 @@ impl Head {
         }
     }
 
-    /// Checks that the stream of `next` may be joined to this one: same tensors, same model.
+    /// Checks that the stream of `next` may follow this one: same tensors, same model.
     ///
     /// # Errors
-    /// [`Error::Data`], with what differs.
+    /// [`Error::JoinedTensors`] and [`Error::JoinedModels`].
     pub fn check_same(&self, next: &Head) -> Result<()> {
         let (a, b) = (self.tensors(), next.tensors());
         if a.len() != b.len() || a.iter().any(|t| !b.contains(t)) {
-            let list = |tensors: &[(String, Spec)]| {
+            let list = |tensors: &[(String, TensorSpec)]| {
                 let list: Vec<String> = tensors.iter().map(|(name, spec)| format!("{name} {spec}")).collect();
                 if list.is_empty() { "no tensors".to_owned() } else { list.join(", ") }
             };
-            let (a, b) = (list(&a), list(&b));
-            return Err(Error::Data(format!("joined streams differ: expected {a}, got {b}; join like with like")));
+            return Err(Error::JoinedTensors { expected: list(&a), got: list(&b) });
         }
         let hash = |head: &Head| head.model().map_or("none".to_owned(), |m| m.sha256().to_owned());
-        let (a, b) = (hash(self), hash(next));
-        if a != b {
-            return Err(Error::Data(format!("joined streams have different models: expected {a}, got {b}")));
-        }
-        Ok(())
+        let (expected, got) = (hash(self), hash(next));
+        if expected == got { Ok(()) } else { Err(Error::JoinedModels { expected, got }) }
     }
 }
 
-fn spec_of(spec: &Value) -> Option<Spec> {
+fn spec_of(spec: &Value) -> Option<TensorSpec> {
     let dtype = Dtype::from_name(spec.get("dtype")?.as_str()?)?;
-    Some(Spec { dtype, shape: shape_of(spec.get("shape")?)? })
+    Some(TensorSpec { dtype, shape: shape_of(spec.get("shape")?)? })
 }
 
-/// A shape whose dimensions are all at least 1.
+/// A shape with dimensions of at least 1.
 pub(crate) fn shape_of(shape: &Value) -> Option<Vec<usize>> {
     let dimension = |d: &Value| d.as_u64().and_then(|d| usize::try_from(d).ok()).filter(|d| *d > 0);
     shape.as_array()?.iter().map(dimension).collect()
@@ -250,5 +242,5 @@ fn model_of(model: &Value) -> Option<ModelRef> {
 
 fn bad(expected: &str, got: Option<&Value>) -> Error {
     let got = got.map_or("nothing".to_owned(), Value::to_string);
-    Error::Data(format!("bad head: expected {expected}, got {got}"))
+    Error::Head { expected: expected.to_owned(), got }
 }

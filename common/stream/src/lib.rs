@@ -1,43 +1,62 @@
-//! The stream of tensors that programs pass to each other: read by [`Reader`], written by [`Writer`].
+//! Streams of tensors through pipes: JSON lines with .npy files between them, every byte covered by a checksum.
 //!
-//! A filter clones the [`Head`] of its input, says in it what it changes, and turns frames into frames:
+//! A [`Reader`] gives only what is verified, and reads bare .npy and newline JSON too. A [`Writer`] writes a stream, one .npy
+//! or newline JSON into any [`Sink`]. A filter reads a stream, changes a tensor, and passes on all else:
 //!
-//! ```no_run
-//! use std::io::{stdin, stdout};
-//! use vae_stream::{Data, Dtype, Pipe, Reader, Result, Spec, Tensor, Writer};
-//!
-//! /// Turns black into white.
-//! fn main() -> Result<()> {
-//!     let input = Reader::new(stdin(), "standard input", "x")?;
-//!     let mut head = input.head().clone();
-//!     let images = head.need("x")?;
-//!     head.set_tensor("x", Spec::new(Dtype::F32, &images.shape));
-//!     let work = |mut frame: Data, _| {
-//!         let x = frame.f32("x")?;
-//!         frame.set("x", Tensor::from_array(&x.mapv(|v| 1.0 - v)));
-//!         Ok(frame)
-//!     };
-//!     Writer::framed(Pipe(stdout()), &head)?.filter(input, [work])
-//! }
 //! ```
+//! use vae_stream::{Data, Dtype, Error, Frame, Head, Memory, Reader, Tensor, TensorSpec, Writer};
+//!
+//! # fn main() -> Result<(), Error> {
+//! // A stream of two images, [2, 2, 3], with labels.
+//! let x = Tensor::from_bytes(Dtype::U8, &[2, 2, 3], &[0, 51, 102, 153, 204, 255, 255, 204, 153, 102, 51, 0]);
+//! let y = Tensor::from_bytes(Dtype::U8, &[2], &[7, 1]);
+//! let data = Data::new([("x", x), ("y", y)]);
+//! let stream = Memory::default(); // stdout is Pipe(std::io::stdout())
+//! Writer::framed(stream.clone(), &Head::of(&data))?.run(|out| out.write(data))?;
+//!
+//! // The filter: black becomes white. Its head declares x as f32.
+//! let input = Reader::new(std::io::Cursor::new(stream.bytes()), "the stream", "x")?;
+//! let mut head = input.head().clone();
+//! let image = head.need("x")?.shape;
+//! head.set_tensor("x", TensorSpec::new(Dtype::F32, &image));
+//! let invert = |mut data: Data, _| {
+//!     let x = data.f32("x")?;
+//!     data.set("x", Tensor::from_array(&x.mapv(|v| 1.0 - v / 255.0)));
+//!     Ok(data)
+//! };
+//! let inverted = Memory::default();
+//! Writer::framed(inverted.clone(), &head)?.filter::<_, Error>(input, [invert])?;
+//!
+//! // The result, with the labels as they were.
+//! let mut output = Reader::new(std::io::Cursor::new(inverted.bytes()), "the output", "x")?;
+//! let Some(Frame::Data(data)) = output.next_frame()? else { panic!("expected a frame") };
+//! assert_eq!(data.f32("x")?.as_slice().unwrap()[..3], [1.0, 0.8, 0.6]);
+//! assert_eq!(data.u8("y")?.as_slice().unwrap(), [7, 1]);
+//! assert!(output.next_frame()?.is_none(), "the end is verified");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Features
+//! Both are on by default. `npy`: [`Writer::npy`], which needs temporary files. `sha256`: [`Reader::embedded_model`] and
+//! [`sha256`].
 //!
 #![doc = include_str!("../../FORMAT.md")]
 #![warn(clippy::missing_errors_doc)]
 
-mod bare;
+mod checksum;
 mod convert;
 mod dtype;
 mod error;
 mod filter;
+mod foreign;
 mod frame;
-mod framed;
 mod head;
 pub mod images;
-mod jsonl;
 mod npy;
 mod reader;
 mod records;
-mod seal;
+#[cfg(feature = "sha256")]
 mod sha256;
 mod sink;
 mod source;
@@ -46,10 +65,12 @@ mod writer;
 
 pub use dtype::Dtype;
 pub use error::{Error, Failure, Result};
+pub use foreign::Foreign;
 pub use frame::{Data, Frame};
-pub use head::{Head, ModelRef, Spec};
+pub use head::{Head, ModelRef, TensorSpec};
 pub use reader::Reader;
 pub use records::Records;
+#[cfg(feature = "sha256")]
 pub use sha256::{hex, sha256};
 pub use sink::{Memory, Pipe, Sink};
 pub use tensor::{Element, Tensor};
@@ -57,28 +78,27 @@ pub use writer::Writer;
 
 /// The version of the format.
 pub const VERSION: u64 = 1;
-/// Items per frame, where a program has no reason for another number.
+/// The usual number of items in a frame.
 pub const BATCH: usize = 256;
 /// Bytes of a line at most, its newline included.
 pub const MAX_LINE: usize = 1 << 20;
 /// Bytes of a frame's tensors at most.
 pub const MAX_FRAME: usize = 1 << 30;
-
-/// How every stream begins.
+/// The first bytes of every stream.
 pub const START: &[u8] = b"{\"vae\":";
-/// Length of a tensor's or group's name at most.
+/// Length of the name of a tensor or a group at most.
 const MAX_NAME: usize = 64;
 
-/// Checks the name of a tensor or a group: they become parts of file names and of options.
+/// Checks the name of a tensor or a group, which becomes part of file names and options.
 fn check_name(name: &str) -> Result<()> {
     let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
     if plain && name.len() <= MAX_NAME && name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') {
         return Ok(());
     }
-    Err(Error::Data(format!("bad name: expected up to {MAX_NAME} letters, digits, _, - or ., got {name:?}")))
+    Err(Error::Name { name: name.to_owned() })
 }
 
-/// Text that may come from a stream of anyone, as one line that does nothing to a terminal.
+/// `text`, which may come from anyone's stream, as one line that a terminal prints as it is.
 pub fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,4 +1,4 @@
-//! The header of a .npy file, checked before anyone else sees it.
+//! The header of a .npy file, checked before `ndarray-npy` sees it.
 //!
 //! `ndarray-npy` allocates what a header claims and takes exponential time on nested brackets. The grammar here has
 //! neither brackets to nest nor anything that grows: a flat dictionary of three known keys.
@@ -12,25 +12,25 @@ const MAX_TEXT: usize = 10_000;
 /// Dimensions of an array, at most, as in NumPy.
 const MAX_DIMENSIONS: usize = 64;
 
-/// What a header says.
+/// The fields of a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) dtype: Dtype,
     pub(crate) big_endian: bool,
     pub(crate) fortran: bool,
     pub(crate) shape: Vec<usize>,
-    /// Bytes of the header itself, up to the first element.
+    /// Length of the header, up to the first element.
     pub(crate) len: usize,
 }
 
 impl Header {
-    /// Bytes that [`whole_len`](Header::whole_len) needs.
+    /// Bytes that [`whole_len`](Header::whole_len) reads.
     pub(crate) const PREFIX: usize = 12;
 
-    /// The shortest header there could be.
+    /// Length of the shortest header.
     pub(crate) const MIN: usize = 12;
 
-    /// The whole header's length, from its first [`PREFIX`](Header::PREFIX) bytes.
+    /// The length of a header, from its first [`PREFIX`](Header::PREFIX) bytes.
     pub(crate) fn whole_len(prefix: &[u8]) -> Result<usize> {
         let Some((magic, [major, minor, a, b, c, d])) = prefix.split_first_chunk::<6>().and_then(|(magic, rest)| {
             let rest: &[u8; 6] = rest.first_chunk()?;
@@ -39,15 +39,15 @@ impl Header {
             return Err(bad("a .npy header of at least 12 bytes", "fewer"));
         };
         if magic != MAGIC {
-            return Err(bad("the magic bytes of a .npy file", &prefix[..6].escape_ascii().to_string()));
+            return Err(bad("the magic bytes of a .npy file", prefix[..6].escape_ascii()));
         }
         let (start, text) = match (major, minor) {
             (1, 0) => (10, u16::from_le_bytes([a, b]) as usize),
             (2 | 3, 0) => (12, u32::from_le_bytes([a, b, c, d]) as usize),
-            _ => return Err(bad("version 1.0, 2.0 or 3.0 of .npy", &format!("{major}.{minor}"))),
+            _ => return Err(bad("version 1.0, 2.0 or 3.0 of .npy", format_args!("{major}.{minor}"))),
         };
         if !(2..=MAX_TEXT).contains(&text) {
-            return Err(bad(&format!("a .npy header of 2 to {MAX_TEXT} bytes"), &text.to_string()));
+            return Err(bad(format_args!("a .npy header of 2 to {MAX_TEXT} bytes"), text));
         }
         Ok(start + text)
     }
@@ -61,7 +61,7 @@ impl Header {
         parser.header(len).ok_or_else(|| parser.error())?.checked()
     }
 
-    /// Numbers in the array. No overflow: [`parse`](Header::parse) has checked the product.
+    /// Number of elements. No overflow: [`parse`](Header::parse) has checked the product.
     pub(crate) fn elements(&self) -> usize {
         self.shape.iter().product()
     }
@@ -74,20 +74,20 @@ impl Header {
     fn checked(self) -> Result<Header> {
         match data_len(self.dtype, &self.shape) {
             Some(_) => Ok(self),
-            None => Err(bad("an array that fits in memory", &format!("shape {:?}", self.shape))),
+            None => Err(bad("an array that fits in memory", format_args!("shape {:?}", self.shape))),
         }
     }
 }
 
-/// Bytes of an array's elements, or none if no machine could hold them. Dimensions of 0 count as 1 here, since
-/// `ndarray` also refuses shapes whose other dimensions overflow.
+/// Bytes of an array's elements; none if they overflow `isize`. As in `ndarray`, the other dimensions must not overflow even
+/// where one is 0.
 pub(crate) fn data_len(dtype: Dtype, shape: &[usize]) -> Option<usize> {
     let most = shape.iter().try_fold(dtype.size(), |n, &d| n.checked_mul(d.max(1)))?;
     isize::try_from(most).ok()?;
     Some(if shape.contains(&0) { 0 } else { most })
 }
 
-/// The header of a C-order array, as NumPy writes it: version 1.0, padded to a multiple of 64 bytes.
+/// The header that NumPy writes: version 1.0, padded to a multiple of 64 bytes.
 pub(crate) fn header(dtype: &str, fortran: bool, shape: &[usize]) -> Vec<u8> {
     let dims: String = shape.iter().map(|d| format!("{d}, ")).collect();
     let dims = if shape.len() == 1 { dims.trim_end() } else { dims.trim_end_matches(", ") };
@@ -104,11 +104,16 @@ pub(crate) fn header(dtype: &str, fortran: bool, shape: &[usize]) -> Vec<u8> {
     bytes
 }
 
-fn bad(expected: &str, got: &str) -> Error {
-    Error::Data(format!("bad .npy: expected {expected}, got {got}"))
+pub(crate) fn bad(expected: impl ToString, got: impl ToString) -> Error {
+    Error::Npy { expected: expected.to_string(), got: got.to_string() }
 }
 
-/// A cursor over the header's text. Every method gives none where the grammar does not hold, and `at` stays there.
+/// The error of an array without dimensions.
+pub(crate) fn scalar() -> Error {
+    bad("an array", "a single number")
+}
+
+/// A cursor over the header's text. Where the grammar does not hold, every method gives none, and `at` stays there.
 struct Parser<'a> {
     text: &'a [u8],
     at: usize,
@@ -217,11 +222,11 @@ impl Parser<'_> {
     fn error(&self) -> Error {
         let rest = &self.text[self.at..];
         let rest = rest[..rest.len().min(24)].trim_ascii_end().escape_ascii();
-        bad("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4)} with a plain number type", &rest.to_string())
+        bad("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4)} with a plain number type", rest)
     }
 }
 
-/// NumPy's name of a type, and whether it is big endian.
+/// The type that NumPy calls `name`, and whether it is big endian.
 fn dtype(name: &[u8]) -> Option<(Dtype, bool)> {
     let (&order, kind) = name.split_first()?;
     let kind = std::str::from_utf8(kind).ok()?;

@@ -1,96 +1,97 @@
-//! Reading: what the input is, and its frames one by one.
+//! Reading: the format of an input, and its frames one by one.
+
+mod frames;
+mod json_lines;
+mod npy_input;
 
 use std::fmt;
 use std::io::Read;
 
-use crate::bare::Bare;
-use crate::frame::MODEL;
-use crate::framed::Framed;
-use crate::jsonl::JsonLines;
-use crate::source::Source;
-use crate::{Error, Frame, Head, ModelRef, Result, START, npy};
+pub(crate) use frames::Frames;
+use json_lines::JsonLines;
+use npy_input::NpyInput;
 
-/// The frames of an input, each given only once it is verified. Memory is one frame.
+use crate::foreign::{Foreign, is_safetensors};
+use crate::source::Source;
+use crate::{Error, Frame, Head, Result, START, npy};
+
+/// Bytes that tell the format. No input is shorter, so waiting for them keeps nobody waiting.
+pub(crate) const PREFIX: usize = 8;
+
+/// The frames of an input, each verified before it is given. Memory is one frame.
 pub struct Reader {
-    frames: Frames,
+    input: Box<dyn Input>,
     name: String,
-    /// A frame that was read to find the embedded model.
+    /// A frame that was read in search of the embedded model.
     ahead: Option<Frame>,
 }
 
-enum Frames {
-    Framed(Framed),
-    Bare(Bare),
-    JsonLines(JsonLines),
+/// An input of one format.
+trait Input: Send {
+    /// The head of the stream, or one that describes the items.
+    fn head(&self) -> &Head;
+
+    /// Bytes read so far.
+    fn bytes(&self) -> u64;
+
+    /// The next frame; none at the end of the input.
+    fn next(&mut self) -> Result<Option<Frame>>;
 }
 
 impl Reader {
-    /// Reads from anything; `name` is what messages call it. A bare .npy, which names nothing, is called `bare_name`.
+    /// Reads a stream, .npy or newline JSON. `name` is the input's name in messages; `bare_name` is the name of the tensor
+    /// of a bare .npy, which has none.
     ///
     /// # Errors
-    /// [`Error::Data`] for all that is no stream, .npy or newline JSON, [`Error::Io`] where the system refuses.
+    /// [`Error::Format`] for any other format, the error of a bad beginning, and [`Error::Io`].
     pub fn new(input: impl Read + Send + 'static, name: &str, bare_name: &str) -> Result<Reader> {
-        let frames = Frames::open(Source::new(input), bare_name).map_err(|e| locate(e, name))?;
-        Ok(Reader { frames, name: name.to_owned(), ahead: None })
+        let input = open(Source::new(input), bare_name).map_err(|e| locate(e, name))?;
+        Ok(Reader { input, name: name.to_owned(), ahead: None })
     }
 
-    /// The head of the stream; of several, the first. Bare .npy and newline JSON get one that describes them.
+    /// The head of the stream; of joined streams, the first. Bare .npy and newline JSON get one that describes their items.
     pub fn head(&self) -> &Head {
-        match &self.frames {
-            Frames::Framed(frames) => frames.head(),
-            Frames::Bare(frames) => frames.head(),
-            Frames::JsonLines(frames) => frames.head(),
-        }
+        self.input.head()
     }
 
     /// Bytes read so far, up to the end of the last line or payload.
     pub fn bytes(&self) -> u64 {
-        match &self.frames {
-            Frames::Framed(frames) => frames.bytes(),
-            Frames::Bare(frames) => frames.bytes(),
-            Frames::JsonLines(frames) => frames.bytes(),
-        }
+        self.input.bytes()
     }
 
-    /// The next frame; none after a verified end and the end of the input. It waits for nothing after the line that
-    /// verifies the frame.
+    /// The next frame; none after the verified end of the input. It is given as soon as the line that verifies it is here.
     ///
     /// # Errors
-    /// [`Error::Upstream`] for an `error` frame, [`Error::Data`] for anything else that is wrong, [`Error::Io`] where the
-    /// system refuses. No frame follows an error.
+    /// [`Error::Upstream`] for an error frame, [`Error::Io`], and an error for each way in which an input can be bad. No frame
+    /// follows an error.
     pub fn next_frame(&mut self) -> Result<Option<Frame>> {
-        if let Some(frame) = self.ahead.take() {
-            return Ok(Some(frame));
+        match self.ahead.take() {
+            Some(frame) => Ok(Some(frame)),
+            None => self.input.next().map_err(|e| locate(e, &self.name)),
         }
-        let next = match &mut self.frames {
-            Frames::Framed(frames) => frames.next(),
-            Frames::Bare(frames) => frames.next(),
-            Frames::JsonLines(frames) => frames.next(),
-        };
-        next.map_err(|e| locate(e, &self.name))
     }
 
     /// The bytes of the model that the stream embeds, checked against the hash in its head; none if it embeds none.
     ///
-    /// To be called before the first [`next_frame`](Reader::next_frame), which still gives the model's frame afterwards, so
-    /// that it is passed on.
+    /// To be called before the first [`next_frame`](Reader::next_frame), which still gives the frame of the model, so that
+    /// it is passed on.
     ///
     /// # Errors
-    /// As [`next_frame`](Reader::next_frame), and [`Error::Data`] for a model that is not there or has another hash.
+    /// Those of [`next_frame`](Reader::next_frame), [`Error::ModelHash`] and [`Error::ModelMissing`].
+    #[cfg(feature = "sha256")]
     pub fn embedded_model(&mut self) -> Result<Option<&[u8]>> {
-        let Some(ModelRef::Embedded { sha256 }) = self.head().model() else { return Ok(None) };
+        let Some(crate::ModelRef::Embedded { sha256 }) = self.head().model() else { return Ok(None) };
         self.ahead = self.next_frame()?;
-        let bad = |message: &str| Error::Data(format!("{}: bad embedded model: {message}", self.name));
         match &self.ahead {
             Some(Frame::Data(data)) if data.is_model() => {
-                let bytes = data.need(MODEL)?.data();
-                let hash = crate::sha256(bytes);
-                if hash != sha256 {
-                    return Err(bad(&format!("expected sha256 {sha256}, got {hash}")));
+                let bytes = data.need(crate::frame::MODEL)?.data();
+                let got = crate::sha256(bytes);
+                if got != sha256 {
+                    return Err(Error::ModelHash { expected: sha256, got }.within(&self.name));
                 }
                 Ok(Some(bytes))
             }
-            _ => Err(bad("expected it right after the head, got another frame")),
+            _ => Err(Error::ModelMissing.within(&self.name)),
         }
     }
 }
@@ -101,46 +102,23 @@ impl fmt::Debug for Reader {
     }
 }
 
-impl Frames {
-    fn open(mut source: Source, bare_name: &str) -> Result<Frames> {
-        // No input in any form is shorter, so this keeps nobody waiting.
-        let start = source.peek(8)?;
-        if start.is_empty() {
-            Err(Error::Data("nothing arrived; see the message of the stage before".to_owned()))
-        } else if start.starts_with(START) {
-            Framed::open(source).map(Frames::Framed)
-        } else if start.starts_with(npy::MAGIC) {
-            Bare::open(source, bare_name).map(Frames::Bare)
-        } else if start.starts_with(b"{") && !is_safetensors(start) {
-            JsonLines::open(source).map(Frames::JsonLines)
-        } else {
-            Err(Error::Data(format!("expected a stream, .npy or newline JSON, got {}", guess(start))))
-        }
+fn open(mut source: Source, bare_name: &str) -> Result<Box<dyn Input>> {
+    let start = source.peek(PREFIX)?;
+    if start.is_empty() {
+        Err(Error::Empty)
+    } else if start.starts_with(START) {
+        Ok(Box::new(Frames::open(source)?))
+    } else if start.starts_with(npy::MAGIC) {
+        Ok(Box::new(NpyInput::open(source, bare_name)?))
+    } else if start.starts_with(b"{") && !is_safetensors(start) {
+        Ok(Box::new(JsonLines::open(source)?))
+    } else {
+        Err(Error::Format { expected: "a stream, .npy or newline JSON", got: Foreign::of(start) })
     }
 }
 
-/// What else the input could be, by its first bytes, and the tool or remedy for it.
-pub(super) fn guess(start: &[u8]) -> String {
-    let known = match start {
-        [0x1f, 0x8b, ..] => "gzip data; unpack it (gzip -dc), or read MNIST files with mnist-dump --data DIR",
-        [0x89, b'P', b'N', b'G', ..] => "a PNG picture; load it in Python and numpy.save the array",
-        [0, 0, 8..=14, 1..=4, ..] => "an IDX file; read it with mnist-dump --data DIR",
-        [b'P', b'K', 3, 4, ..] => "a zip archive; of .npz numpy.save one array, a PyTorch file goes to vae-model",
-        [0x80, 2..=5, ..] => "a Python pickle; numpy.save the array, a PyTorch file goes to vae-model",
-        [b'[', ..] => "a JSON list; put one object on each line (jq -c '.[]')",
-        _ if is_safetensors(start) => "a model or another safetensors file; give a model with -m",
-        _ => return format!("bytes that begin with \"{}\"", start.escape_ascii()),
-    };
-    known.to_owned()
-}
-
-/// A length in 8 bytes that a header of JSON could have.
-pub(super) fn is_safetensors(start: &[u8]) -> bool {
-    start.first_chunk().is_some_and(|&len| (2..100 << 20).contains(&u64::from_le_bytes(len)))
-}
-
-/// Names the input in an error about it.
-pub(super) fn locate(error: Error, name: &str) -> Error {
+/// The error with the name of the input.
+pub(crate) fn locate(error: Error, name: &str) -> Error {
     match error {
         Error::Io { what, source } => Error::Io { what: format!("{what} {name}"), source },
         other => other.within(name),

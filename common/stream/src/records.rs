@@ -5,65 +5,65 @@ use std::io::Read;
 
 use serde_json::{Map, Value};
 
-use crate::framed::Framed;
-use crate::reader::{guess, is_safetensors, locate};
+use crate::foreign::{Foreign, is_safetensors};
+use crate::reader::{Frames, PREFIX, locate};
 use crate::source::Source;
 use crate::{Error, Frame, Result, START};
 
 /// The records of a log, one by one. Memory is one record, or one frame of a stream.
 ///
-/// A log may be unfinished: a last line without its newline that is no JSON yet, a stream that was cut off, and an `error`
-/// frame are its end. Of a stream every record is verified before it is given.
+/// A log may be unfinished: a last line without its newline that is no JSON yet, a truncated stream, and an error frame are
+/// its end. Every record of a stream is verified before it is given.
 pub struct Records {
-    form: Form,
+    log: Log,
     name: String,
 }
 
-enum Form {
+enum Log {
     Lines { source: Source, line: u64 },
-    Framed(Box<Framed>),
+    Stream(Box<Frames>),
 }
 
 impl Records {
-    /// Reads from anything; `name` is what messages call it.
+    /// Reads newline JSON or a stream; `name` is the log's name in messages.
     ///
     /// # Errors
-    /// [`Error::Data`] for what is neither newline JSON nor a stream, [`Error::Io`] where the system refuses.
+    /// [`Error::Format`] for any other format, the error of a bad beginning, and [`Error::Io`].
     pub fn new(input: impl Read + Send + 'static, name: &str) -> Result<Records> {
-        let form = Form::open(Source::new(input)).map_err(|e| locate(e, name))?;
-        Ok(Records { form, name: name.to_owned() })
+        let log = Log::open(Source::new(input)).map_err(|e| locate(e, name))?;
+        Ok(Records { log, name: name.to_owned() })
     }
 
-    /// What messages call the log: its file as it was given, or standard input.
+    /// The log's name in messages.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The next record, or none at the end of what there is.
+    /// The next record; none at the end of what there is.
     ///
     /// # Errors
-    /// [`Error::Data`] for a line that is no record and a stream that is damaged, but not for one that was cut short;
-    /// [`Error::Io`] where the system refuses.
+    /// [`Error::JsonLine`] for a line that is no record, those of a stream that is damaged, but not [`Error::Truncated`], and
+    /// [`Error::Io`].
     pub fn next_record(&mut self) -> Result<Option<Map<String, Value>>> {
-        let next = match &mut self.form {
-            Form::Lines { source, line } => next_line(source, line),
-            Form::Framed(frames) => next_frame(frames),
+        let next = match &mut self.log {
+            Log::Lines { source, line } => next_line(source, line),
+            Log::Stream(frames) => next_frame(frames),
         };
         next.map_err(|e| locate(e, &self.name))
     }
 }
 
-impl Form {
-    fn open(mut source: Source) -> Result<Form> {
-        let start = source.peek(8)?;
+impl Log {
+    fn open(mut source: Source) -> Result<Log> {
+        let start = source.peek(PREFIX)?;
         if start.is_empty() {
-            Err(Error::Data("nothing arrived; see the message of the stage before".to_owned()))
+            Err(Error::Empty)
         } else if start.starts_with(START) {
-            Framed::open(source).map(|frames| Form::Framed(Box::new(frames)))
+            Frames::open(source).map(|frames| Log::Stream(Box::new(frames)))
         } else if start.starts_with(b"{") && !is_safetensors(start) {
-            Ok(Form::Lines { source, line: 0 })
+            Ok(Log::Lines { source, line: 0 })
         } else {
-            Err(Error::Data(format!("expected newline JSON or a stream, got {}", guess(start))))
+            Err(Error::Format { expected: "newline JSON or a stream", got: Foreign::of(start) })
         }
     }
 }
@@ -77,19 +77,19 @@ fn next_line(source: &mut Source, number: &mut u64) -> Result<Option<Map<String,
         return match serde_json::from_slice(&line) {
             Ok(record) => Ok(Some(record)),
             Err(_) if !line.ends_with(b"\n") => Ok(None),
-            Err(e) => Err(Error::Data(format!("line {number}: expected one JSON object per line: {e}"))),
+            Err(e) => Err(Error::JsonLine(e).within(format_args!("line {number}"))),
         };
     }
     Ok(None)
 }
 
-fn next_frame(frames: &mut Framed) -> Result<Option<Map<String, Value>>> {
+fn next_frame(frames: &mut Frames) -> Result<Option<Map<String, Value>>> {
     loop {
         match frames.next() {
             Ok(Some(Frame::Json(record))) => return Ok(Some(record)),
             Ok(Some(Frame::Data(_))) => {}
-            Ok(None) | Err(Error::Upstream { .. }) => return Ok(None),
-            Err(Error::Data(_)) if frames.is_cut() => return Ok(None),
+            Ok(None) => return Ok(None),
+            Err(e) if matches!(e.cause(), Error::Upstream { .. } | Error::Truncated { .. }) => return Ok(None),
             Err(e) => return Err(e),
         }
     }

@@ -1,11 +1,13 @@
 //! Where a stream is written to.
 
-use std::io::{self, Write};
+use std::io::{self, IoSlice, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Something to write a stream to: a pipe, a file that appears once it is whole, memory.
+use crate::{Error, Result};
+
+/// The output of a [`Writer`](crate::Writer): a pipe, a file that takes its name once it is whole, memory.
 pub trait Sink: Write + Send {
-    /// What messages call it.
+    /// Its name in messages.
     fn name(&self) -> &str {
         "output"
     }
@@ -15,12 +17,12 @@ pub trait Sink: Write + Send {
         true
     }
 
-    /// Whether the bytes stay even without [`commit`](Sink::commit).
+    /// Whether the bytes stay without [`commit`](Sink::commit).
     fn is_direct(&self) -> bool {
         true
     }
 
-    /// Ends the output once all has been written.
+    /// Flushes what is buffered, and gives a file its name.
     ///
     /// # Errors
     /// Those of the system.
@@ -29,7 +31,26 @@ pub trait Sink: Write + Send {
     }
 }
 
-/// Any writer as a pipe to another program.
+impl dyn Sink + '_ {
+    /// Writes all slices, in one system call where the target can, and flushes them.
+    pub(crate) fn send(&mut self, mut slices: &mut [IoSlice<'_>]) -> Result<()> {
+        while slices.iter().any(|s| !s.is_empty()) {
+            match self.write_vectored(slices) {
+                Ok(0) => return Err(cannot_write(self.name(), io::ErrorKind::WriteZero.into())),
+                Ok(n) => IoSlice::advance_slices(&mut slices, n),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(cannot_write(self.name(), e)),
+            }
+        }
+        self.flush().map_err(|e| cannot_write(self.name(), e))
+    }
+}
+
+pub(crate) fn cannot_write(name: &str, source: io::Error) -> Error {
+    Error::io(format!("cannot write {name}"), source)
+}
+
+/// Any [`Write`] as a pipe to another program.
 #[derive(Debug)]
 pub struct Pipe<W>(pub W);
 
@@ -38,7 +59,7 @@ impl<W: Write> Write for Pipe<W> {
         self.0.write(bytes)
     }
 
-    fn write_vectored(&mut self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         self.0.write_vectored(slices)
     }
 
@@ -49,12 +70,12 @@ impl<W: Write> Write for Pipe<W> {
 
 impl<W: Write + Send> Sink for Pipe<W> {}
 
-/// Bytes kept in memory; every clone sees the same ones.
+/// A buffer that all clones share.
 #[derive(Clone, Debug, Default)]
 pub struct Memory(Arc<Mutex<Vec<u8>>>);
 
 impl Memory {
-    /// What was written so far.
+    /// A copy of all that was written.
     pub fn bytes(&self) -> Vec<u8> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

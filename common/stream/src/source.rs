@@ -1,14 +1,14 @@
-//! Bytes as they arrive: buffered, counted, never more than what was asked for, and never waiting for more than needed.
+//! The bytes of an input: buffered, counted, and read no further than needed.
 
 use std::io::{self, Read};
 
 use crate::{Error, MAX_LINE, Result};
 
 const BUFFER: usize = 64 << 10;
-/// How much is allocated before any of it has arrived.
+/// Bytes that are allocated before any of a payload has arrived.
 const RESERVE: usize = 1 << 20;
 
-/// A buffered reader that can look ahead.
+/// A buffered reader with lookahead.
 pub(crate) struct Source {
     input: Box<dyn Read + Send>,
     buffer: Vec<u8>,
@@ -16,12 +16,11 @@ pub(crate) struct Source {
     filled: usize,
     /// Bytes consumed so far.
     offset: u64,
-    cut: bool,
 }
 
 impl Source {
     pub(crate) fn new(input: impl Read + Send + 'static) -> Source {
-        Source { input: Box::new(input), buffer: vec![0; BUFFER], at: 0, filled: 0, offset: 0, cut: false }
+        Source { input: Box::new(input), buffer: vec![0; BUFFER], at: 0, filled: 0, offset: 0 }
     }
 
     /// Bytes consumed so far.
@@ -29,7 +28,7 @@ impl Source {
         self.offset
     }
 
-    /// The next bytes without consuming them: `n` of them (at most a few), or fewer at the end of the input.
+    /// The next `n` bytes (at most a few) without consuming them; fewer at the end of the input.
     pub(crate) fn peek(&mut self, n: usize) -> Result<&[u8]> {
         self.buffer.copy_within(self.at..self.filled, 0);
         (self.filled, self.at) = (self.filled - self.at, 0);
@@ -42,8 +41,7 @@ impl Source {
         Ok(&self.buffer[..self.filled.min(n)])
     }
 
-    /// The next line with its newline; the last one may lack it, and none is left at the end of the input. A line longer
-    /// than [`MAX_LINE`] is an error.
+    /// The next line with its newline, which the last line may lack; none at the end of the input.
     pub(crate) fn line(&mut self) -> Result<Option<Vec<u8>>> {
         let mut line = Vec::new();
         loop {
@@ -57,7 +55,7 @@ impl Source {
             let newline = arrived.iter().position(|&b| b == b'\n');
             let part = newline.map_or(arrived, |at| &arrived[..=at]);
             if line.len() + part.len() > MAX_LINE {
-                return Err(Error::Data(format!("bad line: expected at most {MAX_LINE} bytes, got more")));
+                return Err(Error::LineTooLong);
             }
             line.extend_from_slice(part);
             self.at += part.len();
@@ -68,41 +66,33 @@ impl Source {
         }
     }
 
-    /// Whether a whole line is here already, so that [`line`](Source::line) would not wait.
+    /// Whether a whole line is buffered, so that [`line`](Source::line) would not wait.
     pub(crate) fn has_line(&self) -> bool {
         self.buffer[self.at..self.filled].contains(&b'\n')
     }
 
-    /// Appends the next `n` bytes to `bytes`; fewer left is an error. Memory grows with what arrives, not with what a
-    /// header claims.
+    /// Appends the next `n` bytes to `bytes`. Memory grows with what arrives, not with what a header claims.
     pub(crate) fn read_into(&mut self, bytes: &mut Vec<u8>, n: usize) -> Result<()> {
-        let here = n.min(self.filled - self.at);
+        let buffered = n.min(self.filled - self.at);
         bytes.reserve_exact(n.min(RESERVE));
-        bytes.extend_from_slice(&self.buffer[self.at..self.at + here]);
-        self.at += here;
-        let missing = n - here;
-        let got = (&mut self.input).take(missing as u64).read_to_end(bytes).map_err(failed)?;
-        self.offset += (here + got) as u64;
-        if got == missing {
-            return Ok(());
+        bytes.extend_from_slice(&self.buffer[self.at..self.at + buffered]);
+        self.at += buffered;
+        let missing = n - buffered;
+        let got = (&mut self.input).take(missing as u64).read_to_end(bytes).map_err(cannot_read)?;
+        self.offset += (buffered + got) as u64;
+        match got == missing {
+            true => Ok(()),
+            false => Err(self.truncated(format!("{} bytes more", missing - got))),
         }
-        Err(self.cut(&format!("{} bytes more", missing - got)))
     }
 
     /// The error of an input that ends too early.
-    pub(crate) fn cut(&mut self, expected: &str) -> Error {
-        self.cut = true;
-        let at = self.offset;
-        Error::Data(format!("the input stops at byte {at}: expected {expected}; see the message of the stage before"))
-    }
-
-    /// Whether it ended too early.
-    pub(crate) fn is_cut(&self) -> bool {
-        self.cut
+    pub(crate) fn truncated(&self, expected: String) -> Error {
+        Error::Truncated { offset: self.offset, expected }
     }
 }
 
-fn failed(source: io::Error) -> Error {
+fn cannot_read(source: io::Error) -> Error {
     Error::Io { what: "cannot read".to_owned(), source }
 }
 
@@ -110,7 +100,7 @@ fn read(input: &mut impl Read, buffer: &mut [u8]) -> Result<usize> {
     loop {
         match input.read(buffer) {
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            result => return result.map_err(failed),
+            result => return result.map_err(cannot_read),
         }
     }
 }

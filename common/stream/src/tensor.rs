@@ -1,4 +1,4 @@
-//! One tensor: a complete .npy file whose header has been checked.
+//! A tensor: a complete .npy file with a checked header.
 
 use std::fmt;
 use std::ops::Range;
@@ -7,11 +7,11 @@ use ndarray::{ArrayD, ArrayRef, Dimension, IxDyn};
 use ndarray_npy::{ReadNpyExt, ReadableElement, WritableElement};
 
 use crate::npy::{self, Header};
-use crate::{Dtype, Error, MAX_FRAME, Result};
+use crate::{Dtype, Error, MAX_FRAME, Result, TensorSpec};
 
-/// An array of numbers as the bytes of its .npy: C order, little endian, one dimension or more.
+/// An array, as the bytes of its .npy: C order, little endian, at least one dimension.
 ///
-/// The bytes are kept as they came, so that passing a tensor on copies nothing.
+/// The bytes stay as they came, so that passing a tensor on copies nothing.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Tensor {
     bytes: Vec<u8>,
@@ -24,32 +24,28 @@ impl Tensor {
     /// Checks a complete .npy: its header, its size, and that it is C order and little endian.
     ///
     /// # Errors
-    /// [`Error::Data`] for anything else.
+    /// [`Error::Npy`], and [`Error::Layout`] for another order.
     pub fn parse(bytes: Vec<u8>) -> Result<Tensor> {
         let header = whole(&bytes)?;
         if header.fortran || header.big_endian || header.shape.is_empty() {
-            return Err(Error::Data(
-                "bad .npy in a frame: expected C order, little endian and at least one dimension; vae-cat takes any .npy \
-                 and makes a stream of it"
-                    .to_owned(),
-            ));
+            return Err(Error::Layout);
         }
         Ok(Tensor { bytes, start: header.len, dtype: header.dtype, shape: header.shape })
     }
 
-    /// The tensor of a complete .npy of any kind: big endian and Fortran order too, as NumPy saves them.
+    /// The tensor of a complete .npy as NumPy saves it, big endian and Fortran order included.
     ///
     /// # Errors
-    /// [`Error::Data`] for what is no whole .npy, a lone number, or a kind of numbers that streams do not have.
+    /// [`Error::Npy`] for what is no .npy, no array, or of a type that streams do not have.
     pub fn from_npy(bytes: &[u8]) -> Result<Tensor> {
         let header = whole(bytes)?;
         if header.shape.is_empty() {
-            return Err(Error::Data("bad .npy: expected an array, got a single number".to_owned()));
+            return Err(npy::scalar());
         }
         Tensor::normalised(&header, &bytes[header.len..])
     }
 
-    /// The tensor with the elements of `array`, whatever its layout.
+    /// A tensor with the elements of `array`, in any layout.
     pub fn from_array<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> Tensor {
         let mut bytes = npy::header(A::DTYPE.name(), false, array.shape());
         let start = bytes.len();
@@ -61,7 +57,7 @@ impl Tensor {
         Tensor { bytes, start, dtype: A::DTYPE, shape: array.shape().to_vec() }
     }
 
-    /// The tensor with the elements that `data` holds, little endian and in C order.
+    /// A tensor with the elements in `data`, little endian and in C order.
     ///
     /// # Panics
     /// If `data` has another length than `shape` asks for.
@@ -74,13 +70,12 @@ impl Tensor {
         Tensor { bytes, start, dtype, shape: shape.to_vec() }
     }
 
-    /// The tensor of a bare .npy, which may also be big endian or in Fortran order: `data` are the elements that follow
-    /// `header`.
+    /// The tensor of a bare .npy, which may be big endian or in Fortran order: `data` are the elements after `header`.
     pub(crate) fn normalised(header: &Header, data: &[u8]) -> Result<Tensor> {
         if !header.big_endian && !header.fortran {
             return Ok(Tensor::from_bytes(header.dtype, &header.shape, data));
         }
-        // ndarray-npy puts any bytes in order as unsigned numbers of the same width.
+        // As unsigned integers of the same width, any elements are reordered by ndarray-npy.
         fn reorder<A: Element + ReadableElement>(header: &Header, data: &[u8]) -> Result<Tensor> {
             let order = if header.big_endian { '>' } else { '<' };
             let order = if header.dtype.size() == 1 { '|' } else { order };
@@ -98,17 +93,17 @@ impl Tensor {
         Ok(Tensor::from_bytes(header.dtype, &header.shape, ordered.data()))
     }
 
-    /// The kind of its elements.
+    /// The type of its elements.
     pub fn dtype(&self) -> Dtype {
         self.dtype
     }
 
-    /// Its dimensions, the items' first.
+    /// Its shape, the dimension of the items first.
     pub fn shape(&self) -> &[usize] {
         &self.shape
     }
 
-    /// How many items it holds: its first dimension.
+    /// The number of items: its first dimension.
     pub fn items(&self) -> usize {
         self.shape[0]
     }
@@ -118,7 +113,7 @@ impl Tensor {
         &self.bytes
     }
 
-    /// The elements alone, little endian, C order.
+    /// The elements, little endian and in C order.
     pub fn data(&self) -> &[u8] {
         &self.bytes[self.start..]
     }
@@ -134,15 +129,14 @@ impl Tensor {
         Tensor::from_bytes(self.dtype, &shape, &self.data()[items.start * item..items.end * item])
     }
 
-    /// The items of all `parts`, in order; they must agree in all but their number.
+    /// The items of all `parts`, in order, which must be of one type and shape.
     ///
     /// # Errors
-    /// [`Error::Data`] where they do not, or are beyond a frame's limit together; [`Error::Failed`] for none.
+    /// [`Error::NoTensors`], [`Error::Concat`] and [`Error::FrameTooLarge`].
     pub fn concat(parts: &[Tensor]) -> Result<Tensor> {
-        let [first, ..] = parts else { return Err(Error::Failed("no tensors to join".to_owned())) };
+        let [first, ..] = parts else { return Err(Error::NoTensors) };
         if let Some(odd) = parts.iter().find(|t| t.dtype != first.dtype || t.shape[1..] != first.shape[1..]) {
-            let (a, b) = (describe(first.dtype, &first.shape[1..]), describe(odd.dtype, &odd.shape[1..]));
-            return Err(Error::Data(format!("tensors differ: expected items of {a}, got {b}")));
+            return Err(Error::Concat { expected: TensorSpec::of(first), got: TensorSpec::of(odd) });
         }
         if let [only] = parts {
             return Ok(only.clone());
@@ -151,62 +145,59 @@ impl Tensor {
         shape[0] = parts.iter().map(Tensor::items).sum();
         let data: Vec<&[u8]> = parts.iter().map(Tensor::data).collect();
         if data.iter().map(|d| d.len()).sum::<usize>() > MAX_FRAME {
-            return Err(Error::Data(format!("tensors joined pass the limit of {MAX_FRAME} bytes")));
+            return Err(Error::FrameTooLarge);
         }
         Ok(Tensor::from_bytes(first.dtype, &shape, &data.concat()))
     }
 
-    /// The elements as an array of their own kind; [`to_f32`](Tensor::to_f32) and its like take any kind.
+    /// The elements as an array of their own type; [`to_f32`](Tensor::to_f32) and its like convert any type.
     ///
     /// # Errors
-    /// [`Error::Data`] for elements of another kind.
+    /// [`Error::Type`], and [`Error::Elements`] for a bool that is neither 0 nor 1.
     pub fn to_array<A: Element + ReadableElement>(&self) -> Result<ArrayD<A>> {
         if A::DTYPE != self.dtype {
-            return Err(Error::Data(format!("expected numbers of kind {}, got {}", A::DTYPE, self.dtype)));
+            return Err(Error::Type { expected: A::DTYPE, got: self.dtype });
         }
-        let bad = |e: &dyn fmt::Display| Error::Data(format!("bad .npy: {e}"));
-        // The header, which has been checked, takes `ndarray-npy` longer to read than a small tensor.
+        // The elements alone: `ndarray-npy` takes longer to read a header, which is checked, than a small tensor.
         let values = A::read_to_end_exact_vec(self.data(), &A::type_descriptor(), self.shape.iter().product());
-        ArrayD::from_shape_vec(IxDyn(&self.shape), values.map_err(|e| bad(&e))?).map_err(|e| bad(&e))
+        Ok(self.shaped(values.map_err(|e| Error::Elements { reason: e.to_string() })?))
     }
 
-    /// The elements of an f2 tensor, which `ndarray-npy` does not know.
-    pub(crate) fn halves(&self) -> Result<ArrayD<half::f16>> {
-        let halves = self.data().chunks_exact(2).map(|b| half::f16::from_le_bytes([b[0], b[1]])).collect();
-        ArrayD::from_shape_vec(IxDyn(&self.shape), halves).map_err(|e| Error::Data(format!("bad .npy: {e}")))
+    /// The elements of an f2 tensor, a type that `ndarray-npy` lacks.
+    pub(crate) fn halves(&self) -> ArrayD<half::f16> {
+        self.shaped(self.data().chunks_exact(2).map(|b| half::f16::from_le_bytes([b[0], b[1]])).collect())
+    }
+
+    /// An array of this tensor's shape.
+    pub(crate) fn shaped<A>(&self, values: Vec<A>) -> ArrayD<A> {
+        ArrayD::from_shape_vec(IxDyn(&self.shape), values).expect("as many elements as the header says")
     }
 }
 
 impl fmt::Debug for Tensor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Tensor({})", describe(self.dtype, &self.shape))
+        write!(f, "Tensor({} {:?})", self.dtype, self.shape)
     }
 }
 
-/// The header of a .npy that is as long as it says.
+/// The header of a complete .npy, whose length is checked.
 fn whole(bytes: &[u8]) -> Result<Header> {
     let header = Header::parse(bytes)?;
     let (got, expected) = (bytes.len() - header.len, header.data_len());
     if got != expected {
-        let shape = header.shape;
-        return Err(Error::Data(format!("bad .npy: expected {expected} bytes for shape {shape:?}, got {got}")));
+        return Err(npy::bad(format_args!("{expected} bytes for shape {:?}", header.shape), got));
     }
     Ok(header)
 }
 
-/// An array of the .npy in `bytes`, whose header and size have been checked.
-pub(crate) fn read<A: ReadableElement>(bytes: &[u8]) -> Result<ArrayD<A>> {
-    ArrayD::read_npy(bytes).map_err(|e| Error::Data(format!("bad .npy: {e}")))
+/// The array of a .npy with a checked header and size.
+fn read<A: ReadableElement>(bytes: &[u8]) -> Result<ArrayD<A>> {
+    ArrayD::read_npy(bytes).map_err(|e| Error::Elements { reason: e.to_string() })
 }
 
-/// `<f4 [28, 28]`, for messages.
-pub(crate) fn describe(dtype: Dtype, shape: &[usize]) -> String {
-    format!("{dtype} {shape:?}")
-}
-
-/// The Rust types that a tensor can be made of.
+/// The Rust types of elements.
 pub trait Element: WritableElement + Copy {
-    /// Their name in a stream.
+    /// The type in a stream.
     const DTYPE: Dtype;
 }
 

@@ -1,164 +1,136 @@
 //! Writing: a stream, one .npy, or newline JSON.
 
+mod frames;
+mod json_lines;
+#[cfg(feature = "npy")]
+mod npy_output;
+
 use std::fmt;
-use std::io::{self, IoSlice, Read, Seek, Write};
 
 use serde_json::{Map, Value};
-use tempfile::SpooledTempFile;
 
-use crate::seal::Seal;
-use crate::{Data, Error, Failure, Frame, Head, ModelRef, Result, Sink, Spec, jsonl, npy, one_line};
+use crate::sink::cannot_write;
+use crate::{Data, Error, Failure, Frame, Head, ModelRef, Result, Sink, TensorSpec, one_line};
 
-/// Bytes of a single .npy that are kept in memory before they go to a file.
-const IN_MEMORY: usize = 64 << 20;
-/// Characters of an error frame's message at most.
+/// Characters of the message in an error frame, at most.
 const MAX_MESSAGE: usize = 4096;
 
-/// Writes frames: as a stream, as one .npy, or as newline JSON.
+/// Writes frames as a stream, as one .npy, or as newline JSON.
 ///
 /// Dropped without [`finish`](Writer::finish), it leaves a stream without its end, which every reader refuses, and no file.
 pub struct Writer {
-    output: Box<dyn Sink>,
-    schema: Vec<(String, Spec)>,
-    form: Form,
-    /// Whether the frame of an embedded model is still to come.
+    sink: Box<dyn Sink>,
+    schema: Vec<(String, TensorSpec)>,
+    output: Box<dyn Output>,
+    /// Whether the frame of an embedded model is yet to come.
     awaits_model: bool,
     /// The program that error frames name.
     origin: String,
 }
 
-enum Form {
-    Framed { seal: Seal, frames: u64, items: u64 },
-    Npy { name: String, spec: Spec, data: Box<SpooledTempFile>, items: usize },
-    JsonLines,
+/// An output format.
+trait Output: Send {
+    /// Writes a data frame, if the format has its group.
+    fn data(&mut self, data: &Data, sink: &mut dyn Sink) -> Result<()>;
+
+    /// Writes a record, if the format has records.
+    fn record(&mut self, _record: Map<String, Value>, _sink: &mut dyn Sink) -> Result<()> {
+        Ok(())
+    }
+
+    /// Writes what comes after the last frame.
+    fn end(&mut self, _sink: &mut dyn Sink) -> Result<()> {
+        Ok(())
+    }
+
+    /// Writes an error frame in place of the end; tells whether it was written.
+    fn error(&mut self, _origin: &str, _message: &str, _sink: &mut dyn Sink) -> bool {
+        false
+    }
 }
 
 impl Writer {
-    /// Writes a stream.
+    /// Writes a stream, of which the head is written at once.
     ///
     /// # Errors
-    /// [`Error::Closed`] where the reader has closed the output, else [`Error::Io`].
-    pub fn framed(output: impl Sink + 'static, head: &Head) -> Result<Writer> {
-        let form = Form::Framed { seal: Seal::default(), frames: 0, items: 0 };
-        let mut writer = Writer::new(output, head, form);
-        writer.line(head.as_json().clone(), &[])?;
-        Ok(writer)
+    /// [`Error::Closed`] where the reader of the output has closed it, and [`Error::Io`].
+    pub fn framed(sink: impl Sink + 'static, head: &Head) -> Result<Writer> {
+        let mut sink: Box<dyn Sink> = Box::new(sink);
+        let output = frames::Frames::open(head, &mut *sink)?;
+        Ok(Writer::new(sink, head, Box::new(output)))
     }
 
-    /// Collects the tensor `name` of the main group, and writes it as one .npy when everything has arrived.
+    /// Collects the tensor `name` of the main group, and writes it as one .npy at the end.
     ///
     /// # Errors
-    /// [`Error::Usage`] where the head has no such tensor.
-    pub fn npy(output: impl Sink + 'static, head: &Head, name: &str) -> Result<Writer> {
-        let schema = head.tensors();
-        let Some((_, spec)) = schema.iter().find(|(n, _)| n == name).cloned() else {
-            let names: Vec<&str> = schema.iter().map(|(n, _)| n.as_str()).collect();
-            return Err(Error::Usage(format!("--npy {name}: expected a tensor of the stream: {}", names.join(", "))));
-        };
-        let form = Form::Npy { name: name.to_owned(), spec, data: Box::new(SpooledTempFile::new(IN_MEMORY)), items: 0 };
-        Ok(Writer::new(output, head, form))
+    /// [`Error::MissingTensor`] where the head has no such tensor.
+    #[cfg(feature = "npy")]
+    pub fn npy(sink: impl Sink + 'static, head: &Head, name: &str) -> Result<Writer> {
+        let output = npy_output::NpyOutput::new(name, head.need(name)?);
+        Ok(Writer::new(Box::new(sink), head, Box::new(output)))
     }
 
     /// Writes the items of the main group as newline JSON.
-    pub fn jsonl(output: impl Sink + 'static, head: &Head) -> Writer {
-        Writer::new(output, head, Form::JsonLines)
+    pub fn jsonl(sink: impl Sink + 'static, head: &Head) -> Writer {
+        Writer::new(Box::new(sink), head, Box::new(json_lines::JsonLines))
     }
 
-    fn new(output: impl Sink + 'static, head: &Head, form: Form) -> Writer {
+    fn new(sink: Box<dyn Sink>, head: &Head, output: Box<dyn Output>) -> Writer {
         let awaits_model = matches!(head.model(), Some(ModelRef::Embedded { .. }));
-        Writer { output: Box::new(output), schema: head.tensors(), form, awaits_model, origin: "unknown".to_owned() }
+        Writer { sink, schema: head.tensors(), output, awaits_model, origin: "unknown".to_owned() }
     }
 
-    /// The same, with the name of the running program, which error frames give.
+    /// The writer of the program `origin`, which error frames name.
     pub fn by(self, origin: impl Into<String>) -> Writer {
         Writer { origin: origin.into(), ..self }
     }
 
-    /// Writes a frame, and hands it to the system, so that a live reader sees it.
+    /// Writes a frame, and flushes it, so that a live reader sees it.
     ///
-    /// A main frame must be what the head says. A model goes into the stream once, and only if the head announces it, so
-    /// that a filter may pass on all that it reads. The forms that are no stream leave out other groups and records.
+    /// A frame of the main group must have the tensors of the head. The model is written once, and only if the head
+    /// announces it, so that a filter may pass on all that it reads. One .npy and newline JSON leave out other groups and
+    /// records.
     ///
     /// # Errors
-    /// [`Error::Data`] for a frame that the head does not describe, [`Error::Closed`] where the reader has closed the output, else [`Error::Io`].
+    /// [`Error::Closed`] where the reader of the output has closed it, [`Error::Io`], and those of a frame that the head does
+    /// not describe.
     pub fn write(&mut self, frame: impl Into<Frame>) -> Result<()> {
         match frame.into() {
-            Frame::Data(data) => self.write_data(&data),
-            Frame::Json(record) => self.write_json(record),
-        }
-    }
-
-    fn write_json(&mut self, record: Map<String, Value>) -> Result<()> {
-        let Form::Framed { frames, .. } = &mut self.form else { return Ok(()) };
-        *frames += 1;
-        let mut line = object([("type", "json".into())]);
-        line.extend(record.into_iter().filter(|(key, _)| key != "type"));
-        self.line(line, &[])
-    }
-
-    fn write_data(&mut self, data: &Data) -> Result<()> {
-        data.check(&self.schema)?;
-        if data.is_model() && !std::mem::take(&mut self.awaits_model) {
-            return Ok(());
-        }
-        match &mut self.form {
-            Form::Framed { frames, items, .. } => {
-                *frames += 1;
-                *items += if data.is_main() { data.items() as u64 } else { 0 };
-                let payloads: Vec<&[u8]> = data.tensors.iter().map(|(_, t)| t.bytes()).collect();
-                self.line(data.line(), &payloads)
-            }
-            _ if !data.is_main() => Ok(()),
-            Form::Npy { name, data: file, items, .. } => {
-                *items += data.items();
-                file.write_all(data.need(name)?.data()).map_err(|e| Error::io("cannot write a temporary file", e))
-            }
-            Form::JsonLines => {
-                let mut text = Vec::new();
-                jsonl::write(data, &mut text)?;
-                put(&mut *self.output, &mut [IoSlice::new(&text)])?;
-                push(&mut *self.output)
+            Frame::Json(record) => self.output.record(record, &mut *self.sink),
+            Frame::Data(data) => {
+                data.check(&self.schema)?;
+                if data.is_model() && !std::mem::take(&mut self.awaits_model) {
+                    return Ok(());
+                }
+                self.output.data(&data, &mut *self.sink)
             }
         }
     }
 
-    /// Writes the end, or the one .npy, and lets a file appear under its name.
+    /// Writes the end, or the one .npy, and gives a file its name.
     ///
     /// # Errors
-    /// [`Error::Closed`] where the reader has closed the output, else [`Error::Io`].
+    /// [`Error::Closed`] where the reader of the output has closed it, and [`Error::Io`].
     pub fn finish(mut self) -> Result<()> {
-        match &mut self.form {
-            Form::Framed { frames, items, .. } => {
-                let end = [("type", "end".into()), ("frames", (*frames).into()), ("items", (*items).into())];
-                self.line(object(end), &[])?;
-            }
-            Form::Npy { spec, data, items, .. } => {
-                let shape: Vec<usize> = [*items].iter().chain(&spec.shape).copied().collect();
-                let header = npy::header(spec.dtype.name(), false, &shape);
-                put(&mut *self.output, &mut [IoSlice::new(&header)])?;
-                copy(data, &mut *self.output)?;
-            }
-            Form::JsonLines => {}
-        }
-        let name = self.output.name().to_owned();
-        self.output.commit().map_err(|e| unwritten(&name, e))
+        self.output.end(&mut *self.sink)?;
+        let name = self.sink.name().to_owned();
+        self.sink.commit().map_err(|e| cannot_write(&name, e))
     }
 
-    /// Ends the stream with an `error` frame, and gives the error for the program to end with.
+    /// Ends a stream with an error frame. Gives the error for the program to end with.
     ///
-    /// What came from upstream and goes on through a pipe becomes [`Error::Relayed`], which is silent: the program at the
-    /// end of the pipe will say it.
+    /// An error that came from upstream and went on through a pipe becomes [`Error::Relayed`], which is silent: the last
+    /// program of the pipe prints it.
     pub fn fail<E: Failure>(mut self, error: E) -> E {
-        if !matches!(self.form, Form::Framed { .. }) || !self.output.is_direct() || error.is_closed() {
+        if !self.sink.is_direct() || error.is_closed() {
             return error;
         }
         let (origin, message) = match error.upstream() {
-            Some((origin, message)) => (origin.to_owned(), message.to_owned()),
-            None => (self.origin.clone(), error.to_string()),
+            Some((origin, message)) => (origin, message.to_owned()),
+            None => (&*self.origin, error.to_string()),
         };
         let message = one_line(&message.chars().take(MAX_MESSAGE).collect::<String>());
-        let line = object([("type", "error".into()), ("origin", origin.into()), ("message", message.into())]);
-        let passed_on = self.line(line, &[]).is_ok() && self.output.is_pipe();
+        let passed_on = self.output.error(origin, &message, &mut *self.sink) && self.sink.is_pipe();
         match error.upstream() {
             Some(_) if passed_on => Error::Relayed.into(),
             _ => error,
@@ -168,66 +140,17 @@ impl Writer {
     /// Runs `body`, which writes the frames; then [`finish`](Writer::finish) or, if it failed, [`fail`](Writer::fail).
     ///
     /// # Errors
-    /// That of `body`, as `fail` gives it, or those of `finish`.
+    /// Those of `body`, as `fail` gives them, and those of `finish`.
     pub fn run<E: Failure>(mut self, body: impl FnOnce(&mut Writer) -> Result<(), E>) -> Result<(), E> {
         match body(&mut self) {
             Ok(()) => Ok(self.finish()?),
             Err(e) => Err(self.fail(e)),
         }
     }
-
-    fn line(&mut self, map: Map<String, Value>, payloads: &[&[u8]]) -> Result<()> {
-        let Form::Framed { seal, .. } = &mut self.form else { return Ok(()) };
-        let line = seal.close(map)?;
-        payloads.iter().for_each(|p| seal.payload(p));
-        let mut slices: Vec<IoSlice<'_>> = Vec::with_capacity(1 + payloads.len());
-        slices.push(IoSlice::new(&line));
-        slices.extend(payloads.iter().map(|p| IoSlice::new(p)));
-        put(&mut *self.output, &mut slices)?;
-        push(&mut *self.output)
-    }
 }
 
 impl fmt::Debug for Writer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Writer({})", self.output.name())
-    }
-}
-
-/// Writes all slices, in one system call where the target can.
-fn put(output: &mut dyn Sink, mut slices: &mut [IoSlice<'_>]) -> Result<()> {
-    while slices.iter().any(|s| !s.is_empty()) {
-        match output.write_vectored(slices) {
-            Ok(0) => return Err(unwritten(output.name(), io::ErrorKind::WriteZero.into())),
-            Ok(n) => IoSlice::advance_slices(&mut slices, n),
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(unwritten(output.name(), e)),
-        }
-    }
-    Ok(())
-}
-
-/// Hands what is buffered to the system, so that a live reader sees it.
-fn push(output: &mut dyn Sink) -> Result<()> {
-    output.flush().map_err(|e| unwritten(output.name(), e))
-}
-
-fn unwritten(name: &str, source: io::Error) -> Error {
-    Error::io(format!("cannot write {name}"), source)
-}
-
-fn object<const N: usize>(entries: [(&str, Value); N]) -> Map<String, Value> {
-    entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
-}
-
-fn copy(file: &mut SpooledTempFile, output: &mut dyn Sink) -> Result<()> {
-    let failed = |e: io::Error| Error::io("cannot read a temporary file", e);
-    file.rewind().map_err(failed)?;
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut buffer).map_err(failed)? {
-            0 => return Ok(()),
-            n => put(output, &mut [IoSlice::new(&buffer[..n])])?,
-        }
+        write!(f, "Writer({})", self.sink.name())
     }
 }

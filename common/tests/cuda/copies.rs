@@ -1,4 +1,4 @@
-//! Copies and runs wait for nothing but each other: nothing arrives late, and nothing is taken early.
+//! Copies and runs are ordered by their stream: no upload arrives late, and no download reads early.
 
 use crate::gpu;
 use crate::runs::{cpu, data_of, mlp, trained};
@@ -14,10 +14,10 @@ fn value(table: usize, i: usize) -> f32 {
 }
 
 #[test]
-fn uploads_arrive_however_many_wait_and_however_large() {
+fn uploads_arrive_at_any_size_and_any_number_in_flight() {
     let Some(ordinal) = gpu() else { return };
     let mut plan = Plan::new(4);
-    // Of page-locked memory there are 8 MB: the first six fill it more than once, and the last has no room in it.
+    // The page-locked buffer has 8 MiB: the first six tables wrap around in it, and the last exceeds it.
     let tables: Vec<Table> = [600, 600, 1, 600, 600, 600, 3000].map(|n| plan.table(n, 1000, PixelType::F32)).into();
     let mut cuda = Cuda::new(&plan, ordinal, Precision::Fp32).unwrap();
     let mut values = vec![0.0; 3_000_000];
@@ -34,8 +34,8 @@ fn uploads_arrive_however_many_wait_and_however_large() {
     }
 }
 
-/// A plan that keeps, for each place of the epoch, the row of `from` that is visited there.
-fn keeping() -> (Plan, Table, Table, Program) {
+/// A plan that stores, for each position of the epoch, the gathered row of `from`.
+fn gather_and_store() -> (Plan, Table, Table, Program) {
     let mut plan = Plan::new(4);
     let from = plan.table(12, 3, PixelType::F32);
     let y = plan.gather(from, PixelTransform { white: 1.0, binarize: Binarize::None, range: [0.0, 1.0] });
@@ -45,17 +45,18 @@ fn keeping() -> (Plan, Table, Table, Program) {
 }
 
 #[test]
-fn each_run_sees_what_was_uploaded_before_it_and_nothing_later() {
+fn a_run_reads_the_uploads_before_it_and_none_after_it() {
     let Some(ordinal) = gpu() else { return };
-    let (plan, from, stored, program) = keeping();
+    let (plan, from, stored, program) = gather_and_store();
     let mut cuda = Cuda::new(&plan, ordinal, Precision::Fp32).unwrap();
     let program = cuda.compile(&program).unwrap();
-    // No download in between, so that the host is ahead of the device.
+    // No download in between: the host runs ahead of the device.
     for run in 0..3 {
         let values: Vec<f32> = (0..36).map(|i| value(run, i) / 65_536.0).collect();
         cuda.upload(from.buf, &values).unwrap();
-        let order: Vec<SampleIndex> = (0..12).map(|k| SampleIndex { row: (k * 5 + run as u32) % 12, id: k }).collect();
-        cuda.upload_indices(&order[..4 * run + 4]).unwrap(); // longer each time
+        let indices: Vec<SampleIndex> =
+            (0..12).map(|k| SampleIndex { row: (k * 5 + run as u32) % 12, id: k }).collect();
+        cuda.upload_indices(&indices[..4 * run + 4]).unwrap(); // reallocated each time
         let state = cuda.state();
         (state.at, state.items) = (4 * run, 4 * run + 4);
         cuda.run(program, 1).unwrap();
@@ -65,15 +66,15 @@ fn each_run_sees_what_was_uploaded_before_it_and_nothing_later() {
     for (at, got) in got.chunks(3).enumerate() {
         let row = (at * 5 + at / 4) % 12;
         let expected: Vec<f32> = (0..3).map(|i| value(at / 4, row * 3 + i) / 65_536.0).collect();
-        assert_eq!(got, expected, "place {at}");
+        assert_eq!(got, expected, "position {at}");
     }
 }
 
-/// The stand-in crashes where memory is freed that something still to be done uses; a GPU might say nothing.
+/// The emulator crashes if memory is freed before queued work has used it; a GPU might not.
 #[test]
-fn a_plan_that_is_dropped_ends_what_it_has_begun() {
+fn dropping_a_plan_completes_its_work() {
     let Some(ordinal) = gpu() else { return };
-    let (plan, from, _, program) = keeping();
+    let (plan, from, _, program) = gather_and_store();
     for _ in 0..3 {
         let mut cuda = Cuda::new(&plan, ordinal, Precision::Fp32).unwrap();
         cuda.upload(from.buf, &[0.5; 36]).unwrap();
@@ -85,7 +86,7 @@ fn a_plan_that_is_dropped_ends_what_it_has_begun() {
 }
 
 #[test]
-fn engines_on_two_threads_disturb_each_other_in_nothing() {
+fn engines_on_two_threads_are_independent() {
     let Some(ordinal) = gpu() else { return };
     let spec = mlp();
     let (_, model) = trained(&spec, cpu(), 100);
@@ -93,24 +94,24 @@ fn engines_on_two_threads_disturb_each_other_in_nothing() {
     let engine = || Encoder::new(&model, PixelType::U8, Some(7), Device::Cuda { ordinal }).unwrap();
     let expected = engine().encode(&data).unwrap().z.unwrap();
     let both = Barrier::new(2);
-    let range = |first: usize, turn: usize| first + 20 * turn..first + 20 * turn + 10 + turn;
-    // Nothing is asserted here: one thread that failed would leave the other at the barrier.
-    let on_its_own = |mut engine: Encoder, first: usize| -> Vec<_> {
-        let encode = |turn| {
-            both.wait(); // so that both work at a time
-            engine.encode(&data.slice(range(first, turn)))
+    let range = |first: usize, i: usize| first + 20 * i..first + 20 * i + 10 + i;
+    // No asserts here: a thread that panics would leave the other at the barrier.
+    let encode_all = |mut engine: Encoder, first: usize| -> Vec<_> {
+        let encode = |i| {
+            both.wait(); // concurrent encodes
+            engine.encode(&data.slice(range(first, i)))
         };
         (0..8).map(encode).collect()
     };
     let (one, other) = (engine(), engine());
     let got = thread::scope(|scope| {
-        let other = scope.spawn(|| on_its_own(other, 3));
-        [(120, on_its_own(one, 120)), (3, other.join().unwrap())]
+        let other = scope.spawn(|| encode_all(other, 3));
+        [(120, encode_all(one, 120)), (3, other.join().unwrap())]
     });
     for (first, latents) in got {
-        for (turn, latents) in latents.into_iter().enumerate() {
+        for (i, latents) in latents.into_iter().enumerate() {
             let z = latents.unwrap().z.unwrap();
-            assert_eq!(z, expected.slice(ndarray::s![range(first, turn), ..]), "{first} {turn}");
+            assert_eq!(z, expected.slice(ndarray::s![range(first, i), ..]), "{first} {i}");
         }
     }
 }

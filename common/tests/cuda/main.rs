@@ -1,4 +1,4 @@
-//! What the GPU computes, on the stand-in of `kernels/emulator`; with `VAE_CUDA_TEST=device`, on the GPU that is there.
+//! The GPU backend, on the emulator of `kernels/emulator`; with `VAE_CUDA_TEST=device`, on the installed GPU.
 
 mod copies;
 mod operations;
@@ -8,9 +8,9 @@ mod runs;
 use std::path::Path;
 use std::sync::OnceLock;
 
-/// The number of a GPU to test; none, and the test is skipped, where there is no C++ compiler to make a stand-in.
+/// The ordinal of the GPU under test. None skips the test: no C++ compiler builds the emulator.
 fn gpu() -> Option<u32> {
-    static THERE: OnceLock<bool> = OnceLock::new();
+    static AVAILABLE: OnceLock<bool> = OnceLock::new();
     let real = std::env::var("VAE_CUDA_TEST").is_ok_and(|v| v == "device");
-    THERE.get_or_init(|| real || cuda_emulator::load(Path::new(env!("CARGO_TARGET_TMPDIR")))).then_some(0)
+    AVAILABLE.get_or_init(|| real || cuda_emulator::load(Path::new(env!("CARGO_TARGET_TMPDIR")))).then_some(0)
 }

@@ -1,4 +1,4 @@
-//! Every operation again, plainly and in f64.
+//! The reference of every op, in plain f64.
 
 use common::backend::{SampleIndex, State};
 use common::model::Binarize;
@@ -11,7 +11,7 @@ use vae_numerics::rng::{Purpose, normals, uniform4};
 pub struct Data {
     pub values: HashMap<Buf, Vec<f64>>,
     pub bytes: HashMap<Buf, Vec<u8>>,
-    pub order: Vec<SampleIndex>,
+    pub indices: Vec<SampleIndex>,
     pub state: State,
 }
 
@@ -25,7 +25,7 @@ fn act(v: f64, act: Activation) -> f64 {
     }
 }
 
-/// The derivative, told from the output.
+/// The derivative, as a function of the output.
 fn slope(y: f64, act: Activation) -> f64 {
     match act {
         Activation::None => 1.0,
@@ -46,18 +46,18 @@ fn sigmoid(v: f64) -> f64 {
     1.0 / (1.0 + (-v).exp())
 }
 
-/// What lies under tap [row, column] of the conv at [oy, ox], as an index into the pixels.
-fn under(w: &ConvGeometry, [oy, ox, row, column]: [usize; 4]) -> Option<usize> {
-    let place = |o: usize, tap: usize| (o * w.stride + tap).checked_sub(w.padding);
-    let (y, x) = (place(oy, row)?, place(ox, column)?);
+/// The index of the input pixel of kernel element [row, column] at output position [oy, ox]; None in the padding.
+fn input_pixel(w: &ConvGeometry, [oy, ox, row, column]: [usize; 4]) -> Option<usize> {
+    let input = |o: usize, tap: usize| (o * w.stride + tap).checked_sub(w.padding);
+    let (y, x) = (input(oy, row)?, input(ox, column)?);
     (y < w.input[0] && x < w.input[1]).then_some(y * w.input[1] + x)
 }
 
-/// Calls f(position, tap, pixel) for all that windows see.
+/// Calls f(output position, kernel element, input pixel) for all pairs outside the padding.
 fn each_tap(w: &ConvGeometry, mut f: impl FnMut(usize, usize, usize)) {
     for (oy, ox) in (0..w.output[0]).flat_map(|y| (0..w.output[1]).map(move |x| (y, x))) {
         for tap in 0..w.kernel_area() {
-            if let Some(pixel) = under(w, [oy, ox, tap / w.kernel, tap % w.kernel]) {
+            if let Some(pixel) = input_pixel(w, [oy, ox, tap / w.kernel, tap % w.kernel]) {
                 f(oy * w.output[1] + ox, tap, pixel);
             }
         }
@@ -68,13 +68,13 @@ impl Data {
     fn n(&self) -> usize {
         self.state.batch
     }
-    fn visit(&self, n: usize) -> Option<SampleIndex> {
-        (n < self.state.live()).then(|| self.order[self.state.at + n])
+    fn sample(&self, n: usize) -> Option<SampleIndex> {
+        (n < self.state.live()).then(|| self.indices[self.state.at + n])
     }
     fn get(&self, r: Activations, row: usize, i: usize) -> f64 {
         self.values[&r.buf][row * r.width + i]
     }
-    /// Sets all rows of y to f(row, i), or adds it.
+    /// Assigns f(row, i) to all rows of y, or adds it.
     fn set(&mut self, y: Activations, add: bool, f: impl Fn(&Data, usize, usize) -> f64) {
         let values = (0..self.n() * y.per_image * y.width).map(|k| f(self, k / y.width, k % y.width));
         let values: Vec<f64> = values.collect();
@@ -82,52 +82,52 @@ impl Data {
         to.iter_mut().zip(values).for_each(|(to, v)| *to = if add { *to + v } else { v });
     }
     fn set_table(&mut self, t: Table, f: impl Fn(&Data, usize, usize) -> f64) {
-        let (at, live) = (self.state.at, self.state.live());
-        for n in 0..live {
+        let (at, valid) = (self.state.at, self.state.live());
+        for n in 0..valid {
             let row: Vec<f64> = (0..t.width).map(|i| f(self, n, i)).collect();
             let to = self.values.get_mut(&t.buf).expect("a table");
             to[(at + n) * t.width..][..t.width].copy_from_slice(&row);
         }
     }
-    fn product(&self, x: Activations, row: usize, w: common::plan::Param, j: usize, transpose_w: bool) -> f64 {
+    fn dot(&self, x: Activations, row: usize, w: common::plan::Param, j: usize, transpose_w: bool) -> f64 {
         let weight = &self.values[&w.buf];
         match transpose_w {
             false => (0..w.inp).map(|i| self.get(x, row, i) * weight[i * w.out + j]).sum(),
             true => (0..w.out).map(|i| self.get(x, row, i) * weight[j * w.out + i]).sum(),
         }
     }
-    /// (mu, logvar, mu of the prior, logvar of the prior) of image n.
+    /// Of image n: mu, logvar, and those of the prior.
     fn latent(&self, q: Activations, p: Option<Activations>, n: usize, j: usize) -> [f64; 4] {
         let z = q.width / 2;
         let prior = |i: usize| p.map_or(0.0, |p| self.get(p, n, i));
         [self.get(q, n, j), self.get(q, n, z + j), prior(j), prior(z + j)]
     }
 
-    /// Does one operation.
+    /// Applies one op.
     pub fn apply(&mut self, op: Op) {
         match op {
             Op::Gather { y, from, transform } => {
                 let State { seed, epoch, .. } = self.state;
                 self.set(y, false, |d, n, i| {
-                    let Some(SampleIndex { row, id }) = d.visit(n) else { return 0.0 };
+                    let Some(SampleIndex { row, id }) = d.sample(n) else { return 0.0 };
                     let at = row as usize * from.width + i;
                     let v = match from.dtype {
                         PixelType::U8 => d.bytes[&from.buf][at] as f64,
                         PixelType::F32 => d.values[&from.buf][at],
                     } / transform.white as f64;
-                    let drawn = |epoch| uniform4(seed, Purpose::Binarize, [i as u32 / 4, 0, id, epoch])[i % 4] as f64;
+                    let noise = |epoch| uniform4(seed, Purpose::Binarize, [i as u32 / 4, 0, id, epoch])[i % 4] as f64;
                     let pixel = match transform.binarize {
                         Binarize::None => v,
                         Binarize::Threshold => f64::from(v > 0.5),
-                        Binarize::Static => f64::from(drawn(0) < v),
-                        Binarize::Dynamic => f64::from(drawn(epoch) < v),
+                        Binarize::Static => f64::from(noise(0) < v),
+                        Binarize::Dynamic => f64::from(noise(epoch) < v),
                     };
                     let [black, white] = transform.range.map(f64::from);
                     black + (white - black) * pixel
                 });
             }
             Op::OneHot { y, from } => self.set(y, false, |d, n, i| {
-                d.visit(n).map_or(0.0, |v| f64::from(d.bytes[&from.buf][v.row as usize] as usize == i))
+                d.sample(n).map_or(0.0, |v| f64::from(d.bytes[&from.buf][v.row as usize] as usize == i))
             }),
             Op::Concat { y, a, b } => {
                 self.set(
@@ -138,9 +138,10 @@ impl Data {
             }
             Op::Narrow { y, x, add } => self.set(y, add, |d, r, i| d.get(x, r, i)),
             Op::Subtract { y, x, b } => self.set(y, false, |d, r, i| d.get(x, r, i) - d.values[&b.buf][i]),
-            Op::Linear { y, x, w, b, act: a } => self
-                .set(y, false, |d, r, j| act(d.product(x, r, w, j, false) + b.map_or(0.0, |b| d.values[&b.buf][j]), a)),
-            Op::LinearBack { dx, dy, w, add } => self.set(dx, add, |d, r, j| d.product(dy, r, w, j, true)),
+            Op::Linear { y, x, w, b, act: a } => {
+                self.set(y, false, |d, r, j| act(d.dot(x, r, w, j, false) + b.map_or(0.0, |b| d.values[&b.buf][j]), a))
+            }
+            Op::LinearBack { dx, dy, w, add } => self.set(dx, add, |d, r, j| d.dot(dy, r, w, j, true)),
             Op::ActivationBack { dy, y, act } => {
                 self.set(dy, false, |d, r, i| d.get(dy, r, i) * slope(d.values[&y.buf][r * dy.width + i], act))
             }
@@ -150,7 +151,8 @@ impl Data {
                     let (image, position, tap) = (r / positions, r % positions, i / channels);
                     let at =
                         [position / conv.output[1], position % conv.output[1], tap / conv.kernel, tap % conv.kernel];
-                    under(&conv, at).map_or(0.0, |pixel| d.get(x, image * conv.input_area() + pixel, i % channels))
+                    input_pixel(&conv, at)
+                        .map_or(0.0, |pixel| d.get(x, image * conv.input_area() + pixel, i % channels))
                 });
             }
             Op::ConvTranspose { y, x, w, transpose_w, b, act: a, conv, add } => {
@@ -159,7 +161,7 @@ impl Data {
                     each_tap(&conv, |position, tap, pixel| {
                         for channel in 0..conv.channels {
                             let row = image * conv.output_area() + position;
-                            let v = self.product(x, row, w, tap * conv.channels + channel, transpose_w);
+                            let v = self.dot(x, row, w, tap * conv.channels + channel, transpose_w);
                             sums[(image * conv.input_area() + pixel) * conv.channels + channel] += v;
                         }
                     });
@@ -170,7 +172,7 @@ impl Data {
                 let State { seed, epoch, first_sample, .. } = self.state;
                 self.set(eps, false, |d, r, i| {
                     let mut row = vec![0.0; eps.width];
-                    let id = d.visit(r / eps.per_image).map_or(0, |v| v.id);
+                    let id = d.sample(r / eps.per_image).map_or(0, |v| v.id);
                     normals(&mut row, seed, Purpose::Latent, [first_sample + (r % eps.per_image) as u32, id, epoch]);
                     row[i] as f64
                 });
@@ -263,16 +265,16 @@ impl Data {
                     (0..of.per_image).map(|s| d.get(of, n * of.per_image + s, 0)).sum::<f64>() / of.per_image as f64
                 };
                 self.set_table(losses, |d, n, t| terms[t].map_or(0.0, |term| mean(d, term, n)));
-                let live = self.state.live();
+                let valid = self.state.live();
                 for (d_term, weight) in d_terms.into_iter().zip(weights) {
                     let Some(of) = d_term else { continue };
-                    let weight = self.state.weight(weight) as f64 / (live * of.per_image) as f64;
-                    self.set(of, false, |_, r, _| if r / of.per_image < live { weight } else { 0.0 });
+                    let weight = self.state.weight(weight) as f64 / (valid * of.per_image) as f64;
+                    self.set(of, false, |_, r, _| if r / of.per_image < valid { weight } else { 0.0 });
                 }
             }
         }
     }
-    /// -log N(target; mean, variance) from logits, the first value of each pixel.
+    /// -log N(target; mean, variance); the first logit of each pixel is that of the mean.
     fn normal(
         &mut self,
         loss: Activations,
@@ -291,8 +293,8 @@ impl Data {
         });
     }
     /// The gradient of a parameter.
-    pub fn gradient(&self, learn: Gradient) -> Vec<f64> {
-        match learn {
+    pub fn gradient(&self, gradient: Gradient) -> Vec<f64> {
+        match gradient {
             Gradient::Weight { w, x, dy } => {
                 let one = |k: usize| {
                     (0..self.n() * x.per_image).map(|r| self.get(x, r, k / w.out) * self.get(dy, r, k % w.out)).sum()

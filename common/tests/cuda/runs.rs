@@ -1,11 +1,12 @@
-//! Whole runs: what is trained, encoded and decoded on the GPU is what it is on the CPU, but for rounding, and the same bytes
-//! each time.
+//! End to end: training, encoding and decoding on the GPU agree with the CPU up to rounding, and are deterministic.
 
 use crate::gpu;
 use common::backend::{Device, InstructionSet};
 use common::dataset::Dataset;
 use common::infer::{Decoder, Encoder};
-use common::model::{Binarize, DataSpec, Labels, Layers, Likelihood, Model, Network, Objective, Spec, Training};
+use common::model::{
+    Binarize, Bottleneck, DataSpec, Hidden, Likelihood, Model, Network, Objective, Prior, Spec, Training,
+};
 use common::plan::{Activation, PixelType, Precision};
 use common::train::{Losses, Trainer};
 use ndarray::Array3;
@@ -13,7 +14,7 @@ use vae_stream::images::Pixels;
 
 const IMAGE: [usize; 2] = [12, 10];
 
-/// Images that differ from each other.
+/// Distinct images.
 fn images(n: usize) -> Dataset {
     let pixel = |(n, y, x): (usize, usize, usize)| {
         let inside = (y + n) % 12 < 6 && (x + n / 7) % 10 < 4;
@@ -25,7 +26,7 @@ fn images(n: usize) -> Dataset {
 
 /// The same, with labels of three classes where the network asks for some.
 pub fn data_of(spec: &Spec, n: usize) -> Dataset {
-    match spec.network.labels {
+    match spec.network.classes {
         Some(_) => images(n).labelled((0..n).map(|i| (i % 3) as u8).collect()),
         None => images(n),
     }
@@ -52,21 +53,22 @@ pub fn mlp() -> Spec {
     spec(Network::mlp(IMAGE, &[33, 20], 5), Objective::new(Likelihood::Bernoulli))
 }
 
-/// With layers too large for the products of `each` (`is_small` in lower.rs), so that they go to tiles.
+/// With layers too large for the interpreter of ops (`is_small` in lower/mod.rs): they are tiled GEMMs.
 fn tiled() -> Spec {
     spec(Network::mlp(IMAGE, &[150, 20], 5), Objective::new(Likelihood::Bernoulli))
 }
 
 fn every_kind() -> Vec<(&'static str, Spec)> {
     let conv = |spec: Spec| {
-        let network = Network { kind: Layers::Conv, hidden: vec![3, 6], ..spec.network };
+        let network = Network { hidden: Hidden::halving(&[3, 6]), ..spec.network };
         Spec { network, ..spec }
     };
     let with = |likelihood, samples| Objective { samples, kl_warmup: 0.5, beta: 2.0, ..Objective::new(likelihood) };
     let mut conditional = mlp();
-    conditional.network.labels = Some(Labels { classes: 3, prior: Some(vec![8]) });
+    conditional.network.classes = Some(3);
+    conditional.network.prior = Prior::Learned { hidden: vec![8] };
     let mut autoencoder = mlp();
-    autoencoder.network.autoencoder = Some(Activation::Tanh);
+    autoencoder.network.bottleneck = Bottleneck::Point(Activation::Tanh);
     autoencoder.objective = Objective { beta: 0.0, ..Objective::new(Likelihood::gaussian(Likelihood::SIGMA)) };
     let mut drawn = mlp();
     drawn.data.binarize = Binarize::Dynamic;
@@ -85,12 +87,12 @@ fn every_kind() -> Vec<(&'static str, Spec)> {
 }
 
 /// The losses of training and test images by epoch, and the model.
-pub fn trained(spec: &Spec, device: Device, most: usize) -> (Vec<[Losses; 2]>, Model) {
+pub fn trained(spec: &Spec, device: Device, limit: usize) -> (Vec<[Losses; 2]>, Model) {
     let (train, test) = (data_of(spec, ITEMS), data_of(spec, 50));
     let mut trainer = Trainer::new(spec.clone(), train, Some(test), None, device).unwrap();
     let mut losses = vec![];
     while !trainer.complete() {
-        if trainer.steps(most).unwrap() {
+        if trainer.steps(limit).unwrap() {
             let train = trainer.losses();
             losses.push([train, trainer.end_epoch().unwrap().unwrap()]);
         }
@@ -105,7 +107,7 @@ fn twenty_steps_have_the_losses_of_the_cpu() {
         let ((expected, _), (got, _)) = (trained(&spec, cpu(), 100), trained(&spec, Device::Cuda { ordinal }, 100));
         for (expected, got) in expected.iter().flatten().zip(got.iter().flatten()) {
             for (expected, got) in ["recon", "kl"].map(|name| (expected.term(name), got.term(name))) {
-                // Twenty steps of Adam on gradients that differ by their rounding.
+                // Twenty steps of Adam on gradients with different rounding.
                 assert!((expected - got).abs() <= 1e-4 * expected.abs(), "{kind}: expected {expected}, got {got}");
             }
         }
@@ -113,13 +115,13 @@ fn twenty_steps_have_the_losses_of_the_cpu() {
 }
 
 #[test]
-fn a_run_has_the_same_bytes_each_time_and_however_its_steps_are_recorded() {
+fn runs_are_bit_identical_for_any_split_into_graphs() {
     let Some(ordinal) = gpu() else { return };
     for precision in [Precision::Fp32, Precision::Bf16] {
         let mut spec = tiled();
-        // Forty steps: recordings of 32, of four and of one.
+        // Forty steps: graphs of 32, of 4 and of 1.
         spec.training = Training { precision, batch: 4, epochs: 1, ..spec.training };
-        let bytes = |most: usize| trained(&spec, Device::Cuda { ordinal }, most).1.to_bytes();
+        let bytes = |limit: usize| trained(&spec, Device::Cuda { ordinal }, limit).1.to_bytes();
         let expected = bytes(100);
         assert!(expected == bytes(100), "{precision:?}");
         assert!(expected == bytes(3), "{precision:?}");
@@ -127,7 +129,7 @@ fn a_run_has_the_same_bytes_each_time_and_however_its_steps_are_recorded() {
 }
 
 #[test]
-fn a_checkpoint_goes_on_to_the_bit() {
+fn a_resumed_run_is_bit_identical() {
     let Some(ordinal) = gpu() else { return };
     let (device, spec) = (Device::Cuda { ordinal }, mlp());
     let (_, expected) = trained(&spec, device, 100);
@@ -144,7 +146,7 @@ fn a_checkpoint_goes_on_to_the_bit() {
 }
 
 #[test]
-fn products_of_bf16_and_tf32_train_as_well() {
+fn training_converges_in_bf16_and_tf32() {
     let Some(ordinal) = gpu() else { return };
     let loss = |precision| {
         let mut spec = tiled();
@@ -166,7 +168,8 @@ fn encoders_and_decoders_agree_with_the_cpu_in_any_batching() {
         let data = data_of(&spec, 300);
         let on = |device: Device, parts: &[std::ops::Range<usize>]| {
             let mut encoder =
-                Encoder::new(&model, PixelType::U8, spec.network.is_variational().then_some(7), device).unwrap();
+                Encoder::new(&model, PixelType::U8, spec.network.bottleneck.is_distribution().then_some(7), device)
+                    .unwrap();
             let mut decoder = Decoder::new(&model, device).unwrap();
             let mut all = (vec![], vec![]);
             for part in parts {
@@ -183,9 +186,9 @@ fn encoders_and_decoders_agree_with_the_cpu_in_any_batching() {
         let expected = on(cpu(), std::slice::from_ref(&whole));
         let got = on(device, std::slice::from_ref(&whole));
         for (expected, got) in expected.0.iter().zip(&got.0).chain(expected.1.iter().zip(&got.1)) {
-            // Products of a few dozen losses, some layers deep.
+            // Dot products of a few dozen terms, a few layers deep.
             assert!((expected - got).abs() < 1e-5 * expected.abs().max(1.0), "{kind}: expected {expected}, got {got}");
         }
-        assert!(got == on(device, &[0..1, 1..38, 38..300]), "{kind}: what comes out depends on the batch");
+        assert!(got == on(device, &[0..1, 1..38, 38..300]), "{kind}: the output depends on the batch");
     }
 }

@@ -1,15 +1,15 @@
-//! The loss of every kind of model, and its gradient, against the same written again plainly and finite differences of it.
-
-mod plain;
+//! The loss of every kind of model, and its gradient, against the plain f64 reference and its finite differences.
 
 use common::backend::{Device, InstructionSet, SampleIndex};
-use common::model::{DataSpec, Init, Labels, Layers, Likelihood, Network, Objective, StateDict};
+use common::model::{
+    Bottleneck, DataSpec, Hidden, Init, Likelihood, Network, Objective, Prior, Sigma, StateDict, Weight,
+};
 use common::network::loss_graph;
 use common::parameters;
 use common::plan::Activation;
 use common::plan::{PixelType, Plan, Precision};
-use plain::{Row, terms};
 use std::path::Path;
+use vae_reference::{self as reference, Tensor, Vector};
 
 const ITEMS: usize = 6;
 const BATCH: usize = 4;
@@ -39,24 +39,64 @@ fn mlp() -> Case {
 
 fn conv(image: [usize; 2]) -> Case {
     let mut case = mlp();
-    case.network = Network { kind: Layers::Conv, image, hidden: vec![2, 3], ..case.network };
+    case.network = Network { image: image.into(), hidden: Hidden::halving(&[2, 3]), ..case.network };
     // Smooth, since a bias that many positions share would move some of them across a kink.
     case.network.activation = [Activation::Tanh, Activation::Softplus];
     case
 }
 
 fn conditional(mut case: Case, prior: Option<Vec<usize>>) -> Case {
-    case.network.labels = Some(Labels { classes: 3, prior });
+    case.network.classes = Some(3);
+    case.network.prior = prior.map_or(Prior::Standard, |hidden| Prior::Learned { hidden });
     case
 }
 
 fn autoencoder(mut case: Case, code: Activation) -> Case {
-    case.network.autoencoder = Some(code);
+    case.network.bottleneck = Bottleneck::Point(code);
     case.objective.beta = 0.0;
     case
 }
 
-/// On every instruction set of this CPU, and on the stand-in for a GPU.
+/// The same model in the words of the reference.
+fn plain(net: &StateDict, network: &Network, objective: &Objective) -> reference::Model {
+    let activation = |activation| match activation {
+        Activation::None => reference::Activation::None,
+        Activation::Relu => reference::Activation::Relu,
+        Activation::LeakyRelu(slope) => reference::Activation::LeakyRelu(slope as f64),
+        Activation::Tanh => reference::Activation::Tanh,
+        Activation::Softplus => reference::Activation::Softplus,
+    };
+    let likelihood = match objective.likelihood {
+        Likelihood::Bernoulli => reference::Likelihood::Bernoulli,
+        Likelihood::Gaussian { sigma: Sigma::Fixed(sigma) } => reference::Likelihood::Gaussian { sigma },
+        Likelihood::Gaussian { .. } => {
+            reference::Likelihood::GaussianLearned { min_sigma: Likelihood::MIN_SIGMA as f64 }
+        }
+    };
+    let tensor = |(name, w): (&String, &Weight)| {
+        let values = w.values.iter().map(|v| *v as f64).collect();
+        (name.clone(), Tensor { shape: w.shape.clone(), values })
+    };
+    reference::Model {
+        net: net.iter().map(tensor).collect(),
+        image: [network.image.height, network.image.width],
+        convolutional: network.hidden.is_conv(),
+        hidden: network.hidden.len(),
+        activation: network.activation.map(activation),
+        autoencoder: match network.bottleneck {
+            Bottleneck::Point(code) => Some(activation(code)),
+            Bottleneck::Gaussian | Bottleneck::Components => None,
+        },
+        classes: network.classes,
+        prior: match &network.prior {
+            Prior::Learned { hidden } => Some(hidden.len()),
+            Prior::Standard => None,
+        },
+        likelihood,
+    }
+}
+
+/// On every instruction set of this CPU, and on the emulated GPU.
 fn check(case: Case) {
     let gpu = cuda_emulator::load(Path::new(env!("CARGO_TARGET_TMPDIR"))).then_some(Device::Cuda { ordinal: 0 });
     let cpus = InstructionSet::available().into_iter().map(|isa| Device::Cpu { threads: 2, isa });
@@ -66,12 +106,12 @@ fn check(case: Case) {
 /// Takes one step with lr 0, so that the first moment is a tenth of the gradient.
 fn check_on(device: Device, case: &Case) {
     let Case { network, objective, data, at, cell, warmup } = case;
-    let (at, samples, latent, width) = (*at, objective.samples, network.latent, network.pixels());
+    let (at, samples, latent, width) = (*at, objective.samples, network.latent, network.values());
     let mut plan = Plan::new(BATCH);
     let model = loss_graph(&mut plan, network, objective, data, ITEMS, *cell);
     let step = model.training(&mut plan);
     let mut backend = device.open(&plan, Precision::Fp32).unwrap();
-    let mut net = parameters::initial(&plan, 5, Init::Pytorch);
+    let net = parameters::initial(&plan, 5, Init::Pytorch);
     parameters::upload(&mut *backend, &plan, &net, false).unwrap();
     let pixels: Vec<u8> = (0..ITEMS * width).map(|i| (i * 7919 % 256) as u8).collect();
     let images: Vec<f32> = pixels.iter().map(|b| *b as f32 / 255.0).collect();
@@ -98,40 +138,38 @@ fn check_on(device: Device, case: &Case) {
     if let Some(buffer) = model.eps {
         backend.download(buffer.buf, 0, &mut eps).unwrap();
     }
-    let eps: Row = eps.into_iter().map(f64::from).collect();
+    let eps: Vector = eps.into_iter().map(f64::from).collect();
+    let eps: Vec<Vector> = eps.chunks(latent).map(<[f64]>::to_vec).collect();
     let [black, white] = data.range;
-    let mean = |net: &StateDict, beta: f64| {
+    let mean = |plain: &reference::Model, beta: f64| {
         let one = |n: usize| {
             let row = order[at + n].row as usize;
-            let x: Row = images[row * width..][..width].iter().map(|v| *v as f64).collect();
-            let seen: Row = x.iter().map(|v| black + (white - black) * v).collect();
-            let eps = if eps.is_empty() { &[] } else { &eps[n * samples * latent..(n + 1) * samples * latent] };
-            let (recon, kl) = terms(net, network, objective, &[&seen, &x], Some(labels[row] as usize), eps);
-            recon + beta * kl
+            let x: Vector = images[row * width..][..width].iter().map(|v| *v as f64).collect();
+            let encoder_input: Vector = x.iter().map(|v| black + (white - black) * v).collect();
+            let eps = if eps.is_empty() { &[] } else { &eps[n * samples..(n + 1) * samples] };
+            let losses = plain.losses(&encoder_input, &x, labels[row] as usize, eps);
+            losses.recon + beta * losses.kl
         };
         (0..live).map(one).sum::<f64>() / live as f64
     };
     let mut parts = vec![0.0; 2 * (at + live)];
     backend.download(model.losses.buf, 0, &mut parts).unwrap();
     let ours = parts[2 * at..].chunks(2).map(|t| t[0] as f64 + beta * t[1] as f64).sum::<f64>() / live as f64;
-    let theirs = mean(&net, beta);
+    let mut plain = plain(&net, network, objective);
+    let theirs = mean(&plain, beta);
     assert!((ours - theirs).abs() < 1e-5 * theirs.abs(), "loss: expected {theirs}, got {ours}");
 
     let moments = parameters::download(&*backend, &plan, true).unwrap();
-    for name in net.keys().cloned().collect::<Vec<_>>() {
-        let gradient: Row = moments[&format!("adam.m.{name}")].values.iter().map(|m| *m as f64 / 0.1).collect();
+    for (name, weight) in &net {
+        let gradient: Vector = moments[&format!("adam.m.{name}")].values.iter().map(|m| *m as f64 / 0.1).collect();
         let size = gradient.iter().fold(1e-3, |a: f64, b| a.max(b.abs()));
-        for (i, g) in gradient.iter().enumerate() {
-            // The step is exact in f32, so that the weights hold it.
-            let value = net[&name].values[i];
-            let mut shifted = |h: f32| {
-                net.get_mut(&name).unwrap().values[i] = value + h;
-                let (l, there) = (mean(&net, beta), net[&name].values[i] as f64);
-                net.get_mut(&name).unwrap().values[i] = value;
-                (l, there)
+        for (i, (g, value)) in gradient.iter().zip(&weight.values).enumerate() {
+            let mut shifted = |h: f64| {
+                plain.net.get_mut(name).unwrap().values[i] = *value as f64 + h;
+                mean(&plain, beta)
             };
-            let ((up, above), (down, below)) = (shifted(1e-3), shifted(-1e-3));
-            let numeric = (up - down) / (above - below);
+            let numeric = (shifted(1e-3) - shifted(-1e-3)) / 2e-3;
+            plain.net.get_mut(name).unwrap().values[i] = *value as f64;
             // Central differences with h = 1e-3 are off by h²/6 of the third derivative.
             assert!(
                 (g - numeric).abs() < 2e-4 * size,

@@ -1,11 +1,11 @@
-//! The functions of the CUDA driver that `cust` declares.
+//! A lazy-loading shim of libcuda for `cust`.
 //!
-//! `cust_raw` declares `cuInit`, `cuMemAlloc_v2` and the others as `extern "C"` and expects the linker to find them in
-//! libcuda. Here they are defined instead: each finds its namesake in the installed driver when it is first called, and
-//! calls it. So a program builds with no CUDA toolkit, starts with no driver, and uses the GPU where there is one.
+//! `cust_raw` declares `cuInit`, `cuMemAlloc_v2` and the others as `extern "C"`, to be linked to libcuda. This crate
+//! defines them: each looks up its namesake in the installed driver on the first call (dlsym) and forwards. So programs
+//! build without a CUDA toolkit, start without a driver, and use a GPU if there is one.
 //!
 //! A crate that uses `cust` names this one (`use cuda_driver as _`), or linking fails.
-#![allow(unsafe_code)] // what is called lies in a library that is found at run time
+#![allow(unsafe_code)] // foreign functions, resolved at run time
 #![allow(non_snake_case, clippy::missing_safety_doc, clippy::too_many_arguments)]
 
 use cust_raw::*;
@@ -19,24 +19,24 @@ const DRIVER: &str = if cfg!(windows) { "nvcuda.dll" } else { "libcuda.so.1" };
 
 fn driver() -> Result<&'static Library, &'static str> {
     static DRIVER_LIBRARY: OnceLock<Result<Library, String>> = OnceLock::new();
-    // SAFETY: the driver's library asks nothing of who loads it.
+    // SAFETY: libcuda has no preconditions for being loaded.
     let open = || unsafe { Library::new(DRIVER) }.map_err(|e| e.source().map_or(e.to_string(), |why| why.to_string()));
     DRIVER_LIBRARY.get_or_init(open).as_ref().map_err(String::as_str)
 }
 
-/// Why the driver could not be loaded; none if it was.
+/// Why the driver could not be loaded; None if it was.
 pub fn load_error() -> Option<&'static str> {
     driver().err()
 }
 
-/// The driver's function of this name, which ends with a zero; it is looked up once for each slot.
+/// The driver's function of this NUL-terminated name, cached in `slot`.
 fn lookup(slot: &AtomicPtr<c_void>, name: &str) -> Result<*mut c_void, CUresult> {
-    let known = slot.load(Ordering::Acquire);
-    if !known.is_null() {
-        return Ok(known);
+    let cached = slot.load(Ordering::Acquire);
+    if !cached.is_null() {
+        return Ok(cached);
     }
     let library = driver().map_err(|_| CUresult::CUDA_ERROR_NOT_INITIALIZED)?;
-    // SAFETY: the symbol is only taken for an address here.
+    // SAFETY: the symbol is used as an address only.
     let found: *mut c_void = unsafe { library.get::<*mut c_void>(name.as_bytes()) }
         .map(|symbol| *symbol)
         .map_err(|_| CUresult::CUDA_ERROR_NOT_SUPPORTED)?;
@@ -44,11 +44,10 @@ fn lookup(slot: &AtomicPtr<c_void>, name: &str) -> Result<*mut c_void, CUresult>
     Ok(found)
 }
 
-/// `CUresult` is the enum of CUDA 11.4: a code that a newer driver has added is no value of it, and becomes
-/// `CUDA_ERROR_UNKNOWN`.
+/// A result code as `CUresult`, the enum of CUDA 11.4; codes of newer drivers become `CUDA_ERROR_UNKNOWN`.
 fn known_code(code: u32) -> CUresult {
     match raw::CODES.contains(&code) {
-        // SAFETY: it is the value of one of the variants, of which `CODES` is the list.
+        // SAFETY: `CODES` lists the values of all variants.
         true => unsafe { std::mem::transmute::<u32, CUresult>(code) },
         false => CUresult::CUDA_ERROR_UNKNOWN,
     }
@@ -76,7 +75,7 @@ mod raw {
     include!("symbols.rs");
 }
 
-/// Without a driver there is no device.
+/// Without a driver: no device.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuInit(flags: c_uint) -> CUresult {
     static SLOT: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
@@ -92,7 +91,7 @@ pub unsafe extern "C" fn cuInit(flags: c_uint) -> CUresult {
 
 macro_rules! describe {
     ($($name:ident)*) => {$(
-        /// `cust` asks for the text of an error even where there is no driver.
+        /// `cust` formats errors without a driver too.
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $name(error: CUresult, text: *mut *const c_char) -> CUresult {
             static SLOT: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());

@@ -1,5 +1,5 @@
-//! A stand-in for the CUDA driver, made of the kernels' own source by the host's C++ compiler: what programs do with a GPU can
-//! be tested without one. What it can and cannot do is told in `driver.cpp`.
+//! An emulator of the CUDA driver, to test the GPU backend without a GPU: the host's C++ compiler builds it from the
+//! source of the kernels. `driver.cpp` documents its limits.
 
 use std::ffi::OsString;
 use std::fs;
@@ -12,36 +12,36 @@ const OPTIONS: [&str; 9] = [
     "-std=c++17",
     "-O2",
     "-march=native",
-    "-ffp-contract=off", // no multiplication and addition is fused that the source does not fuse
+    "-ffp-contract=off", // no fused multiply-adds but the source's own
     "-w",
     "-shared",
     "-fPIC",
     "-pthread",
-    // As libcuda, which is then found under its usual name; its own functions first, whatever else has such names.
+    // The soname that programs load; -Bsymbolic: its own functions shadow others of the same names.
     "-Wl,-soname,libcuda.so.1,-Bsymbolic",
 ];
 
-/// A folder below this one that holds the stand-in as `libcuda.so.1`; it is made where it is not there yet. A program whose
-/// `LD_LIBRARY_PATH` begins with the folder has a GPU.
+/// A folder below this one with the emulator as `libcuda.so.1`, built on first use. A program whose `LD_LIBRARY_PATH`
+/// begins with the folder has a GPU.
 ///
-/// None, with a line on standard error, where there is no C++ compiler, unless `REQUIRE_CXX` is set.
+/// None, with a line on standard error, without a C++ compiler, unless `REQUIRE_CXX` is set.
 pub fn folder(below: &Path) -> Option<PathBuf> {
     let kernels = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let compiler = std::env::var_os("CXX").unwrap_or_else(|| OsString::from("c++"));
-    let folder = below.join(format!("cuda-emulator-{:016x}", state_of(&kernels, &compiler)));
+    let folder = below.join(format!("cuda-emulator-{:016x}", source_hash(&kernels, &compiler)));
     let library = folder.join("libcuda.so.1");
-    // One thread at a time; another process makes its own, and the last stays.
-    static ONE: Mutex<()> = Mutex::new(());
-    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    // One build at a time in this process; concurrent processes build their own, and the last rename wins.
+    static BUILD: Mutex<()> = Mutex::new(());
+    let _build = BUILD.lock().unwrap_or_else(PoisonError::into_inner);
     if library.exists() {
         return Some(folder);
     }
-    fs::create_dir_all(&folder).expect("a folder for the stand-in");
+    fs::create_dir_all(&folder).expect("a folder for the emulator");
     let part = folder.join(format!("{}.part", std::process::id()));
     let source = kernels.join("emulator/driver.cpp");
     match Command::new(&compiler).args(OPTIONS).arg("-o").arg(&part).arg(source).output() {
         Ok(done) if done.status.success() => {
-            fs::rename(&part, &library).expect("the stand-in takes its name");
+            fs::rename(&part, &library).expect("the emulator is renamed");
             Some(folder)
         }
         Ok(failed) => panic!("{compiler:?}: {}", String::from_utf8_lossy(&failed.stderr)),
@@ -53,19 +53,19 @@ pub fn folder(below: &Path) -> Option<PathBuf> {
     }
 }
 
-/// Makes the stand-in the CUDA driver of this process, if nothing has looked for one yet; whether there is one.
+/// Loads the emulator as the CUDA driver of this process, before anything has loaded another; whether there is one.
 pub fn load(below: &Path) -> bool {
     let Some(folder) = folder(below) else { return false };
-    // SAFETY: it is a library that we have made, and does nothing when it is loaded but to list its kernels.
+    // SAFETY: the library is our own; its initializers only register the kernels.
     #[allow(unsafe_code)]
-    let library = unsafe { libloading::Library::new(folder.join("libcuda.so.1")) }.expect("the stand-in loads");
-    // From now on its name leads to it, wherever it lies.
+    let library = unsafe { libloading::Library::new(folder.join("libcuda.so.1")) }.expect("the emulator loads");
+    // Never unloaded: the loader now resolves its soname to it.
     std::mem::forget(library);
     true
 }
 
-/// A number of all that the stand-in is made of.
-fn state_of(kernels: &Path, compiler: &OsString) -> u64 {
+/// A hash of everything that the emulator is built from.
+fn source_hash(kernels: &Path, compiler: &OsString) -> u64 {
     let mut hasher = DefaultHasher::new();
     (OPTIONS, compiler).hash(&mut hasher);
     for folder in [kernels.to_owned(), kernels.join("emulator")] {

@@ -1,5 +1,5 @@
-//! Stands in for the crate of this name, through which the build scripts of `cust` look for a CUDA toolkit and stop without
-//! one: `cuda-driver` has the driver's functions, so that nothing has to be found or linked when a program is built.
+//! Replaces the crate of this name, with which the build scripts of `cust` look for a CUDA toolkit and fail without
+//! one. `cuda-driver` defines the functions of the driver, so that a build needs no toolkit.
 
 /// Does nothing.
 pub fn include_cuda() {}

@@ -1,49 +1,9 @@
-//! The programs as people use them: command lines, run by a shell in a folder of their own.
+//! Tests of the programs through command lines, each in a shell and a temporary folder of its own.
 
-mod batches;
-mod classes;
-mod components;
-mod conditions;
-mod crates;
-mod damage;
-mod described;
-mod examples;
-mod explorer;
-mod exported;
-mod given;
 mod golden;
 mod gpu;
-mod gpu_check;
-mod gpu_overlap;
-mod help;
-mod imported;
-mod installed;
-mod instructions;
-mod judged;
-mod kinds;
-mod latents;
-mod live;
-mod losses;
-mod manual;
-mod models;
-mod numpy;
-mod outputs;
-mod own_data;
-mod page;
-mod parameters;
-mod pictures;
-mod place;
-mod plots;
-mod previews;
-mod readme;
-mod refused;
-mod resume;
-mod sampling;
-mod signals;
-mod torch;
+mod harness;
+mod install;
+mod pages;
+mod stages;
 mod training;
-mod upstream;
-mod watch;
-mod watching;
-
-use given::{MODEL, Place};

@@ -1,15 +1,14 @@
-//! Larochelle's text files, such as `binarized_mnist_train.amat`: an image per line, a 0 or 1 per pixel.
+//! Larochelle's text format, as in `binarized_mnist_train.amat`: one image per line, 0 or 1 for each pixel.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::Path;
 
+use vae_cli::source::InMemory;
 use vae_cli::{Error, Result};
 
-use crate::source::Memory;
-
-/// Reads a whole file of square images; a 1 becomes 255.
-pub(crate) fn read(path: &Path) -> Result<Memory> {
+/// Reads a whole file of square images; 1 becomes 255.
+pub(crate) fn read(path: &Path) -> Result<InMemory> {
     let file = File::open(path).map_err(|e| match e.kind() {
         ErrorKind::NotFound => Error::NoInput(format!("{}: no such file", path.display())),
         _ => Error::io(format!("cannot read {}", path.display()), e),
@@ -17,7 +16,7 @@ pub(crate) fn read(path: &Path) -> Result<Memory> {
     let mut lines = BufReader::with_capacity(1 << 16, file);
     let (mut pixels, mut line, mut per_image) = (Vec::new(), Vec::new(), 0);
     for number in 1.. {
-        let fault = |message: String| Err(Error::Data(format!("{}: line {number}: {message}", path.display())));
+        let bad = |message: String| Err(Error::Data(format!("{}: line {number}: {message}", path.display())));
         line.clear();
         if lines.read_until(b'\n', &mut line).map_err(|e| Error::io(format!("cannot read {}", path.display()), e))? == 0
         {
@@ -30,13 +29,13 @@ pub(crate) fn read(path: &Path) -> Result<Memory> {
                 b"1" => pixels.push(255),
                 _ => {
                     let got = String::from_utf8_lossy(&word[..word.len().min(16)]).escape_debug().to_string();
-                    return fault(format!("expected pixels of 0 or 1, got {got}"));
+                    return bad(format!("expected pixels of 0 or 1, got {got}"));
                 }
             }
         }
         match pixels.len() - before {
             got if per_image == 0 => per_image = got,
-            got if got != per_image => return fault(format!("expected {per_image} pixels, got {got}")),
+            got if got != per_image => return bad(format!("expected {per_image} pixels, got {got}")),
             _ => {}
         }
     }
@@ -45,5 +44,5 @@ pub(crate) fn read(path: &Path) -> Result<Memory> {
         let message = format!("expected lines of 784 pixels or another square, got {per_image}");
         return Err(Error::Data(format!("{}: {message}", path.display())));
     }
-    Ok(Memory { size: [side, side], pixels, labels: None })
+    Ok(InMemory { shape: vec![side, side], pixels, labels: None })
 }

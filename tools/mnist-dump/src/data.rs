@@ -1,17 +1,18 @@
-//! The options that say which data to read, and what they open.
+//! The options of the data, and their source.
 
 use std::path::{Path, PathBuf};
 
+use vae_cli::source::{Concat, Source};
 use vae_cli::{Error, Result};
 
-use crate::source::{Files, Joined, Memory, Source};
+use crate::files::{Files, read_labels};
 use crate::synthetic::Synthetic;
-use crate::{download, folder};
+use crate::{amat, download, folder};
 
-/// Items of the built-in digits, as many as MNIST has of training and of test images.
+/// Numbers of built-in digits: those of MNIST's training and test images.
 const SYNTHETIC: [u32; 2] = [60_000, 10_000];
 
-/// What to read.
+/// The options of the data.
 #[derive(clap::Args, Debug, Default)]
 pub(crate) struct Data {
     /// A folder with MNIST's files, or one file of images, IDX or .amat [default: $MNIST_DIR, or ~/.local/share/mnist]
@@ -20,7 +21,7 @@ pub(crate) struct Data {
     /// The labels, if --data is a file [default: the file beside it with "labels" for "images" in its name]
     #[arg(long, value_name = "FILE", requires = "data")]
     pub labels: Option<PathBuf>,
-    /// Which images: all is train, then test, and `i` counts on [default: train]
+    /// Training or test images; all is train, then test, and `i` counts on [default: train]
     #[arg(long, value_name = "NAME")]
     pub split: Option<Split>,
     /// Draw N handwritten-looking digits, which needs no data [default: 60000 to train and 10000 to test]
@@ -35,7 +36,7 @@ pub(crate) struct Data {
     pub mirrors: Vec<String>,
 }
 
-/// A part of the data.
+/// A split of the data.
 #[derive(clap::ValueEnum, Clone, Copy, Debug)]
 pub(crate) enum Split {
     Train,
@@ -44,10 +45,10 @@ pub(crate) enum Split {
 }
 
 impl Data {
-    /// Opens what is asked for; `seed` is that of the built-in digits.
+    /// Opens the data; `seed` is the key of the built-in digits.
     pub(crate) fn open(&self, seed: u32) -> Result<Box<dyn Source>> {
         if let Some(count) = self.synthetic {
-            return self.parts(|split| {
+            return self.splits(|split| {
                 let count = count.unwrap_or(SYNTHETIC[split]);
                 Ok(Box::new(Synthetic { seed, split: split as u32, count }))
             });
@@ -55,7 +56,7 @@ impl Data {
         let path = match &self.data {
             Some(path) => path.clone(),
             None if self.download => folder::of_user()?,
-            None => folder::usual()?,
+            None => folder::default()?,
         };
         if path.exists() && !path.is_dir() { self.file(&path) } else { self.folder(&path) }
     }
@@ -65,7 +66,7 @@ impl Data {
             let (labels, path) = (labels.display(), path.display());
             return Err(Error::Usage(format!("--labels {labels}: expected one file of images as --data, got {path}")));
         }
-        self.parts(|split| {
+        self.splits(|split| {
             let images = folder::images(path, ["train", "t10k"][split])?;
             Ok(Box::new(Files::open(&images, folder::labels(&images).as_deref())?))
         })
@@ -77,17 +78,22 @@ impl Data {
         }
         let labels = self.labels.clone().or_else(|| folder::labels(path));
         if path.extension().is_some_and(|extension| extension == "amat") {
-            return Ok(Box::new(Memory::of_amat(path, labels.as_deref())?));
+            let mut images = amat::read(path)?;
+            images.labels = labels.map(|labels| read_labels(&labels, images.count(), path)).transpose()?;
+            return Ok(Box::new(images));
         }
         Ok(Box::new(Files::open(path, labels.as_deref())?))
     }
 
-    /// The source of the split, 0 for training and 1 for test, or of both.
-    fn parts(&self, open: impl Fn(usize) -> Result<Box<dyn Source>>) -> Result<Box<dyn Source>> {
+    /// The source of a split, 0 for training and 1 for test, or of both.
+    fn splits(&self, open: impl Fn(usize) -> Result<Box<dyn Source>>) -> Result<Box<dyn Source>> {
         match self.split.unwrap_or(Split::Train) {
             Split::Train => open(0),
             Split::Test => open(1),
-            Split::All => Ok(Box::new(Joined::new(open(0)?, open(1)?)?)),
+            Split::All => {
+                let joined = Concat::new(open(0)?, open(1)?);
+                Ok(Box::new(joined.map_err(|e| e.within("--split all"))?))
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Fetches MNIST, once, to the user's data folder.
+//! Download of MNIST to the user's data folder.
 //!
-//! A file is fetched under a name that ends in `.part`, continued where an earlier try or another mirror stopped, and
-//! gets its own name when its SHA-256 is right. So a file under its own name is whole.
+//! A file is written as `.part`, resumed where an earlier attempt or another mirror stopped, and takes its name once its
+//! SHA-256 agrees. So a file under its own name is complete.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -14,14 +14,14 @@ use ureq::http::Response;
 use vae_cli::{Error, Result};
 use vae_stream::sha256;
 
-/// Folders on the network that have MNIST's files.
+/// The URLs of folders with MNIST's files.
 pub(crate) const MIRRORS: [&str; 3] = [
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
     "https://raw.githubusercontent.com/fgnt/mnist/master/",
 ];
 
-/// MNIST as it was published.
+/// The files of MNIST as published.
 pub(crate) const MNIST: [Remote; 4] = [
     Remote {
         name: "train-images-idx3-ubyte.gz",
@@ -45,40 +45,42 @@ pub(crate) const MNIST: [Remote; 4] = [
     },
 ];
 
-/// A file on the network and what it must be.
+/// A file to download.
 pub(crate) struct Remote {
     pub name: &'static str,
     pub size: u64,
     pub sha256: &'static str,
 }
 
-/// How long to wait for a mirror before the next has its turn.
-pub(crate) struct Patience {
-    /// For its address, and for the connection.
+/// Timeouts of a mirror, after which the next is tried.
+pub(crate) struct Timeouts {
+    /// Of name resolution, and of the connection.
     pub connect: Duration,
-    /// For the next bytes.
-    pub stall: Duration,
+    /// Between two reads.
+    pub read: Duration,
 }
 
-/// For networks as they are.
-pub(crate) const PATIENT: Patience = Patience { connect: Duration::from_secs(10), stall: Duration::from_secs(20) };
+/// The timeouts of a program.
+pub(crate) const TIMEOUTS: Timeouts = Timeouts { connect: Duration::from_secs(10), read: Duration::from_secs(20) };
 
-/// Why a file did not come: through a fault of ours, which ends the matter, or of the mirror, and another may do.
-enum Fault {
-    Ours(Error),
-    Theirs(String),
+/// The error of an attempt.
+enum Failure {
+    /// On this machine: no other mirror helps.
+    Local(Error),
+    /// Of the mirror: the next is tried.
+    Mirror(String),
 }
 
-/// Fetches those of `files` into `folder` that are missing there or wrong, and says how many these were.
-pub(crate) fn fetch(folder: &Path, files: &[Remote], mirrors: &[String], patience: &Patience) -> Result<usize> {
+/// Downloads those of `files` that are missing in `folder` or damaged. Gives their number.
+pub(crate) fn fetch(folder: &Path, files: &[Remote], mirrors: &[String], timeouts: &Timeouts) -> Result<usize> {
     fs::create_dir_all(folder).map_err(|e| Error::io(format!("cannot make the folder {}", folder.display()), e))?;
-    // Two downloads at once take turns; a file system without locks does without.
-    let turn = File::open(folder).map_err(|e| Error::io(format!("cannot open {}", folder.display()), e))?;
-    let _ = turn.lock();
+    // One download at a time, where the file system has locks.
+    let lock = File::open(folder).map_err(|e| Error::io(format!("cannot open {}", folder.display()), e))?;
+    let _ = lock.lock();
 
     let config = Agent::config_builder().http_status_as_error(false);
-    let config = config.timeout_resolve(Some(patience.connect)).timeout_connect(Some(patience.connect));
-    let agent = config.timeout_per_read(Some(patience.stall)).timeout_per_write(Some(patience.stall)).build().into();
+    let config = config.timeout_resolve(Some(timeouts.connect)).timeout_connect(Some(timeouts.connect));
+    let agent = config.timeout_per_read(Some(timeouts.read)).timeout_per_write(Some(timeouts.read)).build().into();
 
     let mut fetched = 0;
     for file in files {
@@ -93,7 +95,7 @@ pub(crate) fn fetch(folder: &Path, files: &[Remote], mirrors: &[String], patienc
 
 fn fetch_one(agent: &Agent, folder: &Path, file: &Remote, mirrors: &[String]) -> Result<()> {
     let part = folder.join(format!("{}.part", file.name));
-    let mut faults = Vec::new();
+    let mut failures = Vec::new();
     for mirror in mirrors {
         let url = format!("{}/{}", mirror.trim_end_matches('/'), file.name);
         match complete(agent, &url, &part, file) {
@@ -102,76 +104,76 @@ fn fetch_one(agent: &Agent, folder: &Path, file: &Remote, mirrors: &[String]) ->
                 return fs::rename(&part, &target)
                     .map_err(|e| Error::io(format!("cannot write {}", target.display()), e));
             }
-            Err(Fault::Ours(error)) => return Err(error),
-            Err(Fault::Theirs(fault)) => faults.push(format!("{url}: {fault}")),
+            Err(Failure::Local(error)) => return Err(error),
+            Err(Failure::Mirror(message)) => failures.push(format!("{url}: {message}")),
         }
     }
-    let (name, faults, folder) = (file.name, faults.join("; "), folder.display());
-    let remedy = format!("try again later (it goes on where it stopped), or put MNIST's files into {folder} yourself");
-    Err(Error::Unavailable(format!("cannot fetch {name}: {faults}; {remedy}")))
+    let (name, failures, folder) = (file.name, failures.join("; "), folder.display());
+    let remedy = format!("try again later (it resumes where it stopped), or put MNIST's files into {folder} yourself");
+    Err(Error::Unavailable(format!("cannot fetch {name}: {failures}; {remedy}")))
 }
 
-/// Makes `part` whole with what the mirror has.
-fn complete(agent: &Agent, url: &str, part: &Path, file: &Remote) -> Result<(), Fault> {
+/// Completes `part` from a mirror.
+fn complete(agent: &Agent, url: &str, part: &Path, file: &Remote) -> Result<(), Failure> {
     loop {
         let had = fs::metadata(part).map_or(0, |metadata| metadata.len());
         if had < file.size {
             transfer(agent, url, part, had, file)?;
         }
-        if is_intact(part, file).map_err(Fault::Ours)? {
+        if is_intact(part, file).map_err(Failure::Local)? {
             return Ok(());
         }
-        fs::remove_file(part).map_err(|e| ours("remove", part, e))?;
-        // What was there before may have been what was wrong: then once more, from the start.
+        fs::remove_file(part).map_err(|e| local("remove", part, e))?;
+        // The bytes of an earlier attempt may be the wrong ones: retry from the start.
         if had == 0 {
-            return Err(Fault::Theirs(format!("expected SHA-256 {}, got other bytes", file.sha256)));
+            return Err(Failure::Mirror(format!("expected SHA-256 {}, got other bytes", file.sha256)));
         }
     }
 }
 
-/// Appends the rest of the file to `part`, which has `had` bytes, or replaces it if the mirror starts anew.
-fn transfer(agent: &Agent, url: &str, part: &Path, had: u64, file: &Remote) -> Result<(), Fault> {
+/// Appends the rest of the file to `part`, which has `had` bytes, or replaces it if the mirror sends the whole.
+fn transfer(agent: &Agent, url: &str, part: &Path, had: u64, file: &Remote) -> Result<(), Failure> {
     let size = file.size;
     let request = agent.get(url).header("range", format!("bytes={had}-"));
-    let mut response = request.call().map_err(|e| Fault::Theirs(e.to_string()))?;
+    let mut response = request.call().map_err(|e| Failure::Mirror(e.to_string()))?;
     let start = first_byte(&response, had)?;
-    let mut out = File::options().append(true).create(true).open(part).map_err(|e| ours("write", part, e))?;
-    out.set_len(start).map_err(|e| ours("write", part, e))?;
+    let mut out = File::options().append(true).create(true).open(part).map_err(|e| local("write", part, e))?;
+    out.set_len(start).map_err(|e| local("write", part, e))?;
 
     let bar = progress_bar(file, start);
     let mut body = response.body_mut().as_reader();
     let (mut have, mut buffer) = (start, vec![0; 1 << 16]);
     loop {
-        let cut = |why: String| Err(Fault::Theirs(format!("expected {size} bytes, got {have}{why}")));
+        let truncated = |why: String| Err(Failure::Mirror(format!("expected {size} bytes, got {have}{why}")));
         match body.read(&mut buffer) {
-            Ok(0) if have < size => return cut(String::new()),
+            Ok(0) if have < size => return truncated(String::new()),
             Ok(0) => return Ok(()),
             Ok(count) if have + count as u64 > size => {
-                return Err(Fault::Theirs(format!("expected {size} bytes, got more")));
+                return Err(Failure::Mirror(format!("expected {size} bytes, got more")));
             }
             Ok(count) => {
-                out.write_all(&buffer[..count]).map_err(|e| ours("write", part, e))?;
+                out.write_all(&buffer[..count]).map_err(|e| local("write", part, e))?;
                 have += count as u64;
                 bar.set_position(have);
             }
-            Err(e) => return cut(format!(" ({e})")),
+            Err(e) => return truncated(format!(" ({e})")),
         }
     }
 }
 
-/// Where the body that the mirror sends begins: at `had` if it goes on, at 0 if it starts anew.
-fn first_byte(response: &Response<ureq::Body>, had: u64) -> Result<u64, Fault> {
+/// The offset of the first byte in the body: `had` for a partial answer, 0 for the whole file.
+fn first_byte(response: &Response<ureq::Body>, had: u64) -> Result<u64, Failure> {
     let range = response.headers().get("content-range").and_then(|range| range.to_str().ok()).unwrap_or("nothing");
     match response.status().as_u16() {
         200 => Ok(0),
         206 if range.starts_with(&format!("bytes {had}-")) => Ok(had),
-        206 => Err(Fault::Theirs(format!("expected bytes {had}- of the file, got {range}"))),
-        _ => Err(Fault::Theirs(format!("answered {}", response.status()))),
+        206 => Err(Failure::Mirror(format!("expected bytes {had}- of the file, got {range}"))),
+        _ => Err(Failure::Mirror(format!("answered {}", response.status()))),
     }
 }
 
-fn ours(what: &str, path: &Path, error: io::Error) -> Fault {
-    Fault::Ours(Error::io(format!("cannot {what} {}", path.display()), error))
+fn local(what: &str, path: &Path, error: io::Error) -> Failure {
+    Failure::Local(Error::io(format!("cannot {what} {}", path.display()), error))
 }
 
 fn is_intact(path: &Path, file: &Remote) -> Result<bool> {
@@ -184,7 +186,7 @@ fn is_intact(path: &Path, file: &Remote) -> Result<bool> {
     }
 }
 
-/// Shown on stderr if that is a terminal.
+/// On standard error, if that is a terminal.
 fn progress_bar(file: &Remote, start: u64) -> ProgressBar {
     let template = "{msg} [{bar:20}] {bytes}/{total_bytes}, {eta} left";
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());

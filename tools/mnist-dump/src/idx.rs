@@ -1,5 +1,5 @@
-//! IDX, the format of MNIST's files, raw or within gzip: two zero bytes, the type of the elements (08: bytes), the
-//! number of dimensions, each dimension as a big-endian u32, and then the elements.
+//! IDX, the format of MNIST's files, raw or gzip: two zero bytes, the type of the elements (08: bytes), the number of
+//! dimensions, each dimension as a big-endian u32, and the elements.
 
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
@@ -9,14 +9,14 @@ use byteorder::{BigEndian, ReadBytesExt};
 use flate2::read::MultiGzDecoder;
 use vae_cli::{Error, Result};
 
-/// Pixels that one image may have: 64 Mi.
+/// Pixels of an image at most.
 const MAX_PIXELS: u64 = 1 << 26;
 
-/// An IDX file of bytes, read from front to back.
+/// An IDX file of bytes, read sequentially.
 pub(crate) struct Idx {
     path: PathBuf,
     reader: Box<dyn Read>,
-    /// Dimensions, the number of items first.
+    /// Its shape, the number of items first.
     pub shape: Vec<u64>,
 }
 
@@ -26,7 +26,7 @@ impl Idx {
         let idx = Idx::open(path)?;
         match idx.shape.len() {
             1 => Ok(idx),
-            n => Err(idx.fault(format!("expected labels (1 dimension), got {n} dimensions"))),
+            n => Err(idx.bad(format!("expected labels (1 dimension), got {n} dimensions"))),
         }
     }
 
@@ -34,23 +34,23 @@ impl Idx {
     pub(crate) fn images(path: &Path) -> Result<Idx> {
         let idx = Idx::open(path)?;
         match idx.shape[..] {
-            // both are u32: the product fits
+            // No overflow: both were u32.
             [_, height, width] if (1..=MAX_PIXELS).contains(&(height * width)) => Ok(idx),
             [_, height, width] => {
-                Err(idx.fault(format!("expected images of 1 to {MAX_PIXELS} pixels, got {height} x {width}")))
+                Err(idx.bad(format!("expected images of 1 to {MAX_PIXELS} pixels, got {height} x {width}")))
             }
-            [_] => Err(idx.fault("expected images (3 dimensions), got labels (1 dimension)".into())),
-            _ => Err(idx.fault(format!("expected images (3 dimensions), got {} dimensions", idx.shape.len()))),
+            [_] => Err(idx.bad("expected images (3 dimensions), got labels (1 dimension)".into())),
+            _ => Err(idx.bad(format!("expected images (3 dimensions), got {} dimensions", idx.shape.len()))),
         }
     }
 
     fn open(path: &Path) -> Result<Idx> {
         let mut idx = Idx { path: path.into(), reader: Box::new(io::empty()), shape: Vec::new() };
-        let file = File::open(path).map_err(|e| idx.cannot(e))?;
-        let metadata = file.metadata().map_err(|e| idx.cannot(e))?;
+        let file = File::open(path).map_err(|e| idx.cannot_read(e))?;
+        let metadata = file.metadata().map_err(|e| idx.cannot_read(e))?;
         let mut raw = BufReader::with_capacity(1 << 16, file);
         let mut magic = Vec::new();
-        raw.by_ref().take(2).read_to_end(&mut magic).map_err(|e| idx.cannot(e))?;
+        raw.by_ref().take(2).read_to_end(&mut magic).map_err(|e| idx.cannot_read(e))?;
         let zipped = magic == [0x1f, 0x8b];
         let raw = Cursor::new(magic).chain(raw);
         idx.reader = if zipped { Box::new(MultiGzDecoder::new(raw)) } else { Box::new(raw) };
@@ -59,66 +59,66 @@ impl Idx {
         match magic {
             [0, 0, 0x08, _] => {}
             [0, 0, 0x09..=0x0e, _] => {
-                return Err(idx.fault(format!("expected bytes (IDX type 08), got IDX type {:02x}", magic[2])));
+                return Err(idx.bad(format!("expected bytes (IDX type 08), got IDX type {:02x}", magic[2])));
             }
-            _ => return Err(idx.fault(format!("expected an IDX file, raw or gzip, got {magic:02x?} first"))),
+            _ => return Err(idx.bad(format!("expected an IDX file, raw or gzip, got {magic:02x?} first"))),
         }
         for _ in 0..magic[3] {
             let dimension = idx.header_word()?;
             idx.shape.push(dimension.into());
         }
-        // A header that lies is found here where the size is known, and by reading on where it is not.
+        // A wrong header shows here where the size of the file is known, and while reading where it is not.
         if metadata.is_file() && !zipped {
             let header = 4 + 4 * idx.shape.len() as u128;
             let expected = idx.shape.iter().fold(1u128, |product, &n| product.saturating_mul(n.into())) + header;
             if u128::from(metadata.len()) != expected {
                 let shape = idx.shape.iter().map(u64::to_string).collect::<Vec<_>>().join(" x ");
                 let (header, got) = (format!("for {shape} as its header says"), metadata.len());
-                return Err(idx.fault(format!("expected {expected} bytes {header}, got {got}; fetch it anew")));
+                return Err(idx.bad(format!("expected {expected} bytes {header}, got {got}; fetch it anew")));
             }
         }
         Ok(idx)
     }
 
     fn header_word(&mut self) -> Result<u32> {
-        self.reader.read_u32::<BigEndian>().map_err(|e| self.cannot(e))
+        self.reader.read_u32::<BigEndian>().map_err(|e| self.cannot_read(e))
     }
 
-    /// Appends the next `count` bytes to `bytes`, which grows as they come, whatever the header claims.
+    /// Appends the next `count` bytes. Memory grows with what arrives, not with what the header claims.
     pub(crate) fn read(&mut self, count: u64, bytes: &mut Vec<u8>) -> Result<()> {
-        let got = self.reader.by_ref().take(count).read_to_end(bytes).map_err(|e| self.cannot(e))?;
-        self.enough(got as u64, count)
+        let got = self.reader.by_ref().take(count).read_to_end(bytes).map_err(|e| self.cannot_read(e))?;
+        self.check_length(got as u64, count)
     }
 
-    /// Passes over the next `count` bytes.
+    /// Skips the next `count` bytes.
     pub(crate) fn skip(&mut self, count: u64) -> Result<()> {
-        let got = io::copy(&mut self.reader.by_ref().take(count), &mut io::sink()).map_err(|e| self.cannot(e))?;
-        self.enough(got, count)
+        let got = io::copy(&mut self.reader.by_ref().take(count), &mut io::sink()).map_err(|e| self.cannot_read(e))?;
+        self.check_length(got, count)
     }
 
-    /// Checks that nothing follows. For gzip this also checks its checksum.
+    /// Checks that the file ends here, and the checksum of gzip.
     pub(crate) fn finish(&mut self) -> Result<()> {
-        match self.reader.read(&mut [0]).map_err(|e| self.cannot(e))? {
+        match self.reader.read(&mut [0]).map_err(|e| self.cannot_read(e))? {
             0 => Ok(()),
-            _ => Err(self.fault("holds more than its header says; fetch it anew".into())),
+            _ => Err(self.bad("holds more than its header says; fetch it anew".into())),
         }
     }
 
-    fn enough(&self, got: u64, expected: u64) -> Result<()> {
-        if got == expected { Ok(()) } else { Err(self.cannot(io::ErrorKind::UnexpectedEof.into())) }
+    fn check_length(&self, got: u64, expected: u64) -> Result<()> {
+        if got == expected { Ok(()) } else { Err(self.cannot_read(io::ErrorKind::UnexpectedEof.into())) }
     }
 
-    fn fault(&self, message: String) -> Error {
+    fn bad(&self, message: String) -> Error {
         Error::Data(format!("{}: {message}", self.path.display()))
     }
 
-    /// What an error of reading means: the file is not there, is damaged, or the system would not.
-    fn cannot(&self, error: io::Error) -> Error {
+    /// The error of a failed read: a missing file, a damaged one, or the system's.
+    fn cannot_read(&self, error: io::Error) -> Error {
         use io::ErrorKind::{InvalidData, InvalidInput, NotFound, UnexpectedEof};
         match error.kind() {
             NotFound => Error::NoInput(format!("{}: no such file", self.path.display())),
-            UnexpectedEof => self.fault("ends before what its header says; fetch it anew".into()),
-            InvalidData | InvalidInput => self.fault(format!("damaged gzip ({error}); fetch it anew")),
+            UnexpectedEof => self.bad("ends before what its header says; fetch it anew".into()),
+            InvalidData | InvalidInput => self.bad(format!("damaged gzip ({error}); fetch it anew")),
             _ => Error::io(format!("cannot read {}", self.path.display()), error),
         }
     }

@@ -1,27 +1,26 @@
-//! Images out: MNIST and its like from IDX files, or the built-in digits.
+//! Writes images as a stream: MNIST and its like from IDX files, or built-in digits.
 
 mod amat;
-mod choice;
 mod data;
 mod download;
+mod files;
 mod folder;
-mod frames;
 mod idx;
-mod source;
 mod synthetic;
 
 use std::io::{IsTerminal, stdout};
 use std::process::ExitCode;
 
 use clap::Parser;
-use vae_cli::{OutputArgs, Result};
+use vae_cli::selection::SelectionArgs;
+use vae_cli::{OutputArgs, Result, source};
 use vae_stream::BATCH;
 
 /// Write images as a stream: MNIST, files like MNIST's, or built-in digits
 ///
 /// Reads IDX files of bytes, raw or gzip, of any height and width, with labels or without, or Larochelle's .amat text;
 /// or draws handwritten-looking digits itself. Writes the images `x [N, H, W]` as bytes, their labels `y [N]` if there
-/// are any, and their numbers `i [N]` in the source. Memory is one frame, however many the images; --shuffle and .amat
+/// are any, and their indices `i [N]` in the source. Memory is one frame, however many the images; --shuffle and .amat
 /// hold them all (47 MB for MNIST).
 #[derive(Parser)]
 #[command(version, after_help = "Example: mnist-dump --split test --only 3,7 -n 64 | grid-png > out.png")]
@@ -31,7 +30,7 @@ struct Args {
     #[command(flatten)]
     data: data::Data,
     #[command(flatten)]
-    choice: choice::Choice,
+    selection: SelectionArgs,
     /// Key of --shuffle and of the built-in digits
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u32,
@@ -47,7 +46,7 @@ fn main() -> ExitCode {
 fn run(args: Args) -> Result<()> {
     if args.data.download {
         let folder = folder::of_user()?;
-        let fetched = download::fetch(&folder, &download::MNIST, &args.data.mirrors, &download::PATIENT)?;
+        let fetched = download::fetch(&folder, &download::MNIST, &args.data.mirrors, &download::TIMEOUTS)?;
         let only_download = args.output.output.is_none() && !args.output.jsonl && stdout().is_terminal();
         if fetched > 0 || only_download {
             vae_cli::tell(&format!("MNIST is in {}", folder.display()));
@@ -57,10 +56,10 @@ fn run(args: Args) -> Result<()> {
         }
     }
     let mut source = args.data.open(args.seed)?;
-    if args.choice.shuffle {
-        source = source.hold()?;
+    if args.selection.shuffles() {
+        source = source.random_access()?;
     }
-    let order = args.choice.of(&*source, args.seed)?;
-    let output = args.output.writer(frames::head(&*source))?;
-    output.run(|output| frames::write(&mut *source, &order, args.batch, output))
+    let indices = args.selection.indices(&*source, args.seed)?;
+    let output = args.output.writer(source::head(&*source))?;
+    output.run(|output| source::write(&mut *source, &indices, args.batch, output))
 }

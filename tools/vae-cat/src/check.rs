@@ -1,4 +1,4 @@
-//! What is in a stream, once all of it has proved good.
+//! The counts of a verified stream.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -10,7 +10,7 @@ use vae_stream::Frame;
 
 use crate::input::Input;
 
-/// Reads everything: frames in all, items of the main group, frames of each other group, records, bytes.
+/// Reads to the end. Counts all frames, the items of the main group, the frames of each other group, records and bytes.
 pub(crate) fn counts(input: &mut Input) -> Result<Value> {
     let (mut frames, mut items, mut records) = (0, 0, 0);
     let mut groups: BTreeMap<String, u64> = BTreeMap::new();
@@ -27,7 +27,7 @@ pub(crate) fn counts(input: &mut Input) -> Result<Value> {
     Ok(json!({"frames": frames, "items": items, "groups": groups, "records": records, "bytes": input.bytes()}))
 }
 
-/// Writes one text to where the command line says.
+/// Writes a text to the output.
 pub(crate) fn print(args: &OutputArgs, text: &str) -> Result<()> {
     let mut output = Output::open(args.output.as_deref(), Kind::Text)?;
     writeln!(output, "{text}").map_err(|e| output.error(e))?;

@@ -1,23 +1,23 @@
-//! Some of the items, and how many of them to a frame.
+//! --skip, --take and --batch.
 
 use vae_cli::Result;
 use vae_stream::{Data, Frame, Writer};
 
-/// Writes the frames that it is given, without the items that were not asked for.
-pub(crate) struct Cut {
+/// Writes a range of the items, in frames of a given size.
+pub(crate) struct Cutter {
     skip: usize,
     left: usize,
     batch: Option<usize>,
-    /// Items that wait for enough others.
-    held: Vec<Data>,
+    /// Items of the next frame.
+    pending: Vec<Data>,
 }
 
-impl Cut {
-    pub(crate) fn new(skip: usize, take: Option<usize>, batch: Option<usize>) -> Cut {
-        Cut { skip, left: take.unwrap_or(usize::MAX), batch, held: Vec::new() }
+impl Cutter {
+    pub(crate) fn new(skip: usize, take: Option<usize>, batch: Option<usize>) -> Cutter {
+        Cutter { skip, left: take.unwrap_or(usize::MAX), batch, pending: Vec::new() }
     }
 
-    /// Whether all items that were asked for have come.
+    /// Whether the range has ended.
     pub(crate) fn is_done(&self) -> bool {
         self.left == 0
     }
@@ -38,29 +38,29 @@ impl Cut {
         }
     }
 
-    /// Writes the items that still wait.
+    /// Writes the items of the last frame.
     pub(crate) fn finish(&mut self, output: &mut Writer) -> Result<()> {
-        match self.held.is_empty() {
+        match self.pending.is_empty() {
             true => Ok(()),
-            false => Ok(output.write(Data::concat(std::mem::take(&mut self.held))?)?),
+            false => Ok(output.write(Data::concat(std::mem::take(&mut self.pending))?)?),
         }
     }
 
     fn batch(&mut self, data: Data, output: &mut Writer) -> Result<()> {
         let Some(batch) = self.batch else { return Ok(output.write(data)?) };
-        if self.held.last().is_some_and(|held| held.epoch != data.epoch || held.extra != data.extra) {
+        if self.pending.last().is_some_and(|last| last.epoch != data.epoch || last.extra != data.extra) {
             self.finish(output)?;
         }
-        let held: usize = self.held.iter().map(Data::items).sum();
+        let pending: usize = self.pending.iter().map(Data::items).sum();
         let mut start = 0;
-        let mut end = batch - held;
+        let mut end = batch - pending;
         while end <= data.items() {
-            self.held.push(data.slice(start..end));
+            self.pending.push(data.slice(start..end));
             self.finish(output)?;
             (start, end) = (end, end + batch);
         }
         if start < data.items() {
-            self.held.push(data.slice(start..data.items()));
+            self.pending.push(data.slice(start..data.items()));
         }
         Ok(())
     }

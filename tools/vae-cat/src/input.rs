@@ -1,4 +1,4 @@
-//! What the command line names, as one sequence of frames.
+//! The inputs of the command line as one sequence of frames.
 
 use std::path::PathBuf;
 
@@ -6,44 +6,44 @@ use vae_cli::{Error, InputArgs, Result};
 use vae_stream::{Data, Frame, Head, ModelRef, Reader};
 
 use self::columns::Columns;
-use self::joined::Joined;
+use self::concat::Concat;
 
 mod columns;
-mod joined;
+mod concat;
 
 /// Inputs one after the other, or side by side.
 pub(crate) struct Input {
     head: Head,
     frames: Frames,
-    /// The only group wanted, and its first frame.
+    /// The selected group, and its first frame.
     group: Option<(String, Option<Data>)>,
 }
 
 enum Frames {
-    Joined(Box<Joined>),
+    Concat(Box<Concat>),
     Columns(Columns),
 }
 
 impl Input {
-    /// Opens the files, all plain or all `NAME=FILE`. A bare .npy among plain ones is called `name`.
+    /// Opens the files, all plain or all `NAME=FILE`. `name` is the tensor of a bare .npy among plain ones.
     pub(crate) fn open(files: Vec<String>, name: &str) -> Result<Input> {
         let named: Vec<(&str, &str)> = files.iter().filter_map(|f| split(f)).collect();
         let (head, frames) = if named.is_empty() {
-            let joined = Joined::open(files, name)?;
-            (joined.head().clone(), Frames::Joined(Box::new(joined)))
+            let concat = Concat::open(files, name)?;
+            (concat.head().clone(), Frames::Concat(Box::new(concat)))
         } else if named.len() == files.len() {
             let columns = Columns::open(&named)?;
             (columns.head(), Frames::Columns(columns))
         } else {
-            let odd = files.iter().find(|f| split(f).is_none()).map_or("", |f| f.as_str());
+            let plain = files.iter().find(|f| split(f).is_none()).map_or("", |f| f.as_str());
             return Err(Error::Usage(format!(
-                "expected every input as NAME=FILE, or none, got {odd} too; join streams in a second vae-cat"
+                "expected every input as NAME=FILE, or none, got {plain} too; join streams in a second vae-cat"
             )));
         };
         Ok(Input { head, frames, group: None })
     }
 
-    /// The head of what follows.
+    /// The head of the frames to come.
     pub(crate) fn head(&self) -> &Head {
         &self.head
     }
@@ -51,12 +51,12 @@ impl Input {
     /// Bytes read so far.
     pub(crate) fn bytes(&self) -> u64 {
         match &self.frames {
-            Frames::Joined(joined) => joined.bytes(),
+            Frames::Concat(concat) => concat.bytes(),
             Frames::Columns(columns) => columns.bytes(),
         }
     }
 
-    /// Reads up to the first frame of `group`. From now on only its frames come, and the head describes them.
+    /// Reads up to the first frame of `group`. Its frames alone follow, and the head describes them.
     pub(crate) fn select(&mut self, group: &str) -> Result<()> {
         let mut others = Vec::new();
         while let Some(frame) = self.next_frame()? {
@@ -65,7 +65,7 @@ impl Input {
             if name == group {
                 self.head.describe(&data);
                 if let Some(ModelRef::Embedded { .. }) = self.head.model() {
-                    self.head.set_model(None); // its frame is left out, too
+                    self.head.set_model(None); // its frame is left out too
                 }
                 self.group = Some((group.to_owned(), Some(data)));
                 return Ok(());
@@ -98,13 +98,13 @@ impl Input {
 impl Frames {
     fn next(&mut self) -> Result<Option<Frame>> {
         match self {
-            Frames::Joined(joined) => joined.next(),
+            Frames::Concat(concat) => concat.next(),
             Frames::Columns(columns) => columns.next(),
         }
     }
 }
 
-/// A reader of the file at `path`, or of standard input for `-`.
+/// A reader of the file at `path`; `-` is standard input.
 fn open(path: &str, name: &str) -> Result<Reader> {
     InputArgs { file: Some(PathBuf::from(path)) }.reader(name)
 }

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use vae_cli::{Error, OutputArgs, Result};
 
-use cut::Cut;
+use cut::Cutter;
 use input::Input;
 
 /// Join, cut, check and convert streams
@@ -20,10 +20,10 @@ use input::Input;
 #[derive(Parser)]
 #[command(version, after_help = EXAMPLES)]
 struct Args {
-    /// What to read: streams, .npy or newline JSON to join, or NAME=FILE for each tensor; standard input if absent or -
+    /// The input: streams, .npy or newline JSON to join, or NAME=FILE for each tensor; standard input if absent or -
     #[arg(value_name = "FILE|NAME=FILE", value_hint = clap::ValueHint::AnyPath)]
     files: Vec<String>,
-    /// What to call the tensor of a bare .npy, which has no name of its own
+    /// The name of the tensor of a bare .npy, which has none
     #[arg(long, value_name = "NAME", default_value = "x")]
     name: String,
     /// Leave out the first N items
@@ -35,13 +35,13 @@ struct Args {
     /// Put N items into each frame
     #[arg(long, value_name = "N", value_parser = vae_cli::batch)]
     batch: Option<usize>,
-    /// Take the frames of this group, and nothing else, as the stream's own
+    /// Take the frames of this group alone, as the main group
     #[arg(long, value_name = "NAME")]
     group: Option<String>,
     /// Only print the head, as JSON
     #[arg(long, conflicts_with_all = ["check", "npy", "jsonl"])]
     head: bool,
-    /// Only verify everything, and print counts as one line of JSON
+    /// Only verify the input, and print counts as one line of JSON
     #[arg(long, conflicts_with_all = ["npy", "jsonl"])]
     check: bool,
     #[command(flatten)]
@@ -71,13 +71,13 @@ fn run(args: Args) -> Result<()> {
         return check::print(&args.output, &check::counts(&mut input)?.to_string());
     }
     let output = args.output.writer(input.head().clone())?;
-    let mut cut = Cut::new(args.skip, args.take, args.batch);
+    let mut cutter = Cutter::new(args.skip, args.take, args.batch);
     output.run(|output| {
-        while !cut.is_done()
+        while !cutter.is_done()
             && let Some(frame) = input.next_frame()?
         {
-            cut.write(frame, output)?;
+            cutter.write(frame, output)?;
         }
-        cut.finish(output)
+        cutter.finish(output)
     })
 }

@@ -205,7 +205,12 @@ fn one_tensor_becomes_an_npy() {
     let folder = Folder::new();
     let npy = folder.sh("vae-cat --npy y x.vae").good();
     assert_eq!(Array1::<i64>::read_npy(&npy[..]).unwrap(), Array1::from_shape_fn(600, |n| (n % 10) as i64));
-    assert!(folder.sh("vae-cat --npy q x.vae").bad(2).contains("--npy q: expected a tensor of the stream: x, y, i"));
+    assert!(
+        folder
+            .sh("vae-cat --npy q x.vae")
+            .bad(2)
+            .contains("--npy: no tensor q in the stream: expected it among x, y, i")
+    );
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use vae_cli::{Error, InputArgs, OutputArgs, Result};
 use vae_numerics::rng::{Purpose, bernoulli};
-use vae_stream::{Data, Dtype, Spec, Tensor};
+use vae_stream::{Data, Dtype, Tensor, TensorSpec};
 
 /// Decode latents: the means of the pixels, or draws from them
 ///
@@ -57,12 +57,12 @@ fn run(args: Args) -> Result<()> {
     head.need(&args.tensor)?;
     let model = Stored::find(&mut reader, args.model.as_deref())?;
     let network = &model.spec().network;
-    let [h, w] = network.image;
+    let image = network.image;
     args.keep.iter().try_for_each(|name| head.need(name).map(drop))?;
     if !args.keep.contains(&args.tensor) {
         head.remove_tensor(&args.tensor);
     }
-    head.set_tensor("x_hat", Spec::new(if args.u8 { Dtype::U8 } else { Dtype::F32 }, &[h, w]));
+    head.set_tensor("x_hat", TensorSpec::new(if args.u8 { Dtype::U8 } else { Dtype::F32 }, &network.image.dims()));
 
     let decoders = workers(args.device.for_stage()?, |device| Decoder::new(&model.file, device))?;
     let writer = args.output.writer(head)?;
@@ -73,7 +73,7 @@ fn run(args: Args) -> Result<()> {
                 let shape = data.get(&args.tensor).map(Tensor::shape).unwrap_or_default();
                 Error::Data(format!("tensor {} has shape {shape:?}: expected latents [N, Z]", args.tensor))
             })?;
-            let labels = network.classes().map(|classes| labels(&data, classes, first)).transpose()?;
+            let labels = network.classes.map(|classes| labels(&data, classes, first)).transpose()?;
             let mut x_hat = decoder.decode(z.view(), labels.as_deref(), first)?;
             if args.bernoulli {
                 for (mut means, id) in x_hat.rows_mut().into_iter().zip(ids(&data, first)?) {
@@ -81,7 +81,8 @@ fn run(args: Args) -> Result<()> {
                     bernoulli(means, args.seed, Purpose::Pixel, [id, 0]);
                 }
             }
-            let x_hat = x_hat.into_shape_with_order((z.nrows(), h, w)).expect("a row holds H times W pixels");
+            let shape = (z.nrows(), image.height, image.width);
+            let x_hat = x_hat.into_shape_with_order(shape).expect("a row holds H times W pixels");
             if !args.keep.contains(&args.tensor) {
                 data.take(&args.tensor);
             }

@@ -9,7 +9,7 @@ use common::plan::PixelType;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use vae_cli::{Error, InputArgs, OutputArgs, Result};
-use vae_stream::{Data, Dtype, Spec, Tensor};
+use vae_stream::{Data, Dtype, Tensor, TensorSpec};
 
 /// Encode images: the mean of q(z given x), or a draw from it
 ///
@@ -71,7 +71,7 @@ fn main() -> ExitCode {
 fn run(args: Args) -> Result<()> {
     let stored = Stored::open(&args.model)?;
     let network = &stored.spec().network;
-    if args.emit.contains(&Latent::Logvar) && !network.is_variational() {
+    if args.emit.contains(&Latent::Logvar) && !network.bottleneck.is_distribution() {
         return Err(Error::Usage(
             "--emit logvar: the code of this model is a point, without a variance: expected z or mu".into(),
         ));
@@ -85,7 +85,7 @@ fn run(args: Args) -> Result<()> {
         head.remove_tensor(&args.tensor);
     }
     for latent in &args.emit {
-        head.set_tensor(latent.name(), Spec::new(Dtype::F32, &[network.latent]));
+        head.set_tensor(latent.name(), TensorSpec::new(Dtype::F32, &[network.latent]));
     }
     let model_frame = stored.describe(&mut head, args.embed_model);
 
@@ -100,7 +100,7 @@ fn run(args: Args) -> Result<()> {
     let work = |mut encoder: Encoder| {
         move |mut data: Data, first: usize| {
             let images = Dataset::of_frame(&data, &args.tensor, Some(network.image), first)?;
-            let images = match network.classes() {
+            let images = match network.classes {
                 Some(classes) => images.labelled(labels(&data, classes, first)?),
                 None => images,
             };

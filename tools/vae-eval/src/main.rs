@@ -63,7 +63,7 @@ fn main() -> ExitCode {
 fn run(args: Args) -> Result<()> {
     let stored = Stored::open(&args.model)?;
     let spec = stored.spec();
-    if args.k > 0 && !spec.network.is_variational() {
+    if args.k > 0 && !spec.network.bottleneck.is_distribution() {
         return Err(Error::Usage(
             "-k: this model says nothing of how likely an image is: expected a VAE; leave out -k for its squared error"
                 .into(),
@@ -73,7 +73,7 @@ fn run(args: Args) -> Result<()> {
     let mut reader = args.input.reader(&args.tensor)?;
     // Labels that a model does not need are told beside its judgement.
     let bytes = reader.head().tensor("y").is_some_and(|y| y.dtype == Dtype::U8 && y.shape.is_empty());
-    let classes = spec.network.classes().or(bytes.then_some(256));
+    let classes = spec.network.classes.or(bytes.then_some(256));
     let images = Dataset::read(&mut reader, &args.tensor, classes)?;
     let device = args.device.for_work()?;
     let mut evaluator = Evaluator::new(&stored.file, images, args.samples as usize, args.seed, device)?;

@@ -40,7 +40,7 @@ impl ClassArgs {
     /// # Errors
     /// Classes that the model does not have.
     pub fn of(&self, network: &Network) -> Result<Option<Vec<u8>>> {
-        let (Some(asked), classes) = (&self.classes, network.classes()) else { return Ok(None) };
+        let (Some(asked), classes) = (&self.classes, network.classes) else { return Ok(None) };
         let Some(classes) = classes else {
             return Err(Error::Usage(
                 "--classes: this model is not conditional: expected one that was trained with labels; leave out --classes, \
@@ -63,7 +63,7 @@ impl ClassArgs {
     /// # Errors
     /// Classes that the model does not have; none, if it has some.
     pub fn of_shape(&self, what: &str, network: &Network) -> Result<Vec<u8>> {
-        match (self.of(network)?, network.classes()) {
+        match (self.of(network)?, network.classes) {
             (None, Some(classes)) => Err(Error::Usage(format!(
                 "{what}: this model is conditional: expected a class from 0 to {} for what is made; give --classes, say \
                  --classes 0",
@@ -79,7 +79,7 @@ impl ClassArgs {
     /// Classes that the model does not have; a number beside them.
     pub fn of_draws(&self, number: Option<u32>, usual: u32, network: &Network) -> Result<(usize, Option<Turns>)> {
         let Some(asked) = self.of(network)? else {
-            let all = network.classes().map(|classes| (0..classes).map(|y| y as u8).collect());
+            let all = network.classes.map(|classes| (0..classes).map(|y| y as u8).collect());
             return Ok((number.unwrap_or(usual) as usize, all.map(|classes| Turns { classes, each: 1 })));
         };
         let (classes, each) = (asked.len(), self.per_class as usize);

@@ -4,7 +4,7 @@ use common::model::Network;
 use ndarray::{Array1, Array2};
 use std::ops::Range;
 use vae_cli::Result;
-use vae_stream::{Data, Dtype, Frame, Head, Spec, Tensor, Writer};
+use vae_stream::{Data, Dtype, Frame, Head, Tensor, TensorSpec, Writer};
 
 /// A sequence of latents.
 pub trait Latents {
@@ -25,10 +25,10 @@ pub trait Latents {
 
 /// Lets a head announce latents, with the labels `y` that it knows, or that a conditional model is given, and nothing else.
 pub fn describe(head: &mut Head, network: &Network) {
-    let y = head.tensor("y").or_else(|| network.classes().map(|_| Spec::new(Dtype::U8, &[])));
+    let y = head.tensor("y").or_else(|| network.classes.map(|_| TensorSpec::new(Dtype::U8, &[])));
     head.tensors().iter().for_each(|(name, _)| head.remove_tensor(name));
-    head.set_tensor("z", Spec::new(Dtype::F32, &[network.latent]));
-    head.set_tensor("i", Spec::new(Dtype::I64, &[]));
+    head.set_tensor("z", TensorSpec::new(Dtype::F32, &[network.latent]));
+    head.set_tensor("i", TensorSpec::new(Dtype::I64, &[]));
     if let Some(y) = y {
         head.set_tensor("y", y);
     }

@@ -47,7 +47,7 @@ impl Manifold {
     /// # Errors
     /// A model whose latents are no plane, or that has no prior: nothing says where on a plane its codes lie.
     pub fn new(grid: Grid, network: &Network, classes: Vec<u8>) -> Result<Manifold> {
-        if !network.is_variational() {
+        if !network.bottleneck.is_distribution() {
             return Err(Error::Usage(
                 "--manifold is laid out by the prior, and this model has none: expected a VAE; see --traverse 0,1 and --range"
                     .into(),

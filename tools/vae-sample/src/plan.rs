@@ -27,7 +27,7 @@ impl Plan {
         Ok(match (args.paths.paths(network.latent)?, input, args.manifold) {
             (Some(paths), Some(input), _) => {
                 points::check(input.head(), network.latent)?;
-                Plan::Follow(paths, Box::new(input), network.classes())
+                Plan::Follow(paths, Box::new(input), network.classes)
             }
             (Some(mut paths), None, _) => {
                 let labels = args.classes.of_shape("--traverse", network)?;
@@ -56,7 +56,7 @@ impl Plan {
 
 /// In the prior of the model; as it is, from the origin, where there is none.
 fn laid_out(shape: Box<dyn Latents>, model: &ModelFile) -> Result<Box<dyn Latents>> {
-    match model.spec().network.is_variational() {
+    match model.spec().network.bottleneck.is_distribution() {
         true => Ok(Box::new(LaidOut { prior: prior::of(model)?, shape })),
         false => Ok(shape),
     }

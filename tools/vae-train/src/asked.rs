@@ -2,10 +2,13 @@
 
 use crate::options::{Args, BinarizeChoice, InitChoice, OutputBiasChoice, PriorChoice, Products};
 use common::dataset::Dataset;
-use common::model::{Binarize, DataSpec, Init, Labels, Layers, Network, Objective, OutputBias, Preset, Spec, Training};
+use common::model::{
+    Binarize, Bottleneck, DataSpec, Hidden, Init, Network, Objective, OutputBias, Preset, Prior, Spec, Training,
+};
 use common::plan::Precision;
 use vae_cli::{Error, Result};
 use vae_stream::Reader;
+use vae_stream::images::ImageShape;
 
 impl Args {
     /// What the options depart from.
@@ -15,7 +18,7 @@ impl Args {
 
     /// The images to learn from, and those to test with.
     pub fn images(&self) -> Result<(Dataset, Option<Dataset>)> {
-        let classes = self.spec_for([28, 28])?.network.classes();
+        let classes = self.spec_for([28, 28].into())?.network.classes;
         let read = |mut reader: Reader| Dataset::read(&mut reader, "x", classes);
         let train = read(self.input.reader("x")?)?;
         let test = self.test.as_deref().map(|path| read(vae_cli::input::reader(path, "x")?)).transpose()?;
@@ -30,7 +33,7 @@ impl Args {
     }
 
     /// The run over images of this size.
-    pub fn spec_for(&self, image: [usize; 2]) -> Result<Spec> {
+    pub fn spec_for(&self, image: ImageShape) -> Result<Spec> {
         let preset = self.preset();
         let network = self.network(preset.network, image)?;
         let objective = self.objective(preset.objective, &network)?;
@@ -63,35 +66,39 @@ impl Args {
         Ok(spec)
     }
 
-    fn network(&self, preset: Network, image: [usize; 2]) -> Result<Network> {
-        let (kind, hidden) = match (&self.hidden, &self.conv) {
-            (Some(hidden), _) => (Layers::Mlp, hidden.clone()),
-            (_, Some(channels)) => (Layers::Conv, channels.clone()),
-            _ => (preset.kind, preset.hidden),
+    fn network(&self, preset: Network, image: ImageShape) -> Result<Network> {
+        let (hidden, bottleneck) = match (&self.hidden, &self.conv, preset.bottleneck) {
+            (None, None, Bottleneck::Components) if self.autoencoder.is_some() => {
+                return Err(Error::Usage("principal components have no layers and no labels: expected neither".into()));
+            }
+            (None, None, bottleneck) => (preset.hidden, bottleneck),
+            (Some(units), _, bottleneck) => (Hidden::Linear(units.clone()), bottleneck),
+            (_, Some(channels), bottleneck) => (Hidden::halving(channels), bottleneck),
         };
-        let activation = self.activation.of(preset.activation)?;
-        let labels = match (self.classes, preset.labels) {
-            (Some(classes), preset) => Some(Labels { classes, prior: preset.and_then(|labels| labels.prior) }),
-            (None, preset) => preset,
+        let bottleneck = match (self.autoencoder, bottleneck) {
+            (Some(activation), _) => Bottleneck::Point(activation),
+            (None, Bottleneck::Components) if !hidden.is_empty() => Bottleneck::Gaussian,
+            (None, bottleneck) => bottleneck,
         };
-        let labels = match (labels, &self.prior) {
-            (Some(labels), Some(PriorChoice::Standard)) => Some(Labels { prior: None, ..labels }),
-            (Some(labels), Some(PriorChoice::Learned(units))) => Some(Labels { prior: Some(units.clone()), ..labels }),
+        let classes = self.classes.or(preset.classes);
+        let prior = match (classes, &self.prior) {
+            (_, None) => preset.prior,
+            (_, Some(PriorChoice::Standard)) => Prior::Standard,
+            (Some(_), Some(PriorChoice::Learned(units))) => Prior::Learned { hidden: units.clone() },
             (None, Some(PriorChoice::Learned(_))) => {
                 return Err(Error::Usage(
                     "--prior: a prior is learned for classes: expected a conditional model; give --classes K".into(),
                 ));
             }
-            (labels, _) => labels,
         };
+        let activation = self.activation.of(preset.activation)?;
         let latent = self.latent.unwrap_or(preset.latent);
-        let autoencoder = self.autoencoder.or(preset.autoencoder);
-        Ok(Network { kind, image, hidden, latent, activation, autoencoder, labels })
+        Ok(Network { image, hidden, latent, activation, bottleneck, classes, prior })
     }
 
     fn objective(&self, preset: Objective, network: &Network) -> Result<Objective> {
         let likelihood = self.likelihood.of(preset.likelihood)?;
-        let usual = if network.is_variational() { 1.0 } else { 0.0 };
+        let usual = if network.bottleneck.is_distribution() { 1.0 } else { 0.0 };
         let beta = self.beta.unwrap_or(usual);
         Ok(Objective { likelihood, beta, samples: self.samples, kl_warmup: self.kl_warmup })
     }

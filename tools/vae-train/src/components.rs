@@ -6,7 +6,7 @@ use crate::progress::Progress;
 use crate::report::{self, Report};
 use clap::parser::ValueSource;
 use clap::{Arg, CommandFactory};
-use common::model::Layers;
+use common::model::Bottleneck;
 use common::pca;
 use std::path::Path;
 use std::time::Instant;
@@ -19,7 +19,7 @@ const OF_COMPONENTS: [&str; 10] =
 impl Args {
     /// Whether principal components are asked for.
     pub fn is_pca(&self) -> bool {
-        self.preset().network.kind == Layers::Pca
+        self.preset().network.bottleneck == Bottleneck::Components
     }
 
     /// Refuses options of layers and of training where principal components are asked for.

@@ -1,14 +1,14 @@
 //! What would be trained, for people.
 
 use crate::options::Args;
-use common::model::{Binarize, Layers, Spec};
+use common::model::{Binarize, Bottleneck, Prior, Spec};
 use common::network::loss_graph;
 use common::parameters;
 use common::plan::{PixelType, Plan, Precision};
 use std::io::Write;
 use vae_cli::Result;
 use vae_cli::output::{Kind, Output};
-use vae_stream::images;
+use vae_stream::images::{self, ImageShape};
 
 /// Writes layers, shapes and parameters on standard output.
 pub fn describe(args: &Args) -> Result<()> {
@@ -16,7 +16,7 @@ pub fn describe(args: &Args) -> Result<()> {
         let reader = args.input.reader("x")?;
         images::size(&reader.head().need("x")?.shape, None)?
     } else {
-        [28, 28]
+        ImageShape::grey(28, 28)
     };
     let spec = args.spec_for(image)?;
     let mut plan = Plan::new(1);
@@ -37,30 +37,30 @@ pub fn describe(args: &Args) -> Result<()> {
 
 fn objective(spec: &Spec) -> String {
     let (network, objective) = (&spec.network, &spec.objective);
-    let ([h, w], likelihood) = (network.image, objective.likelihood.formula());
+    let (image, likelihood) = (network.image, objective.likelihood.formula());
     let pixels = match spec.data.binarize {
         Binarize::None => "in [0, 1]",
         Binarize::Threshold => "black or white, at 0.5",
         Binarize::Static => "black or white, drawn once",
         Binarize::Dynamic => "black or white, drawn at each visit",
     };
-    let labels = network.classes().map(|classes| format!(" with labels of {classes} classes")).unwrap_or_default();
-    let kl = match network.learned_prior() {
-        _ if !network.is_variational() => String::new(),
-        Some(_) => format!(" + {} KL(q(z | x, y) to p(z | y))", objective.beta),
-        None => format!(" + {} KL", objective.beta),
+    let labels = network.classes.map(|classes| format!(" with labels of {classes} classes")).unwrap_or_default();
+    let kl = match network.prior {
+        _ if !network.bottleneck.is_distribution() => String::new(),
+        Prior::Learned { .. } => format!(" + {} KL(q(z | x, y) to p(z | y))", objective.beta),
+        Prior::Standard => format!(" + {} KL", objective.beta),
     };
     let draws = match objective.samples {
-        _ if !network.is_variational() => String::new(),
+        _ if !network.bottleneck.is_distribution() => String::new(),
         1 => ", 1 draw of z".into(),
         samples => format!(", {samples} draws of z"),
     };
-    format!("images {h} x {w} {pixels}{labels}; loss = {likelihood}{kl}, nats per image{draws}")
+    format!("images {image} {pixels}{labels}; loss = {likelihood}{kl}, nats per image{draws}")
 }
 
 fn run(spec: &Spec) -> String {
     let (network, training) = (&spec.network, &spec.training);
-    if network.kind == Layers::Pca {
+    if network.bottleneck == Bottleneck::Components {
         return "exact: the eigenvectors of the pixels' covariance".into();
     }
     let products = match training.precision {

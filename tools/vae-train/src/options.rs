@@ -2,7 +2,7 @@
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Parser, ValueEnum};
-use common::model::{Layers, Preset, writable};
+use common::model::{Bottleneck, Preset, writable};
 use common::options::{ActivationArgs, DeviceArgs, LikelihoodArgs};
 use common::plan::Activation;
 use std::num::NonZeroU64;
@@ -179,8 +179,8 @@ impl FromStr for PriorChoice {
 
 /// The names of the presets, with what they are.
 fn presets() -> PossibleValuesParser {
-    let about = |p: &Preset| match p.network.kind {
-        Layers::Pca => p.about.to_owned(),
+    let about = |p: &Preset| match p.network.bottleneck {
+        Bottleneck::Components => p.about.to_owned(),
         _ => format!("{}; lr {}, batches of {}, {} epochs", p.about, p.lr, p.batch, p.epochs),
     };
     PossibleValuesParser::new(
@@ -194,7 +194,7 @@ impl Args {
         let output = self.output.as_deref();
         let output = output.ok_or_else(|| Error::Usage("no place for the model: expected -o FILE".into()))?;
         writable(output)?;
-        self.spec_for([28, 28])?;
+        self.spec_for([28, 28].into())?;
         match &self.test {
             Some(path) if path.as_os_str() == "-" => Err(Error::Usage(
                 "--test -: expected a file or FIFO, since standard input is for training images".into(),

@@ -26,8 +26,8 @@ impl Preview {
         let (network, seed) = (&model.spec.network, model.spec.training.seed);
         let mut decoder = Decoder::new(model, device)?;
         let mut decoded = |z: &Array2<f32>, labels: Option<&[u8]>| -> Result<_> {
-            let [h, w] = network.image;
-            let x_hat = decoder.decode(z.view(), labels, 0)?.into_shape_with_order((z.nrows(), h, w));
+            let shape = (z.nrows(), network.image.height, network.image.width);
+            let x_hat = decoder.decode(z.view(), labels, 0)?.into_shape_with_order(shape);
             Ok(Tensor::from_array(&x_hat.expect("a row holds H times W pixels")))
         };
         let group = |name: &str, tensors: Vec<(&str, Tensor)>, labels: Option<&[u8]>| {
@@ -38,7 +38,7 @@ impl Preview {
             Data { group: Some(name.into()), epoch: Some(epoch as u64), ..data }
         };
 
-        let draws = network.is_variational().then_some(seed);
+        let draws = network.bottleneck.is_distribution().then_some(seed);
         let latents = Encoder::new(model, self.images.pixel_type(), draws, device)?.encode(&self.images)?;
         let x = match self.images.pixels() {
             Pixels::U8(a) => Tensor::from_array(a),
@@ -47,9 +47,9 @@ impl Preview {
         let x_hat = decoded(&latents.z.unwrap_or(latents.mu), self.images.labels())?;
         let mut frames = vec![group("recon", vec![("x", x), ("x_hat", x_hat)], self.images.labels())];
 
-        if network.is_variational() {
+        if network.bottleneck.is_distribution() {
             let count = self.images.items();
-            let labels = network.classes().map(|classes| (0..count).map(|i| (i % classes) as u8).collect::<Vec<_>>());
+            let labels = network.classes.map(|classes| (0..count).map(|i| (i % classes) as u8).collect::<Vec<_>>());
             let z = Prior::new(model, device)?.draw(seed, 0, count, labels.as_deref(), 1.0)?;
             frames.push(group("sample", vec![("x_hat", decoded(&z, labels.as_deref())?)], labels.as_deref()));
         }

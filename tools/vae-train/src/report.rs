@@ -107,7 +107,7 @@ pub fn run(spec: &Spec, test: Option<&Dataset>, device: Device) -> Map<String, V
         }
     }
     if let Some(test) = test {
-        let how = match spec.network.is_variational() {
+        let how = match spec.network.bottleneck.is_distribution() {
             true => "with a drawn z, as in training; the same noise after every epoch",
             false => "through the code, which is a point",
         };
@@ -165,7 +165,7 @@ fn parts(losses: &Losses, spec: &Spec) -> Value {
     let terms = losses.terms.iter().map(|term| (term.name, term.mean));
     let parts = [("loss", losses.loss())].into_iter().chain(terms);
     let mut parts: Map<_, _> = parts.map(|(name, v)| (name.to_string(), rounded(v, 4))).collect();
-    if let Some(mse) = spec.objective.likelihood.mse(losses.term("recon"), spec.network.pixels()) {
+    if let Some(mse) = spec.objective.likelihood.mse(losses.term("recon"), spec.network.values()) {
         parts.insert("mse".into(), rounded(mse, 6));
     }
     Value::Object(parts)

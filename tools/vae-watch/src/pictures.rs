@@ -27,7 +27,8 @@ impl Set {
         let (mut set, tensors) = (Set::default(), names.clone().count().max(1));
         for name in names {
             let tensor = data.need(name)?;
-            let [h, w] = vae_stream::images::size(&tensor.shape()[1..], None)?;
+            let vae_stream::images::ImageShape { height: h, width: w, .. } =
+                vae_stream::images::size(&tensor.shape()[1..], None)?;
             let room = LARGEST / tensors / h.saturating_mul(w).max(1);
             let count = tensor.items().min(room).min(MOST);
             if count == 0 {

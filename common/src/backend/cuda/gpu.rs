@@ -1,4 +1,4 @@
-//! A GPU: whether there is one, and the kernels loaded onto it.
+//! A GPU: detection, its context and its loaded modules.
 
 use crate::plan::Precision;
 use cust::context::{Context, CurrentContext};
@@ -13,66 +13,65 @@ use std::fmt::{Debug, Display, Write};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use vae_cli::{Error, Result};
 
-/// A GPU with this process's context on it.
+/// A GPU with the context of this process and the modules of the kernels.
 pub(super) struct Gpu {
     ordinal: u32,
     context: Context,
     device: Device,
-    each: Module,
-    products: Module,
-    /// For tensor cores; loaded when they are asked for.
-    tensor: OnceLock<Module>,
-    alone: Mutex<()>,
+    ops: Module,
+    gemm: Module,
+    /// Loaded on first use.
+    gemm_tensor_cores: OnceLock<Module>,
+    exclusive: Mutex<()>,
 }
 
-/// The oldest driver that takes the kernels: they are PTX 8.0, of CUDA 12.0.
+/// The oldest driver, by its CUDA version: the kernels are PTX 8.0.
 const DRIVER: (i32, i32) = (12, 0);
-/// The oldest GPU that they run on, and the oldest with tensor cores for tf32 and bf16.
+/// The lowest compute capability, and the lowest with tensor cores for tf32 and bf16.
 const CAPABILITY: (i32, i32) = (7, 5);
 const TENSOR_CAPABILITY: (i32, i32) = (8, 0);
 
 impl Gpu {
-    /// The GPU of this number. A process opens each once, and keeps it to its end.
+    /// Opens the GPU of this ordinal, once per process.
     ///
     /// # Errors
-    /// [`Error::Unavailable`], with what is missing.
+    /// [`Error::Unavailable`] without such a GPU, or a driver and a compute capability that are recent enough.
     pub(super) fn open(ordinal: u32) -> Result<&'static Gpu> {
         static OPEN: Mutex<Vec<&Gpu>> = Mutex::new(vec![]);
-        let mut open = OPEN.lock().expect("nothing panics with it");
+        let mut open = OPEN.lock().expect("no panic while it is locked");
         if let Some(gpu) = open.iter().find(|gpu| gpu.ordinal == ordinal) {
-            gpu.enter()?;
+            gpu.make_current()?;
             return Ok(gpu);
         }
         let device = find(ordinal).map_err(|missing| missing.error)?;
         let context = Context::new(device).map_err(|e| failed("open the GPU", e))?;
-        let (each, products) = (load(kernels::EACH)?, load(kernels::PRODUCTS)?);
+        let (ops, gemm) = (load(kernels::OPS)?, load(kernels::GEMM)?);
         let gpu = Box::leak(Box::new(Gpu {
             ordinal,
             context,
             device,
-            each,
-            products,
-            tensor: OnceLock::new(),
-            alone: Mutex::new(()),
+            ops,
+            gemm,
+            gemm_tensor_cores: OnceLock::new(),
+            exclusive: Mutex::new(()),
         }));
         open.push(gpu);
         Ok(gpu)
     }
-    /// Makes its context that of this thread.
-    pub(super) fn enter(&self) -> Result<()> {
+    /// Makes its context current on this thread.
+    pub(super) fn make_current(&self) -> Result<()> {
         CurrentContext::set_current(&self.context).map_err(|e| failed("use the GPU", e))
     }
-    /// Held by a thread that loads kernels or records: a driver that loads a kernel then may wait for all that the GPU does,
-    /// which the recording of another thread might not survive.
-    pub(super) fn alone(&self) -> MutexGuard<'_, ()> {
-        self.alone.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Serializes loads of kernels and stream captures: a load may synchronize the device, which invalidates a capture.
+    pub(super) fn exclusive(&self) -> MutexGuard<'_, ()> {
+        self.exclusive.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    /// Loads what products of this precision need.
+    /// Loads the GEMM kernels of this precision.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] where the GPU has no such tensor cores.
+    /// [`Error::Unavailable`] if the GPU has no tensor cores for it.
     pub(super) fn prepare(&self, precision: Precision) -> Result<()> {
-        if precision == Precision::Fp32 || self.tensor.get().is_some() {
+        if precision == Precision::Fp32 || self.gemm_tensor_cores.get().is_some() {
             return Ok(());
         }
         let got = capability(self.device)?;
@@ -84,28 +83,28 @@ impl Gpu {
                 dotted(got)
             )));
         }
-        let _alone = self.alone();
-        let module = load(kernels::TENSOR)?;
-        let _ = self.tensor.set(module); // another thread may have been faster
+        let _exclusive = self.exclusive();
+        let module = load(kernels::GEMM_TENSOR_CORES)?;
+        let _ = self.gemm_tensor_cores.set(module); // another thread may have set it
         Ok(())
     }
-    /// A kernel of this name.
+    /// The kernel of this name.
     pub(super) fn kernel(&self, name: &str) -> Result<Function<'_>> {
-        let modules = [Some(&self.each), Some(&self.products), self.tensor.get()];
+        let modules = [Some(&self.ops), Some(&self.gemm), self.gemm_tensor_cores.get()];
         let found = modules.into_iter().flatten().find_map(|module| module.get_function(name).ok());
         found.ok_or_else(|| Error::Unavailable(format!("the GPU has no kernel {name}: expected one; try --device cpu")))
     }
 }
 
-/// Why there is no GPU to use.
+/// Why no GPU can be used.
 pub struct Missing {
-    /// What is missing, and what was found instead.
+    /// The reason.
     pub error: Error,
-    /// Whether there is one, which is too old, or whose driver is.
+    /// Whether there is a GPU, which is too old, or its driver.
     pub too_old: bool,
 }
 
-/// The device of this number, if the kernels run on it.
+/// The device of this ordinal, if the kernels run on it.
 pub(super) fn find(ordinal: u32) -> Result<Device, Missing> {
     let missing =
         |why: String, too_old| Missing { error: Error::Unavailable(format!("{why}; try --device cpu")), too_old };
@@ -139,7 +138,7 @@ pub(super) fn find(ordinal: u32) -> Result<Device, Missing> {
 }
 
 fn capability(device: Device) -> Result<(i32, i32)> {
-    let attribute = |which| device.get_attribute(which).map_err(|e| failed("ask what the GPU can do", e));
+    let attribute = |which| device.get_attribute(which).map_err(|e| failed("report its compute capability", e));
     Ok((attribute(DeviceAttribute::ComputeCapabilityMajor)?, attribute(DeviceAttribute::ComputeCapabilityMinor)?))
 }
 
@@ -155,13 +154,13 @@ fn load(ptx: &str) -> Result<Module> {
     })
 }
 
-/// What the driver's compiler says, which `cust` does not ask for.
+/// The error log of the driver's PTX compiler, to which `cust` has no access.
 fn compiler_log(ptx: &CString) -> Option<String> {
     let mut log = vec![0u8; 1 << 13];
     let mut options = [CUjit_option::CU_JIT_ERROR_LOG_BUFFER, CUjit_option::CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES];
     let mut values = [log.as_mut_ptr().cast::<c_void>(), log.len() as *mut c_void];
     let mut module = std::ptr::null_mut();
-    // SAFETY: two options with two values, of which the first points to as many bytes as the second says.
+    // SAFETY: two options with two values: the log buffer and its size.
     #[allow(unsafe_code)]
     unsafe {
         sys::cuModuleLoadDataEx(&mut module, ptx.as_ptr().cast(), 2, options.as_mut_ptr(), values.as_mut_ptr());
@@ -171,22 +170,22 @@ fn compiler_log(ptx: &CString) -> Option<String> {
     (!log.is_empty()).then_some(log)
 }
 
-/// What went wrong on the GPU while something was done.
+/// The error of a failed GPU call.
 pub(super) fn failed(doing: &str, error: impl Display + Debug) -> Error {
     Error::Unavailable(format!("the GPU failed to {doing}: {}; try again, or --device cpu", text(error)))
 }
 
-/// What the driver says of an error, without the quotation marks that `cust` puts around it. (Of a code that the driver does
-/// not know `cust` cannot tell even that.)
+/// The driver's message for an error, without the quotation marks of `cust`. (For a code unknown to the driver, `cust`
+/// fails to format it.)
 pub(super) fn text(error: impl Display + Debug) -> String {
-    let mut said = String::new();
-    match write!(said, "{error}") {
-        Ok(()) => said.trim_matches('"').to_owned(),
+    let mut message = String::new();
+    match write!(message, "{error}") {
+        Ok(()) => message.trim_matches('"').to_owned(),
         Err(_) => format!("{error:?}"),
     }
 }
 
-/// How much memory is free on the GPU of this thread.
+/// Bytes of free memory on the current GPU.
 pub(super) fn free_memory() -> Result<u64> {
-    cust::memory::mem_get_info().map(|(free, _)| free as u64).map_err(|e| failed("tell its memory", e))
+    cust::memory::mem_get_info().map(|(free, _)| free as u64).map_err(|e| failed("report its free memory", e))
 }

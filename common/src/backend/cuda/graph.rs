@@ -1,50 +1,52 @@
-//! Steps recorded once and replayed: a CUDA graph, which starts its kernels without a word to the host between them.
-#![allow(unsafe_code)] // cust has no capture
+//! CUDA graphs: steps captured once and replayed, without host work between kernels.
+#![allow(unsafe_code)] // cust has no stream capture
 
 use super::stream::{Stream, check};
 use cust::sys::{self, CUgraph, CUgraphExec, CUstreamCaptureMode};
 use std::ptr::null_mut;
 use vae_cli::Result;
 
-/// What was recorded, ready to run.
+/// An instantiated graph.
 pub(super) struct Graph(CUgraphExec);
 
-// SAFETY: a graph may be launched and destroyed from any thread, one at a time, which &mut and ownership see to.
+// SAFETY: a graph may be used from any thread, one at a time: launches take &mut self.
 unsafe impl Send for Graph {}
 
 impl Graph {
-    /// Records what is launched on the stream.
-    pub(super) fn record(stream: &Stream, launch: impl FnOnce() -> Result<()>) -> Result<Graph> {
-        let doing = "record a step";
-        // Other threads go on meanwhile: what they allocate and copy is no part of it, since the stream waits for no other.
+    /// Captures the launches on the stream.
+    pub(super) fn capture(stream: &Stream, launch: impl FnOnce() -> Result<()>) -> Result<Graph> {
+        let doing = "capture a step";
+        // Thread-local: other threads may allocate and copy during the capture, on their own streams.
         let mode = CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
-        // SAFETY: the stream lives.
+        // SAFETY: the stream is valid.
         check(doing, unsafe { sys::cuStreamBeginCapture_v2(stream.raw(), mode) })?;
         let launched = launch();
-        let (mut graph, mut ready): (CUgraph, CUgraphExec) = (null_mut(), null_mut());
-        // A failed launch ends the capture too, or the stream would stay in it.
-        // SAFETY: the stream is capturing; the graph is destroyed once and not used afterwards.
+        let (mut graph, mut exec): (CUgraph, CUgraphExec) = (null_mut(), null_mut());
+        // The capture ends after a failed launch too, or the stream would remain capturing.
+        // SAFETY: the stream is capturing; the graph is destroyed once, after its instantiation.
         unsafe {
             let ended = sys::cuStreamEndCapture(stream.raw(), &mut graph);
-            let recorded = launched.and_then(|()| check(doing, ended));
-            let made = recorded.and_then(|()| check(doing, sys::cuGraphInstantiateWithFlags(&mut ready, graph, 0)));
+            let captured = launched.and_then(|()| check(doing, ended));
+            let instantiated =
+                captured.and_then(|()| check(doing, sys::cuGraphInstantiateWithFlags(&mut exec, graph, 0)));
             if !graph.is_null() {
                 sys::cuGraphDestroy(graph);
             }
-            made?;
+            instantiated?;
         }
-        Ok(Graph(ready))
+        Ok(Graph(exec))
     }
-    /// Runs it on the stream.
+    /// Launches the graph on the stream.
     pub(super) fn launch(&mut self, stream: &Stream) -> Result<()> {
-        // SAFETY: both live; what its kernels use outlives them, see `Recorded`.
+        // SAFETY: graph and stream are valid, and the buffers of its kernels outlive it: see the order of fields of
+        // `Cuda`.
         check("run a step", unsafe { sys::cuGraphLaunch(self.0, stream.raw()) })
     }
 }
 
 impl Drop for Graph {
     fn drop(&mut self) {
-        // SAFETY: nothing uses it any more; the driver waits for a launch that still runs.
+        // SAFETY: destroyed once; the driver completes a pending launch.
         unsafe { sys::cuGraphExecDestroy(self.0) };
     }
 }

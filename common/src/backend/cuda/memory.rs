@@ -1,8 +1,8 @@
-//! The buffers of a plan on the device. An address is handed out only to who names the kind and the geometry of its buffer.
+//! The buffers of a plan on the device. Each accessor of an address asserts the shape of its buffer.
 
-use super::call::Address;
+use super::args::Address;
 use super::gpu::{failed, free_memory, text};
-use super::staging::Staging;
+use super::pinned::Pinned;
 use super::stream::Stream;
 use crate::plan::{Activations, Buf, BufferShape, Param, PixelType, Plan, Table};
 use cust::error::CudaError;
@@ -19,48 +19,48 @@ pub(super) struct Memory {
     buffers: Vec<Buffer>,
     shapes: Vec<BufferShape>,
     /// N.
-    pub(super) images: usize,
+    pub(super) batch: usize,
 }
 
 impl Memory {
-    /// All zero.
+    /// Zero-initialized buffers.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] where the GPU has not so much.
+    /// [`Error::Unavailable`] if the GPU has too little free memory.
     pub(super) fn new(plan: &Plan, stream: &Stream) -> Result<Memory> {
-        let values = |kind: &BufferShape| match *kind {
+        let values = |shape: &BufferShape| match *shape {
             BufferShape::Activations(width) => plan.batch * width,
             BufferShape::Param([inp, out]) | BufferShape::Moment([inp, out]) => inp * out,
             BufferShape::Table(items, width, _) => items * width,
         };
-        let bytes = |kind: &BufferShape| values(kind) as u64 * if is_bytes(kind) { 1 } else { 4 };
+        let bytes = |shape: &BufferShape| values(shape) as u64 * if is_bytes(shape) { 1 } else { 4 };
         expect_free(plan.shapes().iter().map(bytes).sum())?;
-        let buffer = |kind: &BufferShape| {
-            Ok(match is_bytes(kind) {
-                true => Buffer::Bytes(zeros(values(kind), stream)?),
-                false => Buffer::Floats(zeros(values(kind), stream)?),
+        let buffer = |shape: &BufferShape| {
+            Ok(match is_bytes(shape) {
+                true => Buffer::Bytes(zeros(values(shape), stream)?),
+                false => Buffer::Floats(zeros(values(shape), stream)?),
             })
         };
         let buffers = plan.shapes().iter().map(buffer).collect::<Result<_>>()?;
-        Ok(Memory { buffers, shapes: plan.shapes().to_vec(), images: plan.batch })
+        Ok(Memory { buffers, shapes: plan.shapes().to_vec(), batch: plan.batch })
     }
-    fn expect(&self, buf: Buf, kind: BufferShape) -> Address {
+    fn expect(&self, buf: Buf, shape: BufferShape) -> Address {
         let got = self.shapes[buf.0 as usize];
-        assert!(got == kind, "{buf:?}: expected {kind:?}, got {got:?}");
+        assert!(got == shape, "{buf:?}: expected {shape:?}, got {got:?}");
         match &self.buffers[buf.0 as usize] {
             Buffer::Floats(values) => values.as_device_ptr().as_raw(),
             Buffer::Bytes(values) => values.as_device_ptr().as_raw(),
         }
     }
-    /// `[N, per, width]`.
-    pub(super) fn rows(&self, r: Activations) -> Address {
+    /// `[N, P, width]`.
+    pub(super) fn activations(&self, r: Activations) -> Address {
         self.expect(r.buf, BufferShape::Activations(r.per_image * r.width))
     }
     /// `[in, out]`.
     pub(super) fn param(&self, p: Param) -> Address {
         self.expect(p.buf, BufferShape::Param([p.inp, p.out]))
     }
-    /// The same.
+    /// `[in, out]` each.
     pub(super) fn moments(&self, p: Param) -> [Address; 2] {
         [p.first_moment(), p.second_moment()].map(|buf| self.expect(buf, BufferShape::Moment([p.inp, p.out])))
     }
@@ -74,38 +74,35 @@ impl Memory {
             Buffer::Bytes(_) => panic!("expected floats, got bytes: {buf:?}"),
         }
     }
-    /// Writes the first values of a buffer.
-    pub(super) fn fill(&mut self, buf: Buf, values: &[f32], staging: &Staging) -> Result<()> {
-        staging.upload(self.floats(buf), values)
+    /// Copies values to the front of a buffer.
+    pub(super) fn upload(&mut self, buf: Buf, values: &[f32], pinned: &Pinned) -> Result<()> {
+        pinned.upload(self.floats(buf), values)
     }
-    /// Writes the first elements of a table of bytes.
-    pub(super) fn fill_bytes(&mut self, buf: Buf, values: &[u8], staging: &Staging) -> Result<()> {
+    /// Copies values to the front of a table of bytes.
+    pub(super) fn upload_bytes(&mut self, buf: Buf, values: &[u8], pinned: &Pinned) -> Result<()> {
         match &self.buffers[buf.0 as usize] {
-            Buffer::Bytes(bytes) => {
-                assert!(values.len() <= bytes.len(), "{buf:?}: expected {} bytes, got {}", bytes.len(), values.len());
-                staging.upload(bytes, values)
-            }
+            Buffer::Bytes(bytes) => pinned.upload(bytes, values),
             Buffer::Floats(_) => panic!("expected bytes, got floats: {buf:?}"),
         }
     }
-    /// Elements of a buffer from `first` on.
-    pub(super) fn copy(&self, buf: Buf, first: usize, into: &mut [f32], staging: &Staging) -> Result<()> {
-        staging.download(&self.floats(buf).index(first..first + into.len()), into)
+    /// Copies values of a buffer, from `first` on.
+    pub(super) fn download(&self, buf: Buf, first: usize, into: &mut [f32], pinned: &Pinned) -> Result<()> {
+        pinned.download(&self.floats(buf).index(first..first + into.len()), into)
     }
     /// Whether no element of a buffer is NaN or infinite.
-    pub(super) fn all_finite(&self, buf: Buf, staging: &Staging) -> Result<bool> {
+    pub(super) fn all_finite(&self, buf: Buf, pinned: &Pinned) -> Result<bool> {
         let mut values = vec![0.0; self.floats(buf).len()];
-        self.copy(buf, 0, &mut values, staging)?;
+        self.download(buf, 0, &mut values, pinned)?;
         Ok(values.iter().all(|v| v.is_finite()))
     }
 }
 
-fn is_bytes(kind: &BufferShape) -> bool {
-    matches!(kind, BufferShape::Table(.., PixelType::U8))
+fn is_bytes(shape: &BufferShape) -> bool {
+    matches!(shape, BufferShape::Table(.., PixelType::U8))
 }
 
 /// # Errors
-/// [`Error::Unavailable`] with a remedy, where so many bytes are not free.
+/// [`Error::Unavailable`] if fewer than `needed` bytes are free.
 fn expect_free(needed: u64) -> Result<()> {
     let free = free_memory()?;
     if needed <= free {
@@ -120,7 +117,7 @@ fn expect_free(needed: u64) -> Result<()> {
 
 const SMALLER: &str = "try a smaller --batch, --samples or --hidden, or --device cpu";
 
-/// So many values of zero bits, at least one, for what comes next on the stream.
+/// A zeroed buffer of at least one value, in stream order.
 pub(super) fn zeros<T: DeviceCopy + Zeroable>(values: usize, stream: &Stream) -> Result<DeviceBuffer<T>> {
     let buffer = uninitialized(values).map_err(|e| {
         let megabytes = (values * size_of::<T>()) >> 20;
@@ -130,35 +127,35 @@ pub(super) fn zeros<T: DeviceCopy + Zeroable>(values: usize, stream: &Stream) ->
     Ok(buffer)
 }
 
-/// Whatever the bits of so many values are.
+/// An uninitialized buffer.
 fn uninitialized<T: DeviceCopy>(values: usize) -> Result<DeviceBuffer<T>, CudaError> {
-    // SAFETY: its callers fill it before anything on the stream reads it.
+    // SAFETY: callers fill it, in stream order, before it is read.
     #[allow(unsafe_code)]
     unsafe {
         DeviceBuffer::uninitialized(values)
     }
 }
 
-/// A list on the device, for which a buffer as long as the longest yet is kept.
+/// A growable list on the device.
 pub(super) struct List<T: DeviceCopy>(DeviceBuffer<T>);
 
 impl<T: DeviceCopy> List<T> {
     pub(super) fn new() -> List<T> {
-        List(uninitialized(0).expect("nothing is allocated"))
+        List(uninitialized(0).expect("no allocation for 0 values"))
     }
-    /// How long it may be where it lies.
-    pub(super) fn len(&self) -> usize {
+    /// Values that fit without a reallocation.
+    pub(super) fn capacity(&self) -> usize {
         self.0.len()
     }
     pub(super) fn pointer(&self) -> DevicePointer<T> {
         self.0.as_device_ptr()
     }
-    /// Writes it anew.
-    pub(super) fn write(&mut self, values: &[T], staging: &Staging) -> Result<()> {
+    /// Replaces the list.
+    pub(super) fn write(&mut self, values: &[T], pinned: &Pinned) -> Result<()> {
         if self.0.len() < values.len() {
-            staging.wait()?; // somebody may still read the old one
-            self.0 = uninitialized(values.len()).map_err(|e| failed("take what a run is", e))?;
+            pinned.wait()?; // queued kernels may read the old buffer
+            self.0 = uninitialized(values.len()).map_err(|e| failed("allocate memory for a run", e))?;
         }
-        staging.upload(&self.0, values)
+        pinned.upload(&self.0, values)
     }
 }

@@ -1,100 +1,99 @@
-//! A GPU, through `cust`: a step is recorded once and replayed, and between the host's calls all numbers stay on the device.
+//! The GPU backend, on `cust`: a step is captured once as a CUDA graph and replayed; all values stay on the device.
 //!
 //! ```text
-//! gpu.rs      is there one, and which; its kernels        lower.rs    a program as launches
-//! memory.rs   the buffers of a plan                       step.rs     the launches, with what they read
-//! call.rs     what kernels are told                       graph.rs    launches, recorded and replayed
-//! stream.rs   what the device does, in turn               staging.rs  copies, by page-locked memory
+//! gpu.rs      detection, context, modules           lower/      a program to kernel launches
+//! memory.rs   the buffers of a plan                 launch.rs   the launches of a step
+//! args.rs     kernel arguments                      graph.rs    launches, captured and replayed
+//! stream.rs   the stream of a plan                  pinned.rs   copies through page-locked memory
 //! ```
 //!
-//! Every copy, fill and launch of a plan goes into its own stream, and the host waits for that in `download`, and where a copy
-//! finds no page-locked room: a batch of inference is uploads, a run and a download, and one wait. Another plan, on another
-//! thread, may copy or compute meanwhile.
+//! All copies, fills and launches of a plan go to its own stream. The host synchronizes in `download`, and in a copy
+//! for which no page-locked memory is free: a batch of inference is uploads, a run, a download and one synchronization.
+//! Plans on other threads may copy or compute meanwhile.
 //!
-//! Sums are made in an order that the shapes alone decide, and nothing is added atomically: the same bytes come out run after
-//! run. From the CPU the results differ by that order only, and by how products and Adam round.
+//! Deterministic: the order of every sum depends on shapes alone, and no kernel uses atomics. Results differ from those
+//! of the CPU by that order, and by the rounding of GEMMs and Adam.
 
-mod call;
+mod args;
 mod gpu;
 mod graph;
+mod launch;
 mod lower;
 mod memory;
-mod staging;
-mod step;
+mod pinned;
 mod stream;
 
-use super::{Backend, ProgramId, SampleIndex, State};
+use super::{Backend, ProgramId, State};
 use crate::plan::{Buf, Plan, Precision, Program};
-use call::{Run, Step, Visited};
+use args::{Run, SampleIndex, Step};
 use gpu::Gpu;
 pub use gpu::Missing;
 use graph::Graph;
+use launch::Launches;
 use memory::{List, Memory};
-use staging::Staging;
-use step::Launches;
+use pinned::Pinned;
 use vae_cli::Result;
 
-/// The buffers of a plan on a GPU. (Fields are dropped in this order: the graphs before what their kernels use.)
+/// The buffers of a plan on a GPU. (Fields are dropped in this order: graphs before the buffers of their kernels.)
 pub struct Cuda {
-    recorded: Vec<Recorded>,
+    captured: Vec<Captured>,
     memory: Memory,
-    order: List<Visited>,
+    indices: List<SampleIndex>,
     steps: List<Step>,
-    /// The one; its address is in the graphs.
+    /// Single-element; captured graphs hold its device address, so it is never reallocated.
     run: List<Run>,
-    staging: Staging,
+    pinned: Pinned,
     state: State,
     precision: Precision,
     gpu: &'static Gpu,
 }
 
-/// A program, recorded. (Dropped in this order too.)
-struct Recorded {
-    /// Of these numbers of steps, each once it was asked for.
-    graphs: [Option<Graph>; LENGTHS.len()],
+/// A program with its graphs. (Dropped in this order too.)
+struct Captured {
+    /// By number of steps, captured on first use.
+    graphs: [Option<Graph>; GRAPH_STEPS.len()],
     launches: Launches,
 }
 
-/// Steps of a graph: between two of them the GPU may wait for the host.
-const LENGTHS: [usize; 3] = [32, 4, 1];
+/// Steps per graph: long ones amortize the launch of a graph by the host.
+const GRAPH_STEPS: [usize; 3] = [32, 4, 1];
 
-/// Whether there is a GPU of this number that the kernels run on.
+/// Checks that the kernels run on the GPU of this ordinal.
 ///
 /// # Errors
-/// What is missing.
+/// The reason why they do not.
 pub fn expect(ordinal: u32) -> Result<(), Missing> {
     gpu::find(ordinal).map(drop)
 }
 
 impl Cuda {
-    /// Puts the buffers of a plan on the GPU of this number. The state starts empty: no item, no learning rate.
+    /// Allocates the buffers of a plan on the GPU of this ordinal. The state starts empty: no items, learning rate 0.
     ///
     /// # Errors
-    /// [`Error::Unavailable`](crate::Error::Unavailable) where there is no such GPU, no driver that takes the kernels, or not
-    /// the memory.
+    /// [`Error::Unavailable`](crate::Error::Unavailable) without such a GPU, a recent driver or enough memory.
     pub fn new(plan: &Plan, ordinal: u32, precision: Precision) -> Result<Cuda> {
         let gpu = Gpu::open(ordinal)?;
         gpu.prepare(precision)?;
-        let staging = Staging::new()?;
-        let memory = Memory::new(plan, staging.stream())?;
+        let pinned = Pinned::new()?;
+        let memory = Memory::new(plan, pinned.stream())?;
         let state = State::new(plan);
-        let (order, steps, mut run) = (List::new(), List::new(), List::new());
-        run.write(&[Run::of(&state, [0; 2])], &staging)?;
-        Ok(Cuda { recorded: vec![], memory, order, steps, run, staging, state, precision, gpu })
+        let (indices, steps, mut run) = (List::new(), List::new(), List::new());
+        run.write(&[Run::of(&state, [0; 2])], &pinned)?;
+        Ok(Cuda { captured: vec![], memory, indices, steps, run, pinned, state, precision, gpu })
     }
 
-    /// Runs so many steps of a program, without waiting for them.
+    /// Runs steps of a program, asynchronously.
     fn launch(&mut self, program: ProgramId, mut steps: usize) -> Result<()> {
-        let (run, stream) = (self.run.pointer(), self.staging.stream());
-        let Recorded { graphs, launches } = &mut self.recorded[program.0];
-        for (graph, length) in graphs.iter_mut().zip(LENGTHS) {
-            while steps >= length {
+        let (run, stream) = (self.run.pointer(), self.pinned.stream());
+        let Captured { graphs, launches } = &mut self.captured[program.0];
+        for (graph, graph_steps) in graphs.iter_mut().zip(GRAPH_STEPS) {
+            while steps >= graph_steps {
                 if graph.is_none() {
-                    let _alone = self.gpu.alone();
-                    *graph = Some(Graph::record(stream, || launches.steps(length as i32, stream, run))?);
+                    let _exclusive = self.gpu.exclusive();
+                    *graph = Some(Graph::capture(stream, || launches.steps(graph_steps as i32, stream, run))?);
                 }
-                graph.as_mut().expect("it is there now").launch(stream)?;
-                steps -= length;
+                graph.as_mut().expect("captured above").launch(stream)?;
+                steps -= graph_steps;
             }
         }
         Ok(())
@@ -103,50 +102,49 @@ impl Cuda {
 
 impl Drop for Cuda {
     fn drop(&mut self) {
-        // What is freed next is freed in the context of the thread that drops it, and behind all that uses it; if that fails,
-        // the GPU is lost with it.
-        let _ = self.gpu.enter().and_then(|()| self.staging.wait());
+        // Buffers are freed in the current context, after all work that uses them. On failure the context is lost.
+        let _ = self.gpu.make_current().and_then(|()| self.pinned.wait());
     }
 }
 
 impl Backend for Cuda {
     fn upload(&mut self, to: Buf, values: &[f32]) -> Result<()> {
-        self.gpu.enter()?;
-        self.memory.fill(to, values, &self.staging)
+        self.gpu.make_current()?;
+        self.memory.upload(to, values, &self.pinned)
     }
     fn upload_bytes(&mut self, to: Buf, values: &[u8]) -> Result<()> {
-        self.gpu.enter()?;
-        self.memory.fill_bytes(to, values, &self.staging)
+        self.gpu.make_current()?;
+        self.memory.upload_bytes(to, values, &self.pinned)
     }
-    fn upload_indices(&mut self, order: &[SampleIndex]) -> Result<()> {
-        self.gpu.enter()?;
-        let order: Vec<Visited> = order.iter().map(|visit| (*visit).into()).collect();
-        self.order.write(&order, &self.staging)
+    fn upload_indices(&mut self, order: &[super::SampleIndex]) -> Result<()> {
+        self.gpu.make_current()?;
+        let indices: Vec<SampleIndex> = order.iter().map(|index| (*index).into()).collect();
+        self.indices.write(&indices, &self.pinned)
     }
     fn download(&self, from: Buf, first: usize, into: &mut [f32]) -> Result<()> {
-        self.gpu.enter()?;
-        self.memory.copy(from, first, into, &self.staging)
+        self.gpu.make_current()?;
+        self.memory.download(from, first, into, &self.pinned)
     }
     fn all_finite(&self, of: Buf) -> Result<bool> {
-        self.gpu.enter()?;
-        self.memory.all_finite(of, &self.staging)
+        self.gpu.make_current()?;
+        self.memory.all_finite(of, &self.pinned)
     }
     fn state(&mut self) -> &mut State {
         &mut self.state
     }
     fn compile(&mut self, program: &Program) -> Result<ProgramId> {
-        self.gpu.enter()?;
-        // Only training trades precision for speed, as on the CPU.
+        self.gpu.make_current()?;
+        // Reduced precision is for training only, as on the CPU.
         let precision = if program.gradients().is_empty() { Precision::Fp32 } else { self.precision };
-        let _alone = self.gpu.alone();
-        let launches = Launches::new(program, &self.memory, self.gpu, self.staging.stream(), precision)?;
-        self.recorded.push(Recorded { graphs: [const { None }; LENGTHS.len()], launches });
-        Ok(ProgramId(self.recorded.len() - 1))
+        let _exclusive = self.gpu.exclusive();
+        let launches = Launches::new(program, &self.memory, self.gpu, self.pinned.stream(), precision)?;
+        self.captured.push(Captured { graphs: [const { None }; GRAPH_STEPS.len()], launches });
+        Ok(ProgramId(self.captured.len() - 1))
     }
     fn run(&mut self, program: ProgramId, steps: usize) -> Result<()> {
         assert!(steps <= self.state.steps_left(), "a run ends with the epoch");
-        assert!(self.state.items <= self.order.len(), "every image of the epoch has a place in its order");
-        self.gpu.enter()?;
+        assert!(self.state.items <= self.indices.capacity(), "every image of the epoch has a sample index");
+        self.gpu.make_current()?;
         let mut state = self.state;
         let schedule: Vec<Step> = (0..steps)
             .map(|_| {
@@ -155,9 +153,9 @@ impl Backend for Cuda {
                 step
             })
             .collect();
-        self.steps.write(&schedule, &self.staging)?;
-        let places = [self.steps.pointer().as_raw(), self.order.pointer().as_raw()];
-        self.run.write(&[Run::of(&self.state, places)], &self.staging)?;
+        self.steps.write(&schedule, &self.pinned)?;
+        let lists = [self.steps.pointer().as_raw(), self.indices.pointer().as_raw()];
+        self.run.write(&[Run::of(&self.state, lists)], &self.pinned)?;
         self.launch(program, steps)?;
         self.state = state;
         Ok(())

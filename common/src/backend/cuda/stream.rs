@@ -1,8 +1,8 @@
-//! The stream of a plan: what the device does, in turn. Streams of two plans wait for nothing of each other, nor for the
+//! The CUDA stream of a plan. It is non-blocking: streams of two plans synchronize neither with each other nor with the
 //! legacy default stream, so that one may copy while the other computes.
-#![allow(unsafe_code)] // cust makes no such stream: it takes the flag away
+#![allow(unsafe_code)] // cust clears the flag of non-blocking streams
 
-use super::call::Address;
+use super::args::Address;
 use super::gpu::failed;
 use cust::function::{BlockSize, Function, GridSize};
 use cust::memory::{DeviceBuffer, DeviceCopy, DevicePointer};
@@ -11,32 +11,32 @@ use std::ffi::{CStr, c_char, c_void};
 use std::ptr::null_mut;
 use vae_cli::Result;
 
-/// A stream. All of its methods but [`wait`](Stream::wait) may return before what they ask for is done.
+/// A stream. All methods but [`wait`](Stream::wait) are asynchronous.
 pub(super) struct Stream(CUstream);
 
-// SAFETY: a stream may be used from any thread that has its context.
+// SAFETY: a stream may be used from any thread with its context.
 unsafe impl Send for Stream {}
 
 impl Stream {
     pub(super) fn new() -> Result<Stream> {
         let mut stream = null_mut();
         let flags = CUstream_flags::CU_STREAM_NON_BLOCKING as u32;
-        // SAFETY: it writes a stream.
-        check("make a stream", unsafe { sys::cuStreamCreate(&mut stream, flags) })?;
+        // SAFETY: `stream` is an out parameter.
+        check("create a stream", unsafe { sys::cuStreamCreate(&mut stream, flags) })?;
         Ok(Stream(stream))
     }
     pub(super) fn raw(&self) -> CUstream {
         self.0
     }
-    /// Waits until all is done. Here the faults of steps come out.
+    /// Synchronizes. Errors of asynchronous work surface here.
     pub(super) fn wait(&self) -> Result<()> {
-        // SAFETY: the stream lives.
+        // SAFETY: the stream is valid until it is dropped.
         check("run a step", unsafe { sys::cuStreamSynchronize(self.0) })
     }
-    /// Launches a kernel, as `cust::launch!` asks.
+    /// Launches a kernel, with the signature that `cust::launch!` expects.
     ///
     /// # Safety
-    /// The arguments are those of the kernel, and what they point to on the device lives until they are used.
+    /// The arguments match the signature of the kernel, and device memory that they point to outlives the launch.
     pub(super) unsafe fn launch(
         &self,
         kernel: &Function,
@@ -47,54 +47,54 @@ impl Stream {
     ) -> Result<()> {
         let (GridSize { x, y, z }, BlockSize { x: tx, y: ty, z: tz }) = (blocks.into(), threads.into());
         let (arguments, none) = (arguments.as_ptr().cast_mut(), null_mut());
-        // SAFETY: as above; the driver copies the arguments.
+        // SAFETY: the caller's; the driver copies the arguments before it returns.
         check("launch a kernel", unsafe {
             sys::cuLaunchKernel(kernel.to_raw(), x, y, z, tx, ty, tz, shared, self.0, arguments, none)
         })
     }
-    /// Copies so many bytes to the device.
+    /// Copies bytes to the device.
     ///
     /// # Safety
-    /// Both are so large, and nobody writes to `from` until they are copied.
+    /// Both sides have `bytes` bytes, and `from` is not written until the stream is synchronized.
     pub(super) unsafe fn upload(&self, to: Address, from: *const u8, bytes: usize) -> Result<()> {
-        // SAFETY: as above.
-        check("take values", unsafe { sys::cuMemcpyHtoDAsync_v2(to, from.cast(), bytes, self.0) })
+        // SAFETY: the caller's.
+        check("copy values to its memory", unsafe { sys::cuMemcpyHtoDAsync_v2(to, from.cast(), bytes, self.0) })
     }
-    /// Copies so many bytes from the device.
+    /// Copies bytes from the device.
     ///
     /// # Safety
-    /// Both are so large, and nobody uses `to` until they are copied.
+    /// Both sides have `bytes` bytes, and `to` is not accessed until the stream is synchronized.
     pub(super) unsafe fn download(&self, to: *mut u8, from: Address, bytes: usize) -> Result<()> {
-        // SAFETY: as above.
-        check("give values", unsafe { sys::cuMemcpyDtoHAsync_v2(to.cast(), from, bytes, self.0) })
+        // SAFETY: the caller's.
+        check("copy values from its memory", unsafe { sys::cuMemcpyDtoHAsync_v2(to.cast(), from, bytes, self.0) })
     }
-    /// Fills a buffer with zero bits.
+    /// Zeroes a buffer.
     pub(super) fn zero<T: DeviceCopy>(&self, buffer: &DeviceBuffer<T>) -> Result<()> {
         let (at, bytes): (DevicePointer<T>, usize) = (buffer.as_device_ptr(), buffer.len() * size_of::<T>());
-        // SAFETY: it has so many bytes, and cuMemFree waits for what the device still does.
+        // SAFETY: the buffer has `bytes` bytes, and cuMemFree waits for pending work.
         check("clear its memory", unsafe { sys::cuMemsetD8Async(at.as_raw(), 0, bytes, self.0) })
     }
 }
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        // SAFETY: nobody has it any more; what it has still to do will be done.
+        // SAFETY: destroyed once; the driver completes pending work.
         unsafe { sys::cuStreamDestroy_v2(self.0) };
     }
 }
 
-/// What a call of the driver has come to.
+/// The result of a driver call.
 pub(super) fn check(doing: &str, result: CUresult) -> Result<()> {
     match result {
         CUresult::CUDA_SUCCESS => Ok(()),
-        error => Err(failed(doing, said(error))),
+        error => Err(failed(doing, message(error))),
     }
 }
 
-/// What the driver says of an error.
-fn said(error: CUresult) -> String {
+/// The driver's message for an error.
+fn message(error: CUresult) -> String {
     let mut text = null_mut::<c_char>().cast_const();
-    // SAFETY: the driver gives null, or a text that lives as long as it does.
+    // SAFETY: the driver returns null or a static string.
     unsafe {
         sys::cuGetErrorString(error, &mut text);
         if text.is_null() { format!("{error:?}") } else { CStr::from_ptr(text).to_string_lossy().into_owned() }

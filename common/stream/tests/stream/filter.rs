@@ -94,7 +94,7 @@ fn workers_work_at_the_same_time() {
         let pair = (begun.fetch_add(1, Ordering::SeqCst) / 2 + 1) * 2;
         while begun.load(Ordering::SeqCst) < pair {
             if Instant::now() > deadline {
-                return Err(Error::Failed("the other worker did not begin".to_owned()));
+                return Err(Error::Panicked);
             }
             sleep(Duration::from_millis(1));
         }
@@ -182,15 +182,15 @@ fn a_fault_of_the_work_comes_out_after_all_frames_before_it() {
         let (output, result) = filter(Cursor::new(stream()), workers, |data: Data, _| match first_label(&data) {
             20 => {
                 sleep(Duration::from_millis(5)); // the others fail first
-                Err(Error::Data("z of item 20 is odd".to_owned()))
+                Err(Error::Undeclared { name: "z".to_owned() })
             }
-            21.. => Err(Error::Data("this is too late".to_owned())),
+            21.. => Err(Error::NoTensors), // too late
             _ => Ok(data),
         });
-        assert_eq!(result.expect_err("the work failed").to_string(), "z of item 20 is odd");
+        assert_eq!(result.expect_err("the work failed").to_string(), "tensor z is not in the head");
         let (labels, error) = labels(&output);
         assert_eq!(labels, (0..20).collect::<Vec<_>>(), "{workers} workers");
-        assert!(matches!(error, Some(Error::Upstream { message, .. }) if message == "z of item 20 is odd"));
+        assert!(matches!(error, Some(Error::Upstream { message, .. }) if message == "tensor z is not in the head"));
     }
 }
 

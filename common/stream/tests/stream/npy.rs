@@ -216,16 +216,16 @@ fn a_matrix_is_one_picture_unless_its_rows_could_be_square_ones() {
 }
 
 #[test]
-fn other_files_are_told_apart_and_their_remedy_named() {
+fn other_formats_are_told_apart() {
     for (bytes, expected) in [
-        (&b"\x1f\x8b\x08\0\0\0\0\0\0\x03"[..], "gzip -dc"),
+        (&b"\x1f\x8b\x08\0\0\0\0\0\0\x03"[..], "gzip data"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "a PNG picture"),
-        (b"\0\0\x08\x03\0\0\xea\x60\0\0\0\x1c", "mnist-dump --data"),
+        (b"\0\0\x08\x03\0\0\xea\x60\0\0\0\x1c", "an IDX file"),
         (b"PK\x03\x04\x14\0\0\0\0\0", "zip archive"),
         (b"\x80\x04\x95\x0b\0\0\0\0\0\0", "pickle"),
         (b"\x58\0\0\0\0\0\0\0{\"__metadata__\":{}}", "safetensors"),
         (b"{\x01\0\0\0\0\0\0{\"__metadata__\":{}}", "safetensors"),
-        (b"[{\"z\":1},{\"z\":2}]", "jq -c"),
+        (b"[{\"z\":1},{\"z\":2}]", "a JSON list"),
         (b"x,y\n1,2\n", "bytes that begin with \"x,y\\n1,2\\n\""),
         (b"\x93N", "bytes that begin with \"\\x93N\""),
     ] {

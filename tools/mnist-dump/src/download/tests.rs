@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::*;
 
 const SIZE: usize = 300_000;
-const QUICK: Patience = Patience { connect: Duration::from_secs(5), stall: Duration::from_secs(2) };
+const QUICK: Timeouts = Timeouts { connect: Duration::from_secs(5), read: Duration::from_secs(2) };
 
 static CONTENT: LazyLock<Vec<u8>> = LazyLock::new(|| (0..SIZE as u64).map(|k| ((k * k) >> 5) as u8).collect());
 static SHA256: LazyLock<String> = LazyLock::new(|| sha256(&CONTENT));

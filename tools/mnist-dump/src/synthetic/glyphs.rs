@@ -1,19 +1,19 @@
-//! How the ten digits are written: the strokes of the pen, as points that a smooth curve passes through.
+//! The glyphs of the ten digits: strokes of the pen, as knots of a smooth curve.
 //!
 //! Points are (x, y) in hundredths of a digit's height, x to the right and y downwards. A point written twice in a row is
-//! a corner. A point that occurs again elsewhere in the glyph is a joint, and stays one however the digit is bent.
+//! a corner. A point that occurs again elsewhere in the glyph is a joint, and stays one under every distortion.
 //!
-//! They began as a hand's sketch. A random search then moved them, and kept what brought the digits drawn from them
-//! nearer to the first 4,000 of MNIST's training images than those of other digits are.
+//! They began as a sketch by hand. A random search then moved them, and kept the moves that brought the drawn digits nearer to
+//! the first 4,000 of MNIST's training images.
 
-/// A stroke: the points that the pen passes through.
+/// A stroke: the points that the pen passes.
 pub(super) type Stroke = &'static [(i8, i8)];
 
-/// One way to write a digit.
+/// A glyph of a digit.
 pub(super) struct Glyph {
-    /// How many of a hundred people write it so.
+    /// Its share of the digits, in per cent.
     pub share: u32,
-    /// What the pen does.
+    /// The strokes of the pen.
     pub strokes: &'static [Stroke],
 }
 
@@ -21,17 +21,17 @@ const fn glyph(share: u32, strokes: &'static [Stroke]) -> Glyph {
     Glyph { share, strokes }
 }
 
-/// The way in which number `pick` of a hundred people writes.
-pub(super) fn choose(ways: &'static [Glyph], pick: u32) -> &'static Glyph {
+/// The glyph at percentile `pick`.
+pub(super) fn choose(glyphs: &'static [Glyph], pick: u32) -> &'static Glyph {
     let mut counted = 0;
-    let way = ways.iter().find(|way| {
-        counted += way.share;
+    let glyph = glyphs.iter().find(|glyph| {
+        counted += glyph.share;
         pick < counted
     });
-    way.unwrap_or(&ways[0])
+    glyph.unwrap_or(&glyphs[0])
 }
 
-/// The ways to write each digit; the shares of each add up to 100.
+/// The glyphs of each digit; their shares add up to 100.
 #[rustfmt::skip]
 pub(super) const GLYPHS: [&[Glyph]; 10] = [
     &[ // 0

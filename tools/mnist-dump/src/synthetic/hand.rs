@@ -1,9 +1,9 @@
-//! A hand: what makes each writing of a digit differ from the others.
+//! A hand: the random distortions of a glyph.
 
-use super::draws::Draws;
 use super::glyphs::Glyph;
+use super::random::Random;
 
-/// A point of a pen's path, in pixels: where, and the radius of the ink there.
+/// A point of a pen's path, in pixels, and the radius of the ink there.
 #[derive(Clone, Copy)]
 pub(super) struct Dot {
     pub x: f32,
@@ -11,10 +11,10 @@ pub(super) struct Dot {
     pub r: f32,
 }
 
-/// Points between two neighbours of a stroke.
-const FINE: usize = 6;
+/// Points of the curve from one knot to the next.
+const STEPS: usize = 6;
 
-/// How somebody writes this time. The means and spreads make digits as various as MNIST's.
+/// The distortion of one digit. Means and standard deviations make digits as various as MNIST's.
 struct Hand {
     slant: f32,
     width: f32,
@@ -23,32 +23,31 @@ struct Hand {
 }
 
 impl Hand {
-    fn new(draws: &mut Draws) -> Hand {
+    fn new(random: &mut Random) -> Hand {
         Hand {
-            slant: 0.15 + draws.bell(0.275),
-            width: 1.02 + draws.bell(0.2),
-            turn: draws.bell(0.075),
-            bend: std::array::from_fn(|_| draws.bell(0.14)),
+            slant: 0.15 + random.bell(0.275),
+            width: 1.02 + random.bell(0.2),
+            turn: random.bell(0.075),
+            bend: std::array::from_fn(|_| random.bell(0.14)),
         }
     }
 
-    /// Where a point of the glyph comes to lie: it misses a little, and then the whole digit is bent, widened, slanted
-    /// and turned.
-    fn knot(&self, (x, y): (i8, i8), draws: &mut Draws) -> [f32; 2] {
-        let x = f32::from(x) / 100.0 - 0.3 + draws.bell(0.022);
-        let y = f32::from(y) / 100.0 - 0.5 + draws.bell(0.022);
+    /// The position of a point of the glyph: jittered, then bent, scaled, slanted and rotated with the whole digit.
+    fn knot(&self, (x, y): (i8, i8), random: &mut Random) -> [f32; 2] {
+        let x = f32::from(x) / 100.0 - 0.3 + random.bell(0.022);
+        let y = f32::from(y) / 100.0 - 0.5 + random.bell(0.022);
         let [a, b, c, d, e, f] = self.bend;
         let (x, y) = (x + a * y * y + b * x * y + c * x * x, y + d * x * x + e * x * y + f * y * y);
         [self.width * x - (self.slant + self.turn) * y, y + self.turn * x]
     }
 }
 
-/// Writes `glyph` once: the paths of the pen on a 28 x 28 picture.
-pub(super) fn write(glyph: &Glyph, draws: &mut Draws) -> Vec<Vec<Dot>> {
-    let hand = Hand::new(draws);
-    let size = draws.between(18.5, 20.6);
-    let radius = (1.22 + draws.bell(0.28)).max(0.5);
-    let place = [draws.bell(0.55), draws.bell(0.55)];
+/// The paths of the pen that write `glyph` on a 28 x 28 picture.
+pub(super) fn write(glyph: &Glyph, random: &mut Random) -> Vec<Vec<Dot>> {
+    let hand = Hand::new(random);
+    let size = random.uniform(18.5, 20.6);
+    let radius = (1.22 + random.bell(0.28)).max(0.5);
+    let place = [random.bell(0.55), random.bell(0.55)];
 
     let mut joints: Vec<((i8, i8), [f32; 2])> = Vec::new();
     let mut paths: Vec<Vec<Dot>> = Vec::new();
@@ -56,29 +55,29 @@ pub(super) fn write(glyph: &Glyph, draws: &mut Draws) -> Vec<Vec<Dot>> {
         let mut knots = Vec::with_capacity(stroke.len());
         for point in *stroke {
             let known = joints.iter().find(|(joint, _)| joint == point).map(|(_, knot)| *knot);
-            let knot = known.unwrap_or_else(|| hand.knot(*point, draws));
+            let knot = known.unwrap_or_else(|| hand.knot(*point, random));
             joints.push((*point, knot));
             knots.push(knot);
         }
-        let (from, to) = (radius * (1.0 + draws.bell(0.1)), radius * (1.0 + draws.bell(0.1)));
+        let (from, to) = (radius * (1.0 + random.bell(0.1)), radius * (1.0 + random.bell(0.1)));
         paths.push(curve(&knots, |way| from + (to - from) * way));
     }
     fit(&mut paths, size, radius, place);
     paths
 }
 
-/// The Catmull-Rom curve through `knots`, with the radius as a function of the way gone (0 to 1).
+/// The Catmull-Rom curve through `knots`, with the radius as a function of the position along it (0 to 1).
 fn curve(knots: &[[f32; 2]], radius: impl Fn(f32) -> f32) -> Vec<Dot> {
     let last = knots.len() - 1;
-    let mut dots = Vec::with_capacity(last * FINE + 1);
+    let mut dots = Vec::with_capacity(last * STEPS + 1);
     for k in 0..last {
         let (a, b, c, d) = (knots[k.saturating_sub(1)], knots[k], knots[k + 1], knots[(k + 2).min(last)]);
         if b == c {
             continue;
         }
-        let steps = FINE + usize::from(k + 1 == last);
+        let steps = STEPS + usize::from(k + 1 == last);
         for step in 0..steps {
-            let t = step as f32 / FINE as f32;
+            let t = step as f32 / STEPS as f32;
             let at = |i: usize| {
                 let (p, q, r, s) = (a[i], b[i], c[i], d[i]);
                 q + 0.5 * t * (r - p + t * (2.0 * p - 5.0 * q + 4.0 * r - s + t * (3.0 * (q - r) + s - p)))
@@ -89,7 +88,7 @@ fn curve(knots: &[[f32; 2]], radius: impl Fn(f32) -> f32) -> Vec<Dot> {
     dots
 }
 
-/// As MNIST does it: the digit fills a box of 20 pixels, and the centre of its ink lies in the middle of the picture.
+/// MNIST's normalisation: the digit fills a box of 20 pixels, with its centre of mass in the centre of the picture.
 fn fit(paths: &mut [Vec<Dot>], size: f32, radius: f32, place: [f32; 2]) {
     let all = || paths.iter().flatten();
     let span = |f: fn(&Dot) -> f32| {

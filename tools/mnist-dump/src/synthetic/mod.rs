@@ -1,35 +1,34 @@
-//! Handwritten digits that need no data: for each item a hand is drawn at random and writes a digit with a pen.
+//! Handwriting-like digits without data: strokes of a pen, distorted at random.
 //!
-//! Item i is a function of the seed, the split and i alone, in additions, multiplications and square roots, so that it
-//! has the same pixels wherever and with however many others it is made.
+//! Item i is a function of the seed, the split and i alone, in additions, multiplications and square roots, so that its
+//! pixels are the same on every machine and in every shard.
 
-mod draws;
 mod glyphs;
 mod hand;
 mod pen;
+mod random;
 
-use vae_cli::Result;
-
-use crate::source::Source;
-use draws::Draws;
 use glyphs::GLYPHS;
+use random::Random;
+use vae_cli::Result;
+use vae_cli::source::Source;
 
 /// Digits of one split.
 pub(crate) struct Synthetic {
-    /// Chooses all.
+    /// The key of all random numbers.
     pub seed: u32,
-    /// 0 for training, 1 for test: other items of the same kind.
+    /// 0 for training, 1 for test: other items of the same distribution.
     pub split: u32,
-    /// How many there are.
+    /// The number of items.
     pub count: u32,
 }
 
 impl Synthetic {
-    /// The draws for item `i` and the first thing drawn, its digit.
-    fn digit(&self, i: usize) -> (Draws, u8) {
-        let mut draws = Draws::new(self.seed, self.split, i as u32);
-        let digit = draws.below(10) as u8;
-        (draws, digit)
+    /// The random numbers of item `i`, of which the first gave its digit.
+    fn digit(&self, i: usize) -> (Random, u8) {
+        let mut random = Random::new(self.seed, self.split, i as u32);
+        let digit = random.below(10) as u8;
+        (random, digit)
     }
 }
 
@@ -38,11 +37,11 @@ impl Source for Synthetic {
         self.count as usize
     }
 
-    fn size(&self) -> [usize; 2] {
-        [pen::SIDE, pen::SIDE]
+    fn shape(&self) -> Vec<usize> {
+        vec![pen::SIDE, pen::SIDE]
     }
 
-    fn labelled(&self) -> bool {
+    fn has_labels(&self) -> bool {
         true
     }
 
@@ -50,14 +49,14 @@ impl Source for Synthetic {
         self.digit(i).1
     }
 
-    fn hold(self: Box<Self>) -> Result<Box<dyn Source>> {
+    fn random_access(self: Box<Self>) -> Result<Box<dyn Source>> {
         Ok(self)
     }
 
-    fn image(&mut self, i: usize, pixels: &mut Vec<u8>) -> Result<()> {
-        let (mut draws, digit) = self.digit(i);
-        let glyph = glyphs::choose(GLYPHS[digit as usize], draws.below(100));
-        pen::draw(&hand::write(glyph, &mut draws), pixels);
+    fn read(&mut self, i: usize, pixels: &mut Vec<u8>) -> Result<()> {
+        let (mut random, digit) = self.digit(i);
+        let glyph = glyphs::choose(GLYPHS[digit as usize], random.below(100));
+        pen::draw(&hand::write(glyph, &mut random), pixels);
         Ok(())
     }
 }

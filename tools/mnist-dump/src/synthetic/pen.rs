@@ -1,25 +1,25 @@
-//! Ink on paper: paths of the pen become grey pixels.
+//! Rasterisation: paths of the pen become grey pixels.
 
 use super::hand::Dot;
 
 /// Side of the picture.
 pub(super) const SIDE: usize = 28;
 
-/// Over how many pixels the edge of a line fades from white to black.
+/// Pixels over which the edge of a line fades from white to black.
 const FADE: f32 = 1.4;
 
-/// Draws `paths` and appends the picture, row by row, to `pixels`.
+/// Appends the picture of `paths` to `pixels`, row by row.
 pub(super) fn draw(paths: &[Vec<Dot>], pixels: &mut Vec<u8>) {
-    // for each pixel, how far its centre lies outside the ink
-    let mut gap = [f32::MAX; SIDE * SIDE];
+    // The distance from the centre of each pixel to the ink.
+    let mut distances = [f32::MAX; SIDE * SIDE];
     for pair in paths.iter().flat_map(|path| path.windows(2)) {
-        line(pair[0], pair[1], &mut gap);
+        line(pair[0], pair[1], &mut distances);
     }
-    pixels.extend(gap.iter().map(|gap| ((0.5 - gap / FADE).clamp(0.0, 1.0) * 255.0 + 0.5) as u8));
+    pixels.extend(distances.iter().map(|distances| ((0.5 - distances / FADE).clamp(0.0, 1.0) * 255.0 + 0.5) as u8));
 }
 
-/// Lowers `gap` around one straight piece whose radius goes evenly from one end's to the other's.
-fn line(a: Dot, b: Dot, gap: &mut [f32; SIDE * SIDE]) {
+/// Lowers `distances` around a straight segment whose radius is interpolated between its ends.
+fn line(a: Dot, b: Dot, distances: &mut [f32; SIDE * SIDE]) {
     let reach = a.r.max(b.r) + FADE;
     let range = |p: f32, q: f32| {
         let low = (p.min(q) - reach).max(0.0) as usize;
@@ -34,8 +34,8 @@ fn line(a: Dot, b: Dot, gap: &mut [f32; SIDE * SIDE]) {
             let t = ((x * dx + y * dy) / squared).clamp(0.0, 1.0);
             let (x, y) = (x - t * dx, y - t * dy);
             let distance = (x * x + y * y).sqrt() - (a.r + t * (b.r - a.r));
-            let here = &mut gap[row * SIDE + column];
-            *here = here.min(distance);
+            let least = &mut distances[row * SIDE + column];
+            *least = least.min(distance);
         }
     }
 }

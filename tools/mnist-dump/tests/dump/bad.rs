@@ -116,7 +116,10 @@ fn sets_of_different_size_do_not_join() {
     set(&place, "set", "train", 3);
     place.write("set/t10k-images-idx3-ubyte", &idx(&[2, 1, 1], &[10, 20]));
     let message = place.fails(65, "--data set --split all");
-    assert!(message.contains("expected test images of 4 x 3 as the training images, got 1 x 1"), "{message}");
+    assert!(
+        message.contains("--split all: joined images differ: expected [4, 3] as in the first, got [1, 1]"),
+        "{message}"
+    );
 }
 
 #[test]

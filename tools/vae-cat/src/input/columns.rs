@@ -1,25 +1,25 @@
-//! Tensors from a file each, side by side, as one stream.
+//! Tensors of several files, side by side, as one stream.
 
 use vae_cli::{Error, Result};
-use vae_stream::{Data, Dtype, Frame, Head, Reader, Spec, Tensor};
+use vae_stream::{Data, Dtype, Frame, Head, Reader, Tensor, TensorSpec};
 
-/// The files, and the item that comes next.
+/// The files, and the index of the next item.
 pub(crate) struct Columns {
     columns: Vec<Column>,
     next: usize,
 }
 
-/// One tensor, item by item.
+/// The tensor of one file.
 struct Column {
     name: String,
     file: String,
-    spec: Spec,
+    spec: TensorSpec,
     reader: Reader,
-    /// What was read of it and not given yet.
-    held: Option<Tensor>,
+    /// The rest of the last frame.
+    rest: Option<Tensor>,
 }
 
-/// The tensor of source indices.
+/// The name of the items' indices.
 const INDEX: &str = "i";
 
 impl Columns {
@@ -33,14 +33,14 @@ impl Columns {
         Ok(Columns { columns, next: 0 })
     }
 
-    /// The head of the stream of all.
+    /// The head of all tensors.
     pub(crate) fn head(&self) -> Head {
         let mut head = Head::new();
         for column in &self.columns {
             head.set_tensor(&column.name, column.spec.clone());
         }
-        if self.numbers_items() {
-            head.set_tensor(INDEX, Spec::new(Dtype::I64, &[]));
+        if self.adds_indices() {
+            head.set_tensor(INDEX, TensorSpec::new(Dtype::I64, &[]));
         }
         head
     }
@@ -49,14 +49,14 @@ impl Columns {
         self.columns.iter().map(|c| c.reader.bytes()).sum()
     }
 
-    /// As many items as the first file gives at a time.
+    /// The next frame, with as many items as a frame of the first file.
     pub(crate) fn next(&mut self) -> Result<Option<Frame>> {
-        let [leader, others @ ..] = &mut self.columns[..] else { return Ok(None) };
-        let first = leader.next()?;
-        let items = first.as_ref().map_or(0, Tensor::items);
-        let mut data = Data::new(first.map(|tensor| (leader.name.clone(), tensor)));
+        let [first, others @ ..] = &mut self.columns[..] else { return Ok(None) };
+        let tensor = first.next()?;
+        let items = tensor.as_ref().map_or(0, Tensor::items);
+        let mut data = Data::new(tensor.map(|tensor| (first.name.clone(), tensor)));
         for column in others {
-            // At the end of the first file, one item more is asked for, and there must be none.
+            // At the end of the first file, the others must have no further item.
             let found = column.items(items.max(1))?;
             let got = found.as_ref().map_or(0, Tensor::items);
             if got != items {
@@ -66,7 +66,7 @@ impl Columns {
                 };
                 return Err(Error::Data(format!(
                     "{}: expected {expected} items as in {}, got {got}",
-                    column.file, leader.file
+                    column.file, first.file
                 )));
             }
             data.tensors.extend(found.map(|tensor| (column.name.clone(), tensor)));
@@ -74,17 +74,17 @@ impl Columns {
         if items == 0 {
             return Ok(None);
         }
-        let numbers = self.next..self.next + items;
-        self.next = numbers.end;
-        if self.numbers_items() {
-            let numbers: Vec<u8> = numbers.flat_map(|n| (n as i64).to_le_bytes()).collect();
-            data.set(INDEX, Tensor::from_bytes(Dtype::I64, &[items], &numbers));
+        let indices = self.next..self.next + items;
+        self.next = indices.end;
+        if self.adds_indices() {
+            let indices: Vec<u8> = indices.flat_map(|n| (n as i64).to_le_bytes()).collect();
+            data.set(INDEX, Tensor::from_bytes(Dtype::I64, &[items], &indices));
         }
         Ok(Some(Frame::Data(data)))
     }
 
-    /// Whether the files do not number the items themselves.
-    fn numbers_items(&self) -> bool {
+    /// Whether no file has indices of its own.
+    fn adds_indices(&self) -> bool {
         self.columns.iter().all(|c| c.name != INDEX)
     }
 }
@@ -96,10 +96,10 @@ impl Column {
             let names: Vec<String> = reader.head().tensors().into_iter().map(|(name, _)| name).collect();
             return Err(Error::Data(format!("{file}: expected a tensor {name} in it, got {}", names.join(", "))));
         };
-        Ok(Column { name: name.to_owned(), file: file.to_owned(), spec, reader, held: None })
+        Ok(Column { name: name.to_owned(), file: file.to_owned(), spec, reader, rest: None })
     }
 
-    /// The next `wanted` items, or fewer at the end of the file.
+    /// The next `wanted` items; fewer at the end of the file.
     fn items(&mut self, wanted: usize) -> Result<Option<Tensor>> {
         let (mut parts, mut missing) = (Vec::new(), wanted);
         while missing > 0
@@ -108,7 +108,7 @@ impl Column {
             let end = tensor.items().min(missing);
             missing -= end;
             if end < tensor.items() {
-                self.held = Some(tensor.slice(end..tensor.items()));
+                self.rest = Some(tensor.slice(end..tensor.items()));
                 parts.push(tensor.slice(0..end));
             } else {
                 parts.push(tensor);
@@ -117,9 +117,9 @@ impl Column {
         if parts.is_empty() { Ok(None) } else { Ok(Some(Tensor::concat(&parts)?)) }
     }
 
-    /// The rest of the frame at hand, or the next one.
+    /// The rest of the last frame, or the next frame.
     fn next(&mut self) -> Result<Option<Tensor>> {
-        if let Some(tensor) = self.held.take() {
+        if let Some(tensor) = self.rest.take() {
             return Ok(Some(tensor));
         }
         while let Some(frame) = self.reader.next_frame()? {

@@ -3,14 +3,15 @@
 //! Shapes are believed here as far as they go together; whether each tensor has its shape is checked against the network.
 
 use super::names::{Named, fused};
-use common::model::{Labels, Layers, Network};
-use common::network::{bottleneck, output};
+use common::model::{Bottleneck, Hidden, Network, Prior};
+use common::network::output;
 use common::plan::Activation;
 use vae_cli::{Error, Result};
+use vae_stream::images::ImageShape;
 
 /// What shapes cannot tell.
 pub struct Told {
-    pub image: Option<[usize; 2]>,
+    pub image: Option<ImageShape>,
     pub activation: [Activation; 2],
     /// What follows the code of an autoencoder.
     pub code: Option<Activation>,
@@ -25,11 +26,11 @@ pub fn network(named: &Named, told: &Told) -> Result<(Network, usize)> {
         let found = named.called(if components { "components" } else { "mu.weight" });
         return Err(Error::Usage(format!("--autoencoder: expected no {found} in the state dict of one; leave it out")));
     }
-    let blank = Network {
-        activation: told.activation,
-        autoencoder: (!variational).then(|| told.code.unwrap_or(Activation::None)),
-        ..Network::mlp([0, 0], &[], 0)
+    let bottleneck = match variational {
+        true => Bottleneck::Gaussian,
+        false => Bottleneck::Point(told.code.unwrap_or(Activation::None)),
     };
+    let blank = Network { activation: told.activation, bottleneck, ..Network::mlp([0, 0], &[], 0) };
     if components {
         return shapes.pca(blank, told);
     }
@@ -37,13 +38,11 @@ pub fn network(named: &Named, told: &Told) -> Result<(Network, usize)> {
         Some(4) => shapes.conv(blank, told),
         _ => shapes.mlp(blank, told),
     }?;
-    match &network.labels {
-        Some(labels) => {
-            let labels = Labels { prior: shapes.prior()?, ..labels.clone() };
-            Ok((Network { labels: Some(labels), ..network }, values))
-        }
-        None => Ok((network, values)),
-    }
+    let prior = match network.classes {
+        Some(_) => shapes.prior()?,
+        None => Prior::Standard,
+    };
+    Ok((Network { prior, ..network }, values))
 }
 
 struct Shapes<'a>(&'a Named);
@@ -81,14 +80,16 @@ impl Shapes<'_> {
         }
     }
 
-    fn prior(&self) -> Result<Option<Vec<usize>>> {
-        let learned = self.0.weights.contains_key("prior_mu.weight");
-        learned.then(|| Ok(self.stack("prior")?.into_iter().map(|[units, _]| units).collect())).transpose()
+    fn prior(&self) -> Result<Prior> {
+        if !self.0.weights.contains_key("prior_mu.weight") {
+            return Ok(Prior::Standard);
+        }
+        Ok(Prior::Learned { hidden: self.stack("prior")?.into_iter().map(|[units, _]| units).collect() })
     }
 
     fn mlp(&self, blank: Network, told: &Told) -> Result<(Network, usize)> {
         let mut down = self.stack("encoder")?;
-        if blank.autoencoder.is_none() {
+        if blank.bottleneck.is_distribution() {
             down.push(self.of("mu.weight")?);
         }
         // Of an autoencoder, the last is the code.
@@ -108,7 +109,7 @@ impl Shapes<'_> {
             (pixels * values == out && pixels.checked_add(classes)? == inp).then_some((classes, pixels, values))
         };
         let Some((classes, pixels, values)) = fits(1).or_else(|| fits(2)) else {
-            let first = if hidden.is_empty() && blank.autoencoder.is_none() { "mu" } else { "encoder.0" };
+            let first = if hidden.is_empty() && blank.bottleneck.is_distribution() { "mu" } else { "encoder.0" };
             let called = |layer: &str| self.0.called(&format!("{layer}.weight"));
             let last = format!("decoder.{}", 2 * (up.len() - 1));
             return Err(Error::Data(format!(
@@ -121,13 +122,16 @@ impl Shapes<'_> {
             )));
         };
         let image = match told.image {
-            Some([h, w]) if h.checked_mul(w) != Some(pixels) => {
-                return Err(Error::Data(format!("--image {h}x{w}: expected {pixels} pixels, as the weights have")));
+            Some(image) if image.height.checked_mul(image.width) != Some(pixels) => {
+                let ImageShape { height, width, .. } = image;
+                return Err(Error::Data(format!(
+                    "--image {height}x{width}: expected {pixels} pixels, as the weights have"
+                )));
             }
             Some(image) => image,
             None => square(pixels)?,
         };
-        Ok((Network { image, hidden, latent, labels: labels(classes), ..blank }, values))
+        Ok((Network { image, hidden: Hidden::Linear(hidden), latent, classes: conditional(classes), ..blank }, values))
     }
 
     fn conv(&self, blank: Network, told: &Told) -> Result<(Network, usize)> {
@@ -136,10 +140,9 @@ impl Shapes<'_> {
         let hidden = names.map(|name| self.of(&name).map(|[channels, ..]: [usize; 4]| channels));
         let hidden: Vec<usize> = hidden.collect::<Result<_>>()?;
         let channels = hidden.last().copied().unwrap_or_default();
-        let network = Network { kind: Layers::Conv, hidden, ..blank };
+        let network = Network { hidden: Hidden::halving(&hidden), ..blank };
 
-        let head = if network.autoencoder.is_none() { "mu".to_owned() } else { bottleneck(&network) };
-        let head = format!("{head}.weight");
+        let head = format!("{}.weight", self.head(&network, network.hidden.len()));
         let ([latent, _], [flat, z]) = (self.of(&head)?, self.of("decoder.0.weight")?);
         self.refuse_fused(&network, network.hidden.len(), latent, z)?;
         let [_, values, _, _] = self.of(&format!("{}.weight", output(&network)))?;
@@ -148,39 +151,38 @@ impl Shapes<'_> {
             Some(image) => image,
             // Of the sides that become this one, halved and rounded up, the largest.
             None => {
-                let side = square(flat / channels)?[0];
+                let side = square(flat / channels)?.height;
                 let doubled =
                     u32::try_from(network.hidden.len()).ok().and_then(|n| side.checked_mul(1usize.checked_shl(n)?));
-                [doubled.ok_or_else(|| Error::Data("too many convolutions: expected fewer".into()))?; 2]
+                let side = doubled.ok_or_else(|| Error::Data("too many convolutions: expected fewer".into()))?;
+                ImageShape::grey(side, side)
             }
         };
         let classes = z.checked_sub(latent).ok_or_else(|| {
             let name = self.0.called("decoder.0.weight");
             Error::Data(format!("tensor {name} takes {z} values: expected at least the {latent} latent dimensions"))
         })?;
-        Ok((Network { image, latent, labels: labels(classes), ..network }, values.min(2)))
+        Ok((Network { image, latent, classes: conditional(classes), ..network }, values.min(2)))
     }
 
     fn pca(&self, blank: Network, told: &Told) -> Result<(Network, usize)> {
         let [latent, pixels] = self.of("components")?;
         let image = told.image.map_or_else(|| square(pixels), Ok)?;
-        Ok((
-            Network { kind: Layers::Pca, image, latent, autoencoder: None, activation: [Activation::Relu; 2], ..blank },
-            1,
-        ))
+        let (bottleneck, activation) = (Bottleneck::Components, [Activation::Relu; 2]);
+        Ok((Network { image, latent, bottleneck, activation, ..blank }, 1))
     }
 
     /// The layer that makes the code of this many hidden ones.
     fn head(&self, network: &Network, hidden: usize) -> String {
-        match network.autoencoder {
-            None => "mu".into(),
-            Some(_) => format!("encoder.{}", 2 * hidden + (network.kind == Layers::Conv) as usize),
+        match network.bottleneck {
+            Bottleneck::Point(_) => format!("encoder.{}", 2 * hidden + network.hidden.is_conv() as usize),
+            Bottleneck::Gaussian | Bottleneck::Components => "mu".into(),
         }
     }
 
     fn refuse_fused(&self, network: &Network, hidden: usize, latent: usize, z: usize) -> Result<()> {
-        match network.autoencoder {
-            Some(_) if z.checked_mul(2) == Some(latent) => {
+        match network.bottleneck {
+            Bottleneck::Point(_) if z.checked_mul(2) == Some(latent) => {
                 let called = |layer: &str| self.0.called(layer);
                 Err(fused(&called(&self.head(network, hidden)), latent, &called("decoder.0")))
             }
@@ -189,14 +191,14 @@ impl Shapes<'_> {
     }
 }
 
-fn labels(classes: usize) -> Option<Labels> {
-    (classes > 0).then_some(Labels { classes, prior: None })
+fn conditional(classes: usize) -> Option<usize> {
+    (classes > 0).then_some(classes)
 }
 
-fn square(pixels: usize) -> Result<[usize; 2]> {
+fn square(pixels: usize) -> Result<ImageShape> {
     let side = pixels.isqrt();
     match side * side == pixels {
-        true => Ok([side; 2]),
+        true => Ok(ImageShape::grey(side, side)),
         false => Err(Error::Data(format!("{pixels} pixels are no square: expected --image HxW"))),
     }
 }

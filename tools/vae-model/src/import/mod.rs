@@ -5,7 +5,7 @@ mod names;
 mod read;
 
 use crate::opened::plan;
-use common::model::{DataSpec, Layers, Likelihood, Model, Network, Objective, Spec, Training, writable};
+use common::model::{Bottleneck, DataSpec, Likelihood, Model, Network, Objective, Spec, Training, writable};
 use common::options::{ActivationArgs, LikelihoodArgs};
 use common::parameters;
 use common::plan::Activation;
@@ -13,6 +13,7 @@ use infer::Told;
 use names::Named;
 use std::path::PathBuf;
 use vae_cli::{Error, Result};
+use vae_stream::images::ImageShape;
 
 /// Make a model of a PyTorch state dict: .safetensors, or .npz from numpy.savez
 ///
@@ -33,7 +34,7 @@ pub struct Args {
     output: PathBuf,
     /// Height and width of the images [default: a square]
     #[arg(long, value_name = "HxW", value_parser = image)]
-    image: Option<[usize; 2]>,
+    image: Option<ImageShape>,
     #[command(flatten)]
     activation: ActivationArgs,
     /// What follows the code of a plain autoencoder, such as relu [default: none]
@@ -64,8 +65,8 @@ fn model(args: &Args) -> Result<Model> {
     let (network, values) = infer::network(&named, &told)?;
     // What is wrong with the network alone is the fault of the file.
     let squared = Likelihood::gaussian(Likelihood::SIGMA);
-    let usual = match network.kind {
-        Layers::Pca => squared,
+    let usual = match network.bottleneck {
+        Bottleneck::Components => squared,
         _ if values == 2 => Likelihood::gaussian_learned(),
         _ => Likelihood::Bernoulli,
     };
@@ -88,7 +89,7 @@ fn model(args: &Args) -> Result<Model> {
 }
 
 fn objective(network: &Network, likelihood: Likelihood) -> Objective {
-    let beta = if network.is_variational() { 1.0 } else { 0.0 };
+    let beta = if network.bottleneck.is_distribution() { 1.0 } else { 0.0 };
     Objective { beta, ..Objective::new(likelihood) }
 }
 
@@ -108,8 +109,8 @@ fn expect_values(likelihood: Likelihood, values: usize) -> Result<()> {
     )))
 }
 
-fn image(text: &str) -> Result<[usize; 2], String> {
-    let sides = text.split_once('x').and_then(|(h, w)| Some([h.parse().ok()?, w.parse().ok()?]));
+fn image(text: &str) -> Result<ImageShape, String> {
+    let sides = text.split_once('x').and_then(|(h, w)| Some(ImageShape::grey(h.parse().ok()?, w.parse().ok()?)));
     sides.ok_or_else(|| "expected height x width, as in 28x28".to_owned())
 }
 

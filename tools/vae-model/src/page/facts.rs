@@ -1,13 +1,14 @@
 //! What the page says of its model.
 
 use crate::opened::Opened;
-use common::model::{Layers, Network, Objective};
+use common::model::{Bottleneck, Network, Objective, Prior};
 use common::plan::Activation;
+use vae_stream::images::ImageShape;
 
 /// What, and the fact.
 pub fn list(opened: &Opened) -> Vec<(&'static str, String)> {
     let spec = &opened.model.spec;
-    let ([h, w], data, training) = (spec.network.image, &spec.data, &spec.training);
+    let (ImageShape { height, width, .. }, data, training) = (spec.network.image, &spec.data, &spec.training);
     let trained = match data.images {
         0 => "elsewhere".to_owned(),
         images => {
@@ -17,7 +18,7 @@ pub fn list(opened: &Opened) -> Vec<(&'static str, String)> {
     };
     vec![
         ("Network", network(&spec.network)),
-        ("Images", format!("{h} × {w}")),
+        ("Images", format!("{height} × {width}")),
         ("Loss", loss(&spec.network, &spec.objective)),
         ("Trained", trained),
         ("Parameters", opened.parameters().to_string()),
@@ -28,27 +29,26 @@ pub fn list(opened: &Opened) -> Vec<(&'static str, String)> {
 
 /// `784 – 400 – 20, relu`.
 fn network(network: &Network) -> String {
-    let inner = network.hidden.iter().chain([&network.latent]).map(|n| format!(" – {n}"));
-    let widths: String = [network.pixels().to_string()].into_iter().chain(inner).collect();
-    let kind = match network.kind {
-        Layers::Mlp => "",
-        Layers::Conv => "convolutions ",
-        Layers::Pca => return format!("{} principal components", network.latent),
-    };
+    let inner = network.hidden.widths().into_iter().chain([network.latent]).map(|n| format!(" – {n}"));
+    let widths: String = [network.values().to_string()].into_iter().chain(inner).collect();
+    if network.bottleneck == Bottleneck::Components {
+        return format!("{} principal components", network.latent);
+    }
+    let kind = if network.hidden.is_conv() { "convolutions " } else { "" };
     let acts = network.activations();
-    let code = match network.autoencoder {
-        Some(Activation::None) => ", autoencoder".to_owned(),
-        Some(code) => format!(", autoencoder with a code behind {code}"),
-        None => String::new(),
+    let code = match network.bottleneck {
+        Bottleneck::Point(Activation::None) => ", autoencoder".to_owned(),
+        Bottleneck::Point(code) => format!(", autoencoder with a code behind {code}"),
+        Bottleneck::Gaussian | Bottleneck::Components => String::new(),
     };
-    let classes = network.classes().map(|k| format!(", {k} classes")).unwrap_or_default();
-    let prior = if network.learned_prior().is_some() { ", learned prior" } else { "" };
+    let classes = network.classes.map(|k| format!(", {k} classes")).unwrap_or_default();
+    let prior = if network.prior != Prior::Standard { ", learned prior" } else { "" };
     format!("{kind}{widths}, {acts}{code}{classes}{prior}")
 }
 
 fn loss(network: &Network, objective: &Objective) -> String {
     let kl = match objective.beta {
-        _ if !network.is_variational() => String::new(),
+        _ if !network.bottleneck.is_distribution() => String::new(),
         1.0 => " + KL".to_owned(),
         beta => format!(" + {beta} KL"),
     };

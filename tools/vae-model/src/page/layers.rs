@@ -7,7 +7,7 @@
 //!
 //! An image between layers is `[channels, H, W]`, as in a PyTorch state dict.
 
-use common::model::{Layers, Model, Network, Weight};
+use common::model::{Bottleneck, Hidden, Model, Network, Prior, Weight};
 use common::network::{output, transposed};
 use common::plan::Activation;
 use serde_json::{Value, json};
@@ -26,12 +26,15 @@ impl Decoder {
     pub fn new(model: &Model) -> Decoder {
         let network = &model.spec.network;
         let mut list = List { model, weights: vec![] };
-        let layers = match network.kind {
-            Layers::Mlp => list.mlp(network),
-            Layers::Conv => list.conv(network),
-            Layers::Pca => list.components(network),
+        let layers = match (network.bottleneck, &network.hidden) {
+            (Bottleneck::Components, _) => list.components(network),
+            (_, Hidden::Linear(_)) => list.mlp(network),
+            (_, Hidden::Conv(_)) => list.conv(network),
         };
-        let prior = network.learned_prior().map(|hidden| list.prior(hidden.len(), network.activation[0]));
+        let prior = match &network.prior {
+            Prior::Learned { hidden } => Some(list.prior(hidden.len(), network.activation[0])),
+            Prior::Standard => None,
+        };
         Decoder { layers, prior, weights: list.weights }
     }
 }
@@ -72,7 +75,7 @@ impl List<'_> {
     /// A decoder that says the variance of pixels too says it after all means, which are all that is shown.
     fn mlp(&mut self, network: &Network) -> Vec<Value> {
         let mut layers = self.stack("decoder", network.hidden.len(), network.activation[1]);
-        layers.push(self.linear(&[&output(network)], network.pixels(), Activation::None));
+        layers.push(self.linear(&[&output(network)], network.values(), Activation::None));
         layers
     }
 
@@ -99,7 +102,7 @@ impl List<'_> {
 
     /// mean + z C, with C `[Z, D]` turned round.
     fn components(&mut self, network: &Network) -> Vec<Value> {
-        let (pixels, latent) = (network.pixels(), network.latent);
+        let (pixels, latent) = (network.values(), network.latent);
         let components = &self.model.weights["components"].values;
         self.weights.extend((0..pixels * latent).map(|i| components[i % latent * pixels + i / latent]));
         self.weights.extend(&self.model.weights["mean"].values);

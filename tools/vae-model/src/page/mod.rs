@@ -5,7 +5,7 @@ mod layers;
 
 use crate::opened::Opened;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use common::model::{Layers, Network};
+use common::model::{Bottleneck, Network};
 use common::plan::Activation;
 use layers::Decoder;
 use serde_json::json;
@@ -52,11 +52,11 @@ fn page(opened: &Opened, name: &str) -> String {
     let description = json!({
         "image": network.image,
         "latent": network.latent,
-        "classes": network.classes().unwrap_or(0),
-        "sigmoid": network.kind != Layers::Pca,
+        "classes": network.classes.unwrap_or(0),
+        "sigmoid": network.bottleneck != Bottleneck::Components,
         "decoder": layers,
         "prior": prior,
-        "drawn": network.is_variational(),
+        "drawn": network.bottleneck.is_distribution(),
         "reach": reach,
         "signed": signed,
     });
@@ -77,12 +77,12 @@ fn page(opened: &Opened, name: &str) -> String {
 
 /// How far codes go, about, in standard deviations of the prior or as an activation puts them; and whether below 0 too.
 fn reach(network: &Network) -> (f64, bool) {
-    match network.autoencoder {
-        Some(Activation::Tanh) => (1.0, true),
-        Some(Activation::Relu | Activation::Softplus) => (15.0, false),
-        Some(Activation::None | Activation::LeakyRelu(_)) => (15.0, true),
-        None if network.kind == Layers::Pca => (6.0, true),
-        None => (3.0, true),
+    match network.bottleneck {
+        Bottleneck::Point(Activation::Tanh) => (1.0, true),
+        Bottleneck::Point(Activation::Relu | Activation::Softplus) => (15.0, false),
+        Bottleneck::Point(Activation::None | Activation::LeakyRelu(_)) => (15.0, true),
+        Bottleneck::Components => (6.0, true),
+        Bottleneck::Gaussian => (3.0, true),
     }
 }
 

@@ -1,0 +1,154 @@
+//! Selection of the images of a source, and their order.
+
+use std::ops::Range;
+use std::str::FromStr;
+
+use vae_numerics::rng::{Purpose, permutation};
+
+use crate::source::Source;
+use crate::{Error, Result};
+
+/// The selection. The options apply in the order in which they stand here: `--shuffle -n 100` takes a hundred at random,
+/// and the shards of any command, one after the other, are what the command gives without `--shard`.
+#[derive(clap::Args, Debug, Default)]
+pub struct SelectionArgs {
+    /// Take only images with these labels, as in 3,7
+    #[arg(long, value_name = "LABELS", value_delimiter = ',')]
+    only: Vec<u8>,
+    /// Shuffle what --only leaves
+    #[arg(long)]
+    shuffle: bool,
+    /// Leave out the first N of these
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    skip: usize,
+    /// Take at most N of the rest
+    #[arg(short, value_name = "N")]
+    n: Option<usize>,
+    /// Cut that into N blocks and take number I, from 1: joined in order, the shards 1/4 to 4/4 are the whole
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
+}
+
+/// One of several blocks of nearly equal size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Shard {
+    index: u32,
+    count: u32,
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Shard, String> {
+        let numbers = text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
+        match numbers {
+            Some((index, count)) if (1..=count).contains(&index) => Ok(Shard { index, count }),
+            _ => Err("expected I/N with I from 1 to N, as in 1/4".into()),
+        }
+    }
+}
+
+/// Indices of images: a range, which takes no memory, or a list.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Indices {
+    /// Consecutive indices.
+    Range(Range<usize>),
+    /// Any indices.
+    List(Vec<usize>),
+}
+
+impl SelectionArgs {
+    /// Whether the images are read in random order.
+    pub fn shuffles(&self) -> bool {
+        self.shuffle
+    }
+
+    /// The indices of the selected images of `source`, in order. `seed` is the key of the shuffle.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for --only without labels, and for --shuffle of more than 2^32 - 1 images.
+    pub fn indices(&self, source: &dyn Source, seed: u32) -> Result<Indices> {
+        let mut indices = Indices::Range(0..source.count());
+        if !self.only.is_empty() {
+            if !source.has_labels() {
+                return Err(Error::Usage("--only: expected images with labels, got none; give their labels".into()));
+            }
+            indices = Indices::List((0..source.count()).filter(|i| self.only.contains(&source.label(*i))).collect());
+        }
+        if self.shuffle {
+            let count = indices.len();
+            if count > u32::MAX as usize {
+                let message = format!("--shuffle: expected at most {} images, got {count}", u32::MAX);
+                return Err(Error::Usage(message + "; shuffle a part at a time"));
+            }
+            let shuffled = permutation(count, seed, Purpose::Shuffle, 0);
+            indices = Indices::List(shuffled.into_iter().map(|k| indices.get(k as usize)).collect());
+        }
+        let start = self.skip.min(indices.len());
+        let end = start + self.n.unwrap_or(usize::MAX).min(indices.len() - start);
+        let Shard { index, count } = self.shard.unwrap_or(Shard { index: 1, count: 1 });
+        let edge = |k: u32| start + ((end - start) as u128 * u128::from(k) / u128::from(count)) as usize;
+        Ok(indices.slice(edge(index - 1)..edge(index)))
+    }
+}
+
+impl Indices {
+    /// The number of indices.
+    #[allow(clippy::len_without_is_empty)]
+    pub fn len(&self) -> usize {
+        match self {
+            Indices::Range(range) => range.end - range.start,
+            Indices::List(list) => list.len(),
+        }
+    }
+
+    /// The index at position `k`.
+    ///
+    /// # Panics
+    /// At or beyond the [length](Indices::len) of a list.
+    pub fn get(&self, k: usize) -> usize {
+        match self {
+            Indices::Range(range) => range.start + k,
+            Indices::List(list) => list[k],
+        }
+    }
+
+    fn slice(self, part: Range<usize>) -> Indices {
+        match self {
+            Indices::Range(range) => Indices::Range(range.start + part.start..range.start + part.end),
+            Indices::List(list) => Indices::List(list[part].to_vec()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::InMemory;
+
+    fn indices(args: &SelectionArgs, count: usize) -> Vec<usize> {
+        let labels = (0..count).map(|i| i as u8 % 3).collect();
+        let source = InMemory { shape: vec![1, 1], pixels: vec![0; count], labels: Some(labels) };
+        let indices = args.indices(&source, 7).unwrap();
+        (0..indices.len()).map(|k| indices.get(k)).collect()
+    }
+
+    #[test]
+    fn options_apply_in_their_order() {
+        let args = SelectionArgs { only: vec![1, 2], skip: 1, n: Some(3), ..SelectionArgs::default() };
+        assert_eq!(indices(&args, 9), [2, 4, 5]);
+    }
+
+    #[test]
+    fn shards_joined_are_the_whole() {
+        let shard = |index, count| SelectionArgs {
+            shuffle: true,
+            shard: Some(Shard { index, count }),
+            ..SelectionArgs::default()
+        };
+        for count in [1, 2, 7] {
+            let joined: Vec<usize> = (1..=count).flat_map(|index| indices(&shard(index, count), 10)).collect();
+            assert_eq!(joined, indices(&shard(1, 1), 10), "{count} shards");
+        }
+    }
+}

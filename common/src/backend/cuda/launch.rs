@@ -1,0 +1,83 @@
+//! The kernel launches of a step.
+#![allow(unsafe_code)] // kernel launches
+
+use super::args::{GradientList, OpList, Run};
+use super::gpu::{Gpu, failed};
+use super::lower::{KernelArgs, Launch, Lowered};
+use super::memory::Memory;
+use super::stream::Stream;
+use crate::plan::{Precision, Program};
+use cust::function::{Function, FunctionAttribute, GridSize};
+use cust::launch;
+use cust::memory::{DeviceBuffer, DevicePointer};
+use vae_cli::Result;
+
+/// Threads of a block, in every kernel: `THREADS` of `kernels/args.h`.
+pub(super) const THREADS: usize = 256;
+
+/// The launches of a step, in order. Kernels are resolved before a capture: a driver that loads lazily may synchronize,
+/// which invalidates it.
+pub(super) struct Launches {
+    launches: Vec<Resolved>,
+    advance: Function<'static>,
+    /// Owned: the launches hold its addresses.
+    _scratch: Vec<DeviceBuffer<f32>>,
+}
+
+/// A launch with its kernel resolved.
+struct Resolved {
+    function: Function<'static>,
+    blocks: GridSize,
+    args: KernelArgs,
+}
+
+impl Launches {
+    pub(super) fn new(
+        program: &Program,
+        memory: &Memory,
+        gpu: &'static Gpu,
+        stream: &Stream,
+        precision: Precision,
+    ) -> Result<Launches> {
+        let Lowered { launches, scratch } = Lowered::new(program, memory, stream, precision)?;
+        let resolve = |name: &str| -> Result<_> {
+            let function = gpu.kernel(name)?;
+            // A query of an attribute makes a lazy driver load the kernel.
+            function.get_attribute(FunctionAttribute::NumRegisters).map_err(|e| failed("load a kernel", e))?;
+            Ok(function)
+        };
+        let resolved = |Launch { kernel, blocks: [x, y], args }: Launch| {
+            Ok(Resolved { function: resolve(&kernel)?, blocks: GridSize::xy(x as u32, y as u32), args })
+        };
+        let launches = launches.into_iter().map(resolved).collect::<Result<_>>()?;
+        Ok(Launches { launches, advance: resolve("advance")?, _scratch: scratch })
+    }
+    /// Launches this number of steps.
+    pub(super) fn steps(&self, steps: i32, stream: &Stream, run: DevicePointer<Run>) -> Result<()> {
+        (0..steps).try_for_each(|ahead| self.step(ahead, stream, run))?;
+        let advance = &self.advance;
+        // SAFETY: the signature is that of kernels/ops.cu; `run` is a live Run, which no other thread writes.
+        unsafe { launch!(advance<<<1u32, 1u32, 0, stream>>>(run, steps)) }
+    }
+    /// Launches the step at this offset from the current step of the run.
+    fn step(&self, ahead: i32, stream: &Stream, run: DevicePointer<Run>) -> Result<()> {
+        const BLOCK: u32 = THREADS as u32;
+        for Resolved { function, blocks, args } in &self.launches {
+            // SAFETY: the arguments are the structures of kernels/args.h. Their addresses are those of buffers whose
+            // shapes the lowering has asserted, and which outlive the captured graph; kernels write within these
+            // shapes.
+            unsafe {
+                match args {
+                    KernelArgs::Ops(ops) => {
+                        launch!(function<<<blocks, BLOCK, 0, stream>>>(run, ahead, OpList::of(ops)))
+                    }
+                    KernelArgs::Gemm(gemm) => launch!(function<<<blocks, BLOCK, 0, stream>>>(*gemm)),
+                    KernelArgs::Gradients(gradients) => {
+                        launch!(function<<<blocks, BLOCK, 0, stream>>>(run, ahead, GradientList::of(gradients)))
+                    }
+                }
+            }?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,5 @@
+//! `--device cuda`, on the emulator of a GPU (kernels/emulator), and the script that checks a real one.
+
+mod check_script;
+mod device;
+mod overlap;

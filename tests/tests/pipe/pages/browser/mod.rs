@@ -1,0 +1,5 @@
+//! The pages in headless Chromium. `make test-page` runs these tests.
+
+mod chromium;
+mod explorer;
+mod watch;
