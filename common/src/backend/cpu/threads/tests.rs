@@ -56,7 +56,7 @@ fn every_task_runs_once_in_each_step_on_whichever_thread_comes() {
         let queue = WorkQueue::new(vec![5, 1, 1, 9, 2], threads);
         let barrier = Barrier::new(threads, 2);
         let runs: Vec<AtomicUsize> = (0..5).map(|_| AtomicUsize::new(0)).collect();
-        Pool::new_of(threads).run(threads, &|t| {
+        Pool::with_threads(threads).run(threads, &|t| {
             (1..=20).for_each(|step| {
                 queue.for_each(t, step, 5, |task| {
                     runs[task].fetch_add(1, SeqCst);
@@ -69,7 +69,7 @@ fn every_task_runs_once_in_each_step_on_whichever_thread_comes() {
 }
 
 impl Pool {
-    fn new_of(threads: usize) -> Pool {
+    fn with_threads(threads: usize) -> Pool {
         let mut pool = Pool::new();
         assert_eq!(pool.grow(threads), threads);
         pool
@@ -78,7 +78,7 @@ impl Pool {
 
 #[test]
 fn a_pool_has_the_same_threads_in_each_job_of_which_the_first_is_the_callers() {
-    let mut pool = Pool::new_of(3);
+    let mut pool = Pool::with_threads(3);
     let names = |pool: &mut Pool, threads| {
         let ids = std::sync::Mutex::new(vec![None; threads]);
         pool.run(threads, &|t| ids.lock().unwrap()[t] = Some(current().id()));
@@ -96,7 +96,7 @@ fn a_pool_has_the_same_threads_in_each_job_of_which_the_first_is_the_callers() {
 
 #[test]
 fn a_panic_on_any_thread_comes_out_of_the_pool_which_goes_on() {
-    let mut pool = Pool::new_of(3);
+    let mut pool = Pool::with_threads(3);
     for panicking in 0..3 {
         let barrier = Barrier::new(3, 3);
         let job = |t| {
