@@ -9,7 +9,7 @@ mod device;
 
 use crate::plan::{Buf, Plan, Program, TermWeight};
 
-pub use cpu::{Cpu, InstructionSet, Profile, peak};
+pub use cpu::{Cpu, InstructionSet, Profile};
 pub use cuda::Cuda;
 pub use device::Device;
 use vae_cli::Result;

@@ -86,7 +86,7 @@ pub(crate) struct Memory {
     pub(crate) min_block: usize,
     /// Images of a batch, rounded up to whole blocks.
     pub(super) images: usize,
-    pub(super) isa: InstructionSet,
+    pub(crate) isa: InstructionSet,
 }
 // SAFETY: shared access to the buffers goes through BlockView and TileView only; see the invariants in memory/mod.rs.
 unsafe impl Sync for Memory {}
