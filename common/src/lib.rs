@@ -3,6 +3,7 @@
 
 pub mod backend;
 pub mod dataset;
+mod error;
 pub mod evaluate;
 pub mod infer;
 pub mod model;
@@ -13,3 +14,5 @@ pub mod parameters;
 pub mod pca;
 pub mod plan;
 pub mod train;
+
+pub use error::{Error, Result, SpecError};

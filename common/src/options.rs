@@ -1,8 +1,9 @@
-//! Options that several programs share: where to compute, and what a model is.
+//! Options that several programs share, the device and the model, and the library's errors in the words of options.
 
 use crate::backend::{Device, cuda};
 use crate::model::{Learned, Likelihood, Sigma};
 use crate::plan::Activation;
+use crate::{Error as LibraryError, SpecError};
 use clap::ValueEnum;
 use std::str::FromStr;
 use vae_cli::{Error, Result, ThreadArgs, meant};
@@ -156,5 +157,40 @@ fn sigma(text: &str) -> Result<Sigma, String> {
     match text {
         "learned" => Ok(Sigma::Learned(Learned::Learned)),
         _ => text.parse().map(Sigma::Fixed).map_err(|_| "expected a number, or learned".into()),
+    }
+}
+
+impl From<LibraryError> for Error {
+    fn from(error: LibraryError) -> Error {
+        match error {
+            LibraryError::Spec(error) => error.into(),
+            LibraryError::Program(error) => error,
+        }
+    }
+}
+
+impl From<SpecError> for Error {
+    fn from(error: SpecError) -> Error {
+        Error::Usage(match &error {
+            SpecError::OutOfRange { field, value, expected } => {
+                format!("--{} is {value}: expected {expected}", field.replace('_', "-"))
+            }
+            SpecError::InputRange { .. } => format!("--{error}").replace('_', "-"),
+            SpecError::Size { .. } => format!("{error}; see --hidden, --conv and --latent"),
+            SpecError::ImageArea { .. } => format!("{error}; make them smaller"),
+            SpecError::NoConvolution => "a convolutional network has no convolution: expected --conv N,N".into(),
+            SpecError::ConvSize { most } => {
+                format!("--conv has layers of more than {most} values: expected fewer channels")
+            }
+            SpecError::Components { .. } => format!("--{error}"),
+            SpecError::PcaPixels => {
+                "principal components are of pixels as they are: expected no --binarize or --input-range".into()
+            }
+            SpecError::AutoencoderPrior => "an autoencoder has no prior: expected --prior standard".into(),
+            SpecError::AutoencoderKl => {
+                "an autoencoder has no KL and draws nothing: expected no --beta, --samples or --kl-warmup".into()
+            }
+            SpecError::PcaLayers | SpecError::PcaLikelihood => error.to_string(),
+        })
     }
 }

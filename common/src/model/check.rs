@@ -1,135 +1,140 @@
-//! What no network can be built of is refused by the name of its option, before anything is allocated for it.
+//! What no network can be built of, or trained as, is refused before anything is allocated for it.
 
 use super::{Binarize, Layers, Likelihood, Sigma, Spec};
-use vae_cli::{Error, Result};
+use crate::SpecError;
 
 /// The largest layer, and the most pixels.
 const MOST: usize = 1 << 16;
 /// The most classes: labels are bytes.
 const CLASSES: usize = 256;
 
+type Result = std::result::Result<(), SpecError>;
+
+fn out_of_range(field: &'static str, value: impl std::fmt::Debug, expected: impl Into<String>) -> Result {
+    Err(SpecError::OutOfRange { field, value: format!("{value:?}"), expected: expected.into() })
+}
+
 impl Spec {
+    /// Checks the whole spec.
+    ///
     /// # Errors
-    /// [`Error::Usage`], for the first thing that is wrong.
-    pub fn check(&self) -> Result<()> {
-        match self.complaint() {
-            None => Ok(()),
-            Some(complaint) => Err(Error::Usage(complaint)),
-        }
-    }
-
-    fn complaint(&self) -> Option<String> {
-        self.network()
-            .or_else(|| self.conditions())
-            .or_else(|| self.loss())
-            .or_else(|| self.components())
-            .or_else(|| self.run())
-    }
-
-    fn network(&self) -> Option<String> {
+    /// The first thing that is wrong.
+    pub fn check(&self) -> Result {
+        self.check_settings()?;
         let network = &self.network;
-        let (image, hidden, latent) = (network.image, &network.hidden, network.latent);
-        let prior = network.learned_prior().unwrap_or_default();
-        let mut sizes = image.iter().chain(hidden).chain([&latent]).chain(prior);
-        if let Some(size) = sizes.find(|size| **size == 0 || **size > MOST) {
-            return Some(format!(
-                "the size of a layer or image is {size}: expected 1 to {MOST}; see --hidden, --conv and --latent"
-            ));
-        }
-        if image[0] * image[1] > MOST {
-            let [h, w] = image;
-            return Some(format!(
-                "images of {h} x {w} pixels are too large: expected at most {MOST} pixels; make them smaller"
-            ));
+        let ([h, w], pixels, latent) = (network.image, network.pixels(), network.latent);
+        check_sizes(&network.image)?;
+        if pixels > MOST {
+            return Err(SpecError::ImageArea { h, w, most: MOST });
         }
         match network.kind {
+            Layers::Conv if network.flat() > MOST => Err(SpecError::ConvSize { most: MOST }),
+            Layers::Pca if latent > pixels => Err(SpecError::Components { latent, pixels }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks all but the size of the images, which may not be known yet.
+    ///
+    /// # Errors
+    /// As [`check`](Spec::check).
+    pub fn check_settings(&self) -> Result {
+        self.check_layers()?;
+        self.check_labels()?;
+        self.check_objective()?;
+        self.check_components()?;
+        self.check_training()
+    }
+
+    fn check_layers(&self) -> Result {
+        let network = &self.network;
+        check_sizes(&network.hidden)?;
+        check_sizes(&[network.latent])?;
+        check_sizes(network.learned_prior().unwrap_or_default())?;
+        match network.kind {
             Layers::Conv => {
-                let channels = hidden.iter().copied().max().unwrap_or(0);
+                let channels = network.hidden.iter().copied().max().unwrap_or(0);
                 let most = network.convs().iter().map(|w| w.patch_len().max(w.kernel_area() * channels)).max();
                 match most {
-                    None => Some("a convolutional network has no convolution: expected --conv N,N".into()),
-                    Some(most) if most > MOST || network.flat() > MOST => {
-                        Some(format!("--conv has layers of more than {MOST} values: expected fewer channels"))
-                    }
-                    _ => None,
+                    None => Err(SpecError::NoConvolution),
+                    Some(most) if most > MOST => Err(SpecError::ConvSize { most: MOST }),
+                    _ => Ok(()),
                 }
             }
-            Layers::Mlp => None,
-            Layers::Pca if !hidden.is_empty() || network.autoencoder.is_some() || network.labels.is_some() => {
-                Some("principal components have no layers and no labels: expected neither".into())
+            Layers::Pca if !network.hidden.is_empty() || network.autoencoder.is_some() || network.labels.is_some() => {
+                Err(SpecError::PcaLayers)
             }
-            Layers::Pca if latent > network.pixels() => {
-                let pixels = network.pixels();
-                Some(format!("--latent is {latent}: expected at most {pixels} components, one for each pixel"))
-            }
-            Layers::Pca => None,
+            Layers::Mlp | Layers::Pca => Ok(()),
         }
     }
 
-    fn conditions(&self) -> Option<String> {
-        let classes = self.network.classes()?;
+    fn check_labels(&self) -> Result {
+        let Some(classes) = self.network.classes() else { return Ok(()) };
         if !(1..=CLASSES).contains(&classes) {
-            return Some(format!("--classes is {classes}: expected 1 to {CLASSES}"));
+            return out_of_range("classes", classes, format!("1 to {CLASSES}"));
         }
-        (self.network.learned_prior().is_some() && !self.network.is_variational())
-            .then(|| "an autoencoder has no prior: expected --prior standard".into())
+        match self.network.learned_prior() {
+            Some(_) if !self.network.is_variational() => Err(SpecError::AutoencoderPrior),
+            _ => Ok(()),
+        }
     }
 
-    fn loss(&self) -> Option<String> {
+    fn check_objective(&self) -> Result {
         // The engine computes in f32, where a number may be infinite or 0 that is not so in f64.
         let objective = &self.objective;
         let (beta, warmup) = (objective.beta, objective.kl_warmup);
         if !(beta as f32).is_finite() || beta < 0.0 {
-            return Some(format!("--beta is {beta:?}: expected 0 or more, within f32"));
+            return out_of_range("beta", beta, "0 or more, within f32");
         }
         if !(0.0..1e6).contains(&warmup) {
-            return Some(format!("--kl-warmup is {warmup:?}: expected a number of epochs"));
+            return out_of_range("kl_warmup", warmup, "a number of epochs");
         }
         if let Likelihood::Gaussian { sigma: Sigma::Fixed(sigma) } = objective.likelihood
             && !(1e-3..=1e3).contains(&sigma)
         {
-            return Some(format!("--sigma is {sigma:?}: expected 0.001 to 1000"));
+            return out_of_range("sigma", sigma, "0.001 to 1000");
         }
         if objective.samples == 0 || objective.samples > 1 << 12 {
-            return Some(format!("--samples is {}: expected 1 to {}", objective.samples, 1 << 12));
+            return out_of_range("samples", objective.samples, format!("1 to {}", 1 << 12));
         }
         if !self.network.is_variational() && (beta, objective.samples, warmup) != (0.0, 1, 0.0) {
-            return Some(
-                "an autoencoder has no KL and draws nothing: expected no --beta, --samples or --kl-warmup".into(),
-            );
+            return Err(SpecError::AutoencoderKl);
         }
-        None
+        Ok(())
     }
 
     /// Principal components are of pixels as they are, and minimise the squared error.
-    fn components(&self) -> Option<String> {
-        if self.network.kind != Layers::Pca {
-            return None;
-        }
+    fn check_components(&self) -> Result {
         let squared = matches!(self.objective.likelihood, Likelihood::Gaussian { sigma: Sigma::Fixed(_) });
-        let as_they_are = self.data.binarize == Binarize::None && self.data.range == [0.0, 1.0];
-        match (squared, as_they_are) {
-            (true, true) => None,
-            (false, _) => {
-                Some("principal components minimise the squared error: expected Gaussian pixels of one sigma".into())
-            }
-            (_, false) => {
-                Some("principal components are of pixels as they are: expected no --binarize or --input-range".into())
-            }
+        let unchanged = self.data.binarize == Binarize::None && self.data.range == [0.0, 1.0];
+        match self.network.kind {
+            Layers::Pca if !squared => Err(SpecError::PcaLikelihood),
+            Layers::Pca if !unchanged => Err(SpecError::PcaPixels),
+            _ => Ok(()),
         }
     }
 
-    fn run(&self) -> Option<String> {
+    fn check_training(&self) -> Result {
         let (lr, batch) = (self.training.lr, self.training.batch);
         if !(lr as f32).is_finite() || lr as f32 <= 0.0 {
-            return Some(format!("--lr is {lr:?}: expected a number above 0, within f32"));
+            return out_of_range("lr", lr, "a number above 0, within f32");
         }
         if batch == 0 || batch > 1 << 20 {
-            return Some(format!("--batch is {batch}: expected 1 to {}", 1 << 20));
+            return out_of_range("batch", batch, format!("1 to {}", 1 << 20));
         }
         let [black, white] = self.data.range;
-        (!(white > black && (black as f32).is_finite() && (white as f32).is_finite()))
-            .then(|| format!("--input-range is {black:?},{white:?}: expected black below white"))
+        if !(white > black && (black as f32).is_finite() && (white as f32).is_finite()) {
+            return Err(SpecError::InputRange { black, white });
+        }
+        Ok(())
+    }
+}
+
+/// Sizes of layers or images.
+fn check_sizes(sizes: &[usize]) -> Result {
+    match sizes.iter().find(|size| **size == 0 || **size > MOST) {
+        Some(size) => Err(SpecError::Size { size: *size, most: MOST }),
+        None => Ok(()),
     }
 }
 
@@ -143,7 +148,7 @@ mod tests {
         let mut spec = Spec::new(Network::mlp([28, 28], &[400], 20), Objective::new(Likelihood::Bernoulli));
         assert!(spec.check().is_ok());
         change(&mut spec);
-        spec.check().expect_err("refused").to_string()
+        vae_cli::Error::from(crate::Error::from(spec.check().expect_err("refused"))).to_string()
     }
 
     #[test]
