@@ -1,75 +1,112 @@
-//! The model and the run that the command line asks for: a preset, and what departs from it.
+//! Options, as typed, to a run, resolved once: a preset with what overrides it, then the images.
 
-use crate::options::{Args, BinarizeChoice, InitChoice, OutputBiasChoice, PriorChoice, Products};
+use crate::options::{Args, PriorChoice};
+use common::backend::Device;
 use common::dataset::Dataset;
-use common::model::{Binarize, DataSpec, Init, Labels, Layers, Network, Objective, OutputBias, Preset, Spec, Training};
-use common::plan::Precision;
-use vae_cli::{Error, Result};
-use vae_stream::Reader;
+use common::model::{DataSpec, Labels, Layers, Network, Objective, Preset, Spec, Training};
+use std::num::NonZeroU64;
+use std::path::{Path, PathBuf};
+use vae_cli::{Error, InputArgs, Result};
+use vae_stream::images;
+
+/// The options that principal components take; they have neither layers nor steps.
+const PCA_OPTIONS: [&str; 10] =
+    ["file", "output", "preset", "latent", "test", "preview", "dry_run", "verbose", "device", "threads"];
+
+/// What to do, all options resolved and all images read.
+pub struct Run {
+    pub spec: Spec,
+    pub train: Dataset,
+    pub test: Option<Dataset>,
+    pub device: Device,
+    /// The file of the model.
+    pub output: PathBuf,
+    /// Images of a preview.
+    pub preview: usize,
+    /// Steps between checkpoints, instead of an epoch.
+    pub every: Option<NonZeroU64>,
+    pub resume: bool,
+    pub verbose: bool,
+}
+
+impl Run {
+    /// Reads the images.
+    pub fn load(args: &Args, mut spec: Spec, output: &Path) -> Result<Run> {
+        let read = |input: &InputArgs| Dataset::read(&mut input.reader("x")?, "x", spec.network.classes());
+        let train = read(&args.input)?;
+        let test = args.test.clone().map(|file| read(&InputArgs { file: Some(file) })).transpose()?;
+        spec.network.image = train.image();
+        spec.data = DataSpec { images: train.items(), sha256: train.sha256(), ..spec.data };
+        spec.check()?;
+        let device = match spec.network.kind {
+            Layers::Pca => args.device.for_stage()?,
+            _ => args.device.for_work()?,
+        };
+        Ok(Run {
+            spec,
+            train,
+            test,
+            device,
+            output: output.to_owned(),
+            preview: args.preview,
+            every: args.every,
+            resume: args.resume,
+            verbose: args.verbose,
+        })
+    }
+}
 
 impl Args {
-    /// What the options depart from.
-    pub fn preset(&self) -> Preset {
-        Preset::named(&self.preset).expect("clap knows the presets")
-    }
-
-    /// The images to learn from, and those to test with.
-    pub fn images(&self) -> Result<(Dataset, Option<Dataset>)> {
-        let classes = self.spec_for([28, 28])?.network.classes();
-        let read = |mut reader: Reader| Dataset::read(&mut reader, "x", classes);
-        let train = read(self.input.reader("x")?)?;
-        let test = self.test.as_deref().map(|path| read(vae_cli::input::reader(path, "x")?)).transpose()?;
-        Ok((train, test))
-    }
-
-    /// The run over these images.
-    pub fn spec(&self, data: &Dataset) -> Result<Spec> {
-        let spec = self.spec_for(data.image())?;
-        let data = DataSpec { images: data.items(), sha256: data.sha256(), ..spec.data };
-        Ok(Spec { data, ..spec })
-    }
-
-    /// The run over images of this size.
-    pub fn spec_for(&self, image: [usize; 2]) -> Result<Spec> {
-        let preset = self.preset();
-        let network = self.network(preset.network, image)?;
+    /// The preset with the options that override it, but for the size of the images, which is the preset's until they are
+    /// known.
+    pub fn spec(&self) -> Result<Spec> {
+        let preset = &self.preset;
+        if preset.network.kind == Layers::Pca
+            && let Some(option) = self.given.other_than(&PCA_OPTIONS)
+        {
+            return Err(Error::Usage(format!(
+                "--{option} has no meaning for {}: expected only --latent, --test and --preview beside it; leave it out",
+                preset.name
+            )));
+        }
+        let network = self.network(preset)?;
         let objective = self.objective(preset.objective, &network)?;
         let spec = Spec {
-            data: DataSpec { binarize: self.binarize(), ..DataSpec::default() },
+            data: DataSpec { binarize: self.binarize, ..DataSpec::default() },
             training: Training {
                 lr: self.lr.unwrap_or(preset.lr),
                 batch: self.batch.unwrap_or(preset.batch),
                 seed: self.seed,
                 epochs: self.epochs.unwrap_or(preset.epochs),
                 steps: 0,
-                precision: match self.precision {
-                    Products::Fp32 => Precision::Fp32,
-                    Products::Tf32 => Precision::Tf32,
-                    Products::Bf16 => Precision::Bf16,
-                },
-                init: match self.init {
-                    InitChoice::Pytorch => Init::Pytorch,
-                    InitChoice::Glorot => Init::Glorot,
-                },
-                output_bias: match self.output_bias {
-                    OutputBiasChoice::Init => OutputBias::Init,
-                    OutputBiasChoice::Mean => OutputBias::Mean,
-                },
+                precision: self.precision,
+                init: self.init,
+                output_bias: self.output_bias,
             },
             tool: concat!("vae-train ", env!("CARGO_PKG_VERSION")).into(),
             ..Spec::new(network, objective)
         };
+        spec.check_settings()?;
+        Ok(spec)
+    }
+
+    /// The same for the images that are piped in, of which only the head is read; if there are none, for 28 x 28 pixels.
+    pub fn dry_run_spec(&self) -> Result<Spec> {
+        let mut spec = self.spec()?;
+        if self.input.file.is_some() || vae_cli::stdin_holds_something() {
+            spec.network.image = images::size(&self.input.reader("x")?.head().need("x")?.shape, None)?;
+        }
         spec.check()?;
         Ok(spec)
     }
 
-    fn network(&self, preset: Network, image: [usize; 2]) -> Result<Network> {
+    fn network(&self, preset: &Preset) -> Result<Network> {
+        let preset = preset.network.clone();
         let (kind, hidden) = match (&self.hidden, &self.conv) {
             (Some(hidden), _) => (Layers::Mlp, hidden.clone()),
             (_, Some(channels)) => (Layers::Conv, channels.clone()),
             _ => (preset.kind, preset.hidden),
         };
-        let activation = self.activation.of(preset.activation)?;
         let labels = match (self.classes, preset.labels) {
             (Some(classes), preset) => Some(Labels { classes, prior: preset.and_then(|labels| labels.prior) }),
             (None, preset) => preset,
@@ -84,24 +121,21 @@ impl Args {
             }
             (labels, _) => labels,
         };
-        let latent = self.latent.unwrap_or(preset.latent);
-        let autoencoder = self.autoencoder.or(preset.autoencoder);
-        Ok(Network { kind, image, hidden, latent, activation, autoencoder, labels })
+        Ok(Network {
+            kind,
+            image: preset.image,
+            hidden,
+            latent: self.latent.unwrap_or(preset.latent),
+            activation: self.activation.of(preset.activation)?,
+            autoencoder: self.autoencoder.or(preset.autoencoder),
+            labels,
+        })
     }
 
     fn objective(&self, preset: Objective, network: &Network) -> Result<Objective> {
         let likelihood = self.likelihood.of(preset.likelihood)?;
-        let usual = if network.is_variational() { 1.0 } else { 0.0 };
-        let beta = self.beta.unwrap_or(usual);
+        let default = if network.is_variational() { 1.0 } else { 0.0 };
+        let beta = self.beta.unwrap_or(default);
         Ok(Objective { likelihood, beta, samples: self.samples, kl_warmup: self.kl_warmup })
-    }
-
-    fn binarize(&self) -> Binarize {
-        match self.binarize {
-            BinarizeChoice::None => Binarize::None,
-            BinarizeChoice::Threshold => Binarize::Threshold,
-            BinarizeChoice::Static => Binarize::Static,
-            BinarizeChoice::Dynamic => Binarize::Dynamic,
-        }
     }
 }
