@@ -9,8 +9,8 @@ use crate::model::{Network, Trained};
 use crate::network::{self, Encoded};
 use crate::parameters;
 use crate::plan::{Activations, PixelType, Plan, Precision, Program, Table};
+use crate::{DataError, Error, Result};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
-use vae_cli::{Error, Result};
 use vae_numerics::math::exp;
 use vae_numerics::rng::{Purpose, normals};
 
@@ -96,10 +96,7 @@ impl Encoder {
     pub fn new(model: &impl Trained, cell: PixelType, sample: Option<u32>, device: Device) -> Result<Encoder> {
         let (network, data) = (&model.spec().network, &model.spec().data);
         if sample.is_some() && !network.is_variational() {
-            return Err(Error::Usage(
-                "the code of this model is a point, from which nothing is drawn: expected a VAE; leave out --sample"
-                    .into(),
-            ));
+            return Err(Error::PointCode);
         }
         let mut plan = Plan::new(BATCH);
         let images = plan.table(BATCH, network.pixels(), cell);
@@ -118,9 +115,7 @@ impl Encoder {
         data.expect_size(self.size)?;
         data.expect_unit_range()?;
         if data.pixel_type() != self.images.dtype {
-            return Err(Error::Data(
-                "the images change their dtype in the middle of the stream; expected one dtype".into(),
-            ));
+            return Err(DataError::DtypeChange.into());
         }
         let (n, latent) = (data.items(), self.latent);
         let mut code = Array2::zeros([n, self.code.width]);
@@ -175,12 +170,10 @@ impl Decoder {
     pub fn decode(&mut self, z: ArrayView2<f32>, labels: Option<&[u8]>, first: usize) -> Result<Array2<f32>> {
         let (n, width) = z.dim();
         if width != self.z.width {
-            let latent = self.z.width;
-            return Err(Error::Data(format!("z has {width} dimensions: expected {latent}, as the model has")));
+            return Err(DataError::LatentWidth { expected: self.z.width, got: width }.into());
         }
         if let Some(((item, _), value)) = z.indexed_iter().find(|(_, v)| !v.is_finite()) {
-            let item = first + item;
-            return Err(Error::Data(format!("z of item {item} holds {value}: expected finite numbers")));
+            return Err(DataError::LatentNotFinite { item: first + item, value: *value }.into());
         }
         let z = z.as_standard_layout();
         let z = z.as_slice().expect("standard layout");
@@ -207,9 +200,7 @@ impl Prior {
     pub fn new(model: &impl Trained, device: Device) -> Result<Prior> {
         let network = &model.spec().network;
         if !network.is_variational() {
-            return Err(Error::Usage(
-                "this model has no prior to draw from: expected a VAE; latents of images come from vae-encode".into(),
-            ));
+            return Err(Error::NoPrior);
         }
         let mut plan = Plan::new(BATCH);
         let labels = labels(&mut plan, network);

@@ -13,6 +13,7 @@ mod pages;
 pub mod parameters;
 pub mod pca;
 pub mod plan;
+mod remedies;
 pub mod train;
 
-pub use error::{Error, Result, SpecError};
+pub use error::{DataError, Error, GpuError, ModelError, Result, ResumeError, SpecError};

@@ -1,9 +1,8 @@
-//! Options that several programs share, the device and the model, and the library's errors in the words of options.
+//! Options that several programs share: where to compute, and what a model is.
 
 use crate::backend::{Device, cuda};
 use crate::model::{Learned, Likelihood, Sigma};
 use crate::plan::Activation;
-use crate::{Error as LibraryError, SpecError};
 use clap::ValueEnum;
 use std::str::FromStr;
 use vae_cli::{Error, Result, ThreadArgs, meant};
@@ -60,11 +59,11 @@ impl DeviceArgs {
         self.or(Choice::Cpu)
     }
     fn or(self, usual: Choice) -> Result<Device> {
-        let cpu = || Device::cpu(self.threads.count());
+        let cpu = || Ok(Device::cpu(self.threads.count())?);
         match self.device.unwrap_or(usual) {
             Choice::Cpu => cpu(),
             Choice::Cuda(ordinal) => {
-                cuda::expect(ordinal).map_err(|missing| missing.error)?;
+                cuda::expect(ordinal)?;
                 Ok(Device::Cuda { ordinal })
             }
             Choice::Auto => match cuda::expect(0) {
@@ -72,9 +71,9 @@ impl DeviceArgs {
                     vae_cli::tell("computing on the GPU; --device cpu keeps to the CPU");
                     Ok(Device::Cuda { ordinal: 0 })
                 }
-                Err(missing) => {
-                    if missing.too_old {
-                        vae_cli::tell(&format!("computing on the CPU, since {}", missing.error));
+                Err(error) => {
+                    if error.is_age() {
+                        vae_cli::tell(&format!("computing on the CPU, since {}", Error::from(error)));
                     }
                     cpu()
                 }
@@ -157,40 +156,5 @@ fn sigma(text: &str) -> Result<Sigma, String> {
     match text {
         "learned" => Ok(Sigma::Learned(Learned::Learned)),
         _ => text.parse().map(Sigma::Fixed).map_err(|_| "expected a number, or learned".into()),
-    }
-}
-
-impl From<LibraryError> for Error {
-    fn from(error: LibraryError) -> Error {
-        match error {
-            LibraryError::Spec(error) => error.into(),
-            LibraryError::Program(error) => error,
-        }
-    }
-}
-
-impl From<SpecError> for Error {
-    fn from(error: SpecError) -> Error {
-        Error::Usage(match &error {
-            SpecError::OutOfRange { field, value, expected } => {
-                format!("--{} is {value}: expected {expected}", field.replace('_', "-"))
-            }
-            SpecError::InputRange { .. } => format!("--{error}").replace('_', "-"),
-            SpecError::Size { .. } => format!("{error}; see --hidden, --conv and --latent"),
-            SpecError::ImageArea { .. } => format!("{error}; make them smaller"),
-            SpecError::NoConvolution => "a convolutional network has no convolution: expected --conv N,N".into(),
-            SpecError::ConvSize { most } => {
-                format!("--conv has layers of more than {most} values: expected fewer channels")
-            }
-            SpecError::Components { .. } => format!("--{error}"),
-            SpecError::PcaPixels => {
-                "principal components are of pixels as they are: expected no --binarize or --input-range".into()
-            }
-            SpecError::AutoencoderPrior => "an autoencoder has no prior: expected --prior standard".into(),
-            SpecError::AutoencoderKl => {
-                "an autoencoder has no KL and draws nothing: expected no --beta, --samples or --kl-warmup".into()
-            }
-            SpecError::PcaLayers | SpecError::PcaLikelihood => error.to_string(),
-        })
     }
 }

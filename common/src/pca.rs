@@ -14,10 +14,10 @@ use crate::dataset::Dataset;
 use crate::evaluate::Evaluator;
 use crate::model::{Model, Spec, StateDict, Weight};
 use crate::train::Losses;
+use crate::{Error, Result};
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView1};
-use vae_cli::memory::expect_memory;
-use vae_cli::{Error, Result};
+use vae_cli::memory::memory_of_machine;
 use vae_numerics::eigen::principal;
 use vae_numerics::math::tree_sum;
 
@@ -34,14 +34,15 @@ pub fn fit(spec: Spec, data: &Dataset) -> Result<Model> {
     data.expect_unit_range()?;
     let (latent, pixels, images) = (spec.network.latent, spec.network.pixels(), data.items());
     if latent > images {
-        return Err(Error::Usage(format!(
-            "--latent is {latent}: expected at most {images} components, one for each image; give more images"
-        )));
+        return Err(Error::TooFewImages { latent, images });
     }
     // The covariance, and its eigenvectors.
-    expect_memory(2 * 8 * (pixels * pixels) as u64, "make the images smaller")?;
+    let (needed, available) = (2 * 8 * (pixels * pixels) as u64, memory_of_machine());
+    if needed > available {
+        return Err(Error::CovarianceMemory { needed, available });
+    }
     let mean = data.mean_pixels();
-    let (_, components) = principal(covariance(data, &mean), latent).map_err(|e| Error::Failed(e.to_string()))?;
+    let (_, components) = principal(covariance(data, &mean), latent)?;
     let weight = |shape: &[usize], values: &[f64]| Weight {
         shape: shape.to_vec(),
         values: values.iter().map(|v| *v as f32).collect(),
@@ -211,7 +212,7 @@ mod tests {
     #[test]
     fn what_has_no_such_components_is_refused() {
         let message = |spec, data: &Dataset| fit(spec, data).unwrap_err().to_string();
-        assert!(message(spec([9, 7], 6), &bytes(5)).contains("--latent is 6: expected at most 5 components"));
+        assert!(message(spec([9, 7], 6), &bytes(5)).contains("latent is 6: expected at most 5 components"));
         assert!(message(spec([9, 7], 64), &bytes(100)).contains("at most 63 components, one for each pixel"));
         assert!(message(spec([7, 9], 2), &bytes(5)).contains("expected 7 x 9"));
         assert!(message(spec([1, 1], 1), &floats(array![[[1.5]], [[0.5]]])).contains("pixel [0, 0] of image 0"));

@@ -19,7 +19,7 @@ pub fn expect_memory(needed: u64, remedy: &str) -> Result<()> {
 }
 
 /// Bytes of main memory.
-fn memory_of_machine() -> u64 {
+pub fn memory_of_machine() -> u64 {
     #[cfg(target_os = "linux")]
     {
         let info = rustix::system::sysinfo();

@@ -2,8 +2,8 @@
 //! that the CPU has to look up is waited for.
 
 use crate::pages;
+use crate::{Error, Result};
 use memmap2::MmapRaw;
-use vae_cli::{Error, Result};
 
 /// What buffers are cut from. It is given back when the arena is dropped.
 pub(super) struct Arena {
@@ -25,18 +25,13 @@ impl Arena {
     /// The start of `len` values of zero bits, and of nothing else.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] where the system refuses.
+    /// [`Error::Allocation`] where the system refuses.
     pub(super) fn zeros<T>(&mut self, len: usize) -> Result<*mut T> {
         assert!(align_of::<T>() <= Self::LINE);
         let bytes = len.saturating_mul(size_of::<T>());
         if self.chunks.last().is_none_or(|chunk| bytes > chunk.len().saturating_sub(self.at)) {
             let size = bytes.max(std::mem::replace(&mut self.least, 1));
-            let chunk = pages::zeros(size).map_err(|e| {
-                Error::Unavailable(format!(
-                    "the system gives no {} MB of memory: {e}; see ulimit -v, or try a smaller --batch or --hidden",
-                    size >> 20
-                ))
-            })?;
+            let chunk = pages::zeros(size).map_err(|source| Error::Allocation { bytes: size, source })?;
             self.at = 0;
             self.chunks.push(MmapRaw::from(chunk));
         }

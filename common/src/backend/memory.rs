@@ -17,10 +17,10 @@
 use super::arena::Arena;
 use super::cpu::{Blocks, Job, Level, Lit, Panels, Weight};
 use super::{SampleIndex, State};
+use crate::Result;
 use crate::plan::{Activations, Buf, BufferShape, CheckedOp, Param, PixelType, Plan, Precision, Program, Table};
 use std::cell::Cell;
 use std::ops::Range;
-use vae_cli::Result;
 
 /// `len` values in the arena of its memory.
 struct Storage<T> {

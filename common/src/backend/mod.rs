@@ -11,10 +11,10 @@ mod memory;
 
 use crate::plan::{Buf, Plan, Program, TermWeight};
 
+use crate::Result;
 pub use cpu::{Cpu, Level, Profile, peak};
 pub use cuda::Cuda;
 pub use device::Device;
-use vae_cli::Result;
 
 /// One image of an epoch: which row of the data it is, and which noise it draws.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -148,7 +148,7 @@ mod tests {
         let mut spec = Spec::new(Network::mlp([28, 28], &[400], 20), Objective::new(Likelihood::Bernoulli));
         assert!(spec.check().is_ok());
         change(&mut spec);
-        vae_cli::Error::from(crate::Error::from(spec.check().expect_err("refused"))).to_string()
+        vae_cli::Error::from(spec.check().expect_err("refused")).to_string()
     }
 
     #[test]

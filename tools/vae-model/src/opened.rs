@@ -51,6 +51,7 @@ impl Opened {
         let opened = Opened::read(path)?;
         let Model { spec, weights } = &opened.model;
         parameters::check(&opened.plan, weights, spec.checkpoint.is_some())
+            .map_err(Error::from)
             .and_then(|()| weights.iter().try_for_each(|(name, weight)| finite(name, &weight.values)))
             .map_err(|e| e.within(path.display()))?;
         Ok(opened)

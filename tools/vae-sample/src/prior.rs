@@ -34,7 +34,7 @@ pub struct Draws {
 /// # Errors
 /// A model that has none.
 pub fn of(model: &ModelFile) -> Result<Prior> {
-    Prior::new(model, Device::cpu(1)?)
+    Ok(Prior::new(model, Device::cpu(1)?)?)
 }
 
 /// Draws from a prior.
@@ -54,7 +54,7 @@ impl Latents for Drawn {
     fn z(&mut self, which: Range<usize>) -> Result<Array2<f32>> {
         let labels = self.turns.as_ref().map(|turns| turns.labels(which.clone()));
         let Draws { seed, temperature, .. } = self.draws;
-        self.prior.draw(seed, which.start, which.len(), labels.as_deref(), temperature)
+        Ok(self.prior.draw(seed, which.start, which.len(), labels.as_deref(), temperature)?)
     }
 
     fn y(&self, which: Range<usize>) -> Option<Tensor> {
@@ -75,7 +75,7 @@ impl Latents for LaidOut {
 
     fn z(&mut self, which: Range<usize>) -> Result<Array2<f32>> {
         let y = self.shape.y(which.clone());
-        self.prior.at(self.shape.z(which)?, y.as_ref().map(Tensor::data)) // labels of classes are bytes
+        Ok(self.prior.at(self.shape.z(which)?, y.as_ref().map(Tensor::data))?) // labels of classes are bytes
     }
 
     fn y(&self, which: Range<usize>) -> Option<Tensor> {

@@ -4,16 +4,16 @@ use crate::preview::Preview;
 use crate::progress::Progress;
 use crate::report::{self, Report};
 use crate::resolve::Run;
-use common::pca;
+use common::{Error, pca};
 use std::time::Instant;
-use vae_cli::{Error, Result};
+use vae_cli::Result;
 
 /// Fits them, writes the model, and reports as a run of one epoch without steps.
 pub fn fit(run: Run, report: &mut Report) -> Result<()> {
     let Run { spec, train, test, device, output, .. } = run;
     if let Some(test) = &test {
         let fits = test.expect_size(spec.network.image).and_then(|()| test.expect_unit_range());
-        fits.map_err(|e: Error| e.within("test images"))?;
+        fits.map_err(Error::TestImages)?;
     }
     let preview = Preview::new(&train, test.as_ref(), run.preview);
     let mut progress = Progress::new(run.verbose, &spec, train.items());

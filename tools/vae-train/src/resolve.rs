@@ -32,7 +32,8 @@ pub struct Run {
 impl Run {
     /// Reads the images.
     pub fn load(args: &Args, mut spec: Spec, output: &Path) -> Result<Run> {
-        let read = |input: &InputArgs| Dataset::read(&mut input.reader("x")?, "x", spec.network.classes());
+        let classes = spec.network.classes();
+        let read = |input: &InputArgs| -> Result<_> { Ok(Dataset::read(&mut input.reader("x")?, "x", classes)?) };
         let train = read(&args.input)?;
         let test = args.test.clone().map(|file| read(&InputArgs { file: Some(file) })).transpose()?;
         spec.network.image = train.image();

@@ -34,6 +34,7 @@ mod zeros;
 
 use super::memory::{Block, Memory, Tile};
 use super::{Backend, ProgramId, SampleIndex, State};
+use crate::Result;
 use crate::plan::{Buf, Plan, Precision, Program};
 use clock::Clock;
 pub use clock::Profile;
@@ -49,7 +50,6 @@ pub use simd::Level;
 use std::sync::Mutex;
 use std::thread::Builder;
 use team::{Barrier, Guard, Jobs};
-use vae_cli::Result;
 pub(crate) use zeros::Lit;
 
 /// The buffers of a plan in main memory, and the number of threads that work on them.

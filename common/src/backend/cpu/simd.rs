@@ -7,7 +7,7 @@
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use vae_cli::{Error, Result};
+use crate::{Error, Result};
 
 /// Vectors of 32-bit cells: each an f32, or a pair of bf16 with the first in the low half.
 pub(super) trait Simd: Copy {
@@ -137,8 +137,7 @@ impl Level {
         available.iter().rev().find(|level| asked == *level.name()).copied().ok_or_else(|| {
             let mut here: Vec<&str> = available.iter().map(|level| level.name()).collect();
             here.dedup();
-            let (asked, here) = (asked.display(), here.join(", "));
-            Error::Usage(format!("VAE_CPU is {asked}: expected one of those that this CPU has: {here}"))
+            Error::InstructionSet { asked: asked.display().to_string(), available: here.join(", ") }
         })
     }
 

@@ -2,9 +2,9 @@
 #![allow(unsafe_code)] // cust has no capture
 
 use super::stream::{Stream, check};
+use crate::Result;
 use cust::sys::{self, CUgraph, CUgraphExec, CUstreamCaptureMode};
 use std::ptr::null_mut;
-use vae_cli::Result;
 
 /// What was recorded, ready to run.
 pub(super) struct Graph(CUgraphExec);

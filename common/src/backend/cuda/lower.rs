@@ -13,12 +13,12 @@
 use super::call::{Address, Call, Calls, Job, Jobs, Product, act};
 use super::memory::{Memory, zeros};
 use super::stream::Stream;
+use crate::Result;
 use crate::model::Binarize;
 use crate::plan::{
     Activation, Activations, Gradient, Op, OpCode, Param, PixelTransform, PixelType, Precision, Program, TermWeight,
 };
 use cust::memory::DeviceBuffer;
-use vae_cli::Result;
 
 /// One launch: the kernel of this name, its blocks across and down, and what it is told.
 pub(super) struct Stage {

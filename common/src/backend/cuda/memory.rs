@@ -5,10 +5,10 @@ use super::gpu::{failed, free_memory, text};
 use super::staging::Staging;
 use super::stream::Stream;
 use crate::plan::{Activations, Buf, BufferShape, Param, PixelType, Plan, Table};
+use crate::{GpuError, Result};
 use cust::error::CudaError;
 use cust::memory::bytemuck::Zeroable;
 use cust::memory::{DeviceBuffer, DeviceCopy, DevicePointer};
-use vae_cli::{Error, Result};
 
 enum Buffer {
     Floats(DeviceBuffer<f32>),
@@ -105,27 +105,19 @@ fn is_bytes(kind: &BufferShape) -> bool {
 }
 
 /// # Errors
-/// [`Error::Unavailable`] with a remedy, where so many bytes are not free.
-fn expect_free(needed: u64) -> Result<()> {
+/// [`GpuError::Memory`] where so many bytes are not free.
+fn expect_free(needed: u64) -> Result<(), GpuError> {
     let free = free_memory()?;
     if needed <= free {
         return Ok(());
     }
-    Err(Error::Unavailable(format!(
-        "this needs {} MB of the GPU's memory: expected at most the {} MB that are free; {SMALLER}",
-        needed >> 20,
-        free >> 20
-    )))
+    Err(GpuError::Memory { needed, free })
 }
-
-const SMALLER: &str = "try a smaller --batch, --samples or --hidden, or --device cpu";
 
 /// So many values of zero bits, at least one, for what comes next on the stream.
 pub(super) fn zeros<T: DeviceCopy + Zeroable>(values: usize, stream: &Stream) -> Result<DeviceBuffer<T>> {
-    let buffer = uninitialized(values).map_err(|e| {
-        let megabytes = (values * size_of::<T>()) >> 20;
-        Error::Unavailable(format!("the GPU gives no {megabytes} MB of memory: {}; {SMALLER}", text(e)))
-    })?;
+    let bytes = values * size_of::<T>();
+    let buffer = uninitialized(values).map_err(|e| GpuError::Allocation { bytes, why: text(e) })?;
     stream.zero(&buffer)?;
     Ok(buffer)
 }

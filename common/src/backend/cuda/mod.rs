@@ -25,14 +25,13 @@ mod stream;
 
 use super::{Backend, ProgramId, SampleIndex, State};
 use crate::plan::{Buf, Plan, Precision, Program};
+use crate::{GpuError, Result};
 use call::{Run, Step, Visited};
 use gpu::Gpu;
-pub use gpu::Missing;
 use graph::Graph;
 use memory::{List, Memory};
 use staging::Staging;
 use step::Launches;
-use vae_cli::Result;
 
 /// The buffers of a plan on a GPU. (Fields are dropped in this order: the graphs before what their kernels use.)
 pub struct Cuda {
@@ -62,7 +61,7 @@ const LENGTHS: [usize; 3] = [32, 4, 1];
 ///
 /// # Errors
 /// What is missing.
-pub fn expect(ordinal: u32) -> Result<(), Missing> {
+pub fn expect(ordinal: u32) -> Result<(), GpuError> {
     gpu::find(ordinal).map(drop)
 }
 
@@ -70,8 +69,7 @@ impl Cuda {
     /// Puts the buffers of a plan on the GPU of this number. The state starts empty: no item, no learning rate.
     ///
     /// # Errors
-    /// [`Error::Unavailable`](crate::Error::Unavailable) where there is no such GPU, no driver that takes the kernels, or not
-    /// the memory.
+    /// [`Error::Gpu`](crate::Error::Gpu) where there is no such GPU, no driver that takes the kernels, or not the memory.
     pub fn new(plan: &Plan, ordinal: u32, precision: Precision) -> Result<Cuda> {
         let gpu = Gpu::open(ordinal)?;
         gpu.prepare(precision)?;

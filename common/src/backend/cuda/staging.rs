@@ -7,9 +7,9 @@
 #![allow(unsafe_code)] // the device reads and writes memory of the host
 
 use super::stream::Stream;
+use crate::Result;
 use cust::memory::{DeviceCopy, DeviceSlice, cuda_free_locked, cuda_malloc_locked};
 use std::cell::Cell;
-use vae_cli::Result;
 
 /// The stream of a plan, and the room of its copies.
 pub(super) struct Staging {

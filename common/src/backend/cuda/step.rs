@@ -6,11 +6,11 @@ use super::gpu::{Gpu, failed};
 use super::lower::{Lowered, Stage, THREADS, Told};
 use super::memory::Memory;
 use super::stream::Stream;
+use crate::Result;
 use crate::plan::{Precision, Program};
 use cust::function::{Function, FunctionAttribute, GridSize};
 use cust::launch;
 use cust::memory::{DeviceBuffer, DevicePointer};
-use vae_cli::Result;
 
 /// What a step launches, in order. Kernels are looked up beforehand: a driver may load each only then, which a recording
 /// would not survive.
