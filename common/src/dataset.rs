@@ -6,7 +6,7 @@ use crate::{DataError, Result};
 use ndarray::Array3;
 use sha2::{Digest, Sha256};
 use vae_stream::images::Pixels;
-use vae_stream::{Data, Frame, Reader};
+use vae_stream::{Data, Dtype, Frame, Reader};
 
 /// N images of `[H, W]`.
 #[derive(Clone, PartialEq, Debug)]
@@ -209,7 +209,11 @@ pub fn ids(data: &Data, first: usize) -> Result<Vec<u32>> {
     if tensor.shape() != [data.items()] {
         return Err(DataError::IndexShape { shape: tensor.shape().to_vec(), items: data.items() }.into());
     }
-    Ok(data.i64("i")?.into_iter().map(|i| i as u32).collect())
+    match tensor.dtype() {
+        // As the programs write them: without an array of i64 between.
+        Dtype::I64 => Ok(tensor.data().as_chunks().0.iter().map(|i| i64::from_le_bytes(*i) as u32).collect()),
+        _ => Ok(data.i64("i")?.into_iter().map(|i| i as u32).collect()),
+    }
 }
 
 /// The label `y` of each item of a frame; `first` is what messages call the first item.
@@ -227,7 +231,10 @@ pub fn labels(data: &Data, classes: usize, first: usize) -> Result<Vec<u8>> {
         Ok(label) if label < classes => Ok(label as u8),
         _ => Err(DataError::Label { item: first + n, label: y, classes }.into()),
     };
-    data.i64("y")?.into_iter().enumerate().map(label).collect()
+    match tensor.dtype() {
+        Dtype::U8 => tensor.data().iter().map(|y| i64::from(*y)).enumerate().map(label).collect(),
+        _ => data.i64("y")?.into_iter().enumerate().map(label).collect(),
+    }
 }
 
 /// Pixels of some images.

@@ -1,5 +1,6 @@
 //! What can go wrong, by its cause. A message says what happened; programs add the remedy, in the words of their options.
 
+use crate::backend::cuda::GpuError;
 use std::io;
 use vae_numerics::eigen::NotConverged;
 
@@ -54,6 +55,9 @@ pub enum Error {
     /// A draw from a code that is a point.
     #[error("the code of this model is a point, from which nothing is drawn: expected a VAE")]
     PointCode,
+    /// The variance of a code that is a point.
+    #[error("the code of this model is a point, without a variance: expected a VAE")]
+    NoVariance,
     /// A draw from the prior of a plain autoencoder.
     #[error("this model has no prior to draw from: expected a VAE")]
     NoPrior,
@@ -278,97 +282,6 @@ pub enum ResumeError {
         /// Images with losses.
         got: usize,
     },
-}
-
-/// Why a GPU cannot be used.
-#[derive(Clone, PartialEq, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum GpuError {
-    /// No driver library.
-    #[error("no CUDA driver was found: expected NVIDIA's libcuda.so.1, got: {0}")]
-    NoDriver(String),
-    /// A driver that finds no GPU.
-    #[error("no CUDA device was found: expected an NVIDIA GPU, got: {0}")]
-    NoDevice(String),
-    /// A driver older than the kernels.
-    #[error("the CUDA driver is too old: expected one of CUDA {} (NVIDIA 525), got {}", dotted(expected), dotted(got))]
-    OldDriver {
-        /// The oldest version that takes the kernels.
-        expected: (i32, i32),
-        /// The version of the driver.
-        got: (i32, i32),
-    },
-    /// Fewer GPUs than that.
-    #[error("there is no CUDA device {ordinal}: expected one of the {count} from 0 on")]
-    NoSuchDevice {
-        /// The number asked for.
-        ordinal: u32,
-        /// How many there are.
-        count: u32,
-    },
-    /// A GPU older than the kernels.
-    #[error("the GPU is too old: expected compute capability {}, got {}", dotted(expected), dotted(got))]
-    OldDevice {
-        /// The least compute capability.
-        expected: (i32, i32),
-        /// The GPU's.
-        got: (i32, i32),
-    },
-    /// A GPU without tensor cores for a precision.
-    #[error(
-        "this GPU has no tensor cores for {precision}: expected compute capability {}, got {}",
-        dotted(expected),
-        dotted(got)
-    )]
-    NoTensorCores {
-        /// The operand type.
-        precision: &'static str,
-        /// The least compute capability.
-        expected: (i32, i32),
-        /// The GPU's.
-        got: (i32, i32),
-    },
-    /// Kernels that the driver does not compile.
-    #[error("the CUDA driver refuses the kernels: {0}")]
-    RefusedKernels(String),
-    /// A kernel that is not among those compiled.
-    #[error("the GPU has no kernel {0}: expected one")]
-    NoKernel(String),
-    /// Buffers of a plan beyond the free memory.
-    #[error("this needs {} MB of the GPU's memory: expected at most the {} MB that are free", needed >> 20, free >> 20)]
-    Memory {
-        /// Bytes.
-        needed: u64,
-        /// Bytes that are free.
-        free: u64,
-    },
-    /// Memory that the driver refuses.
-    #[error("the GPU gives no {} MB of memory: {why}", bytes >> 20)]
-    Allocation {
-        /// How much was asked for.
-        bytes: usize,
-        /// What the driver said.
-        why: String,
-    },
-    /// A call of the driver that failed.
-    #[error("the GPU failed to {doing}: {why}")]
-    Failed {
-        /// What was being done.
-        doing: String,
-        /// What the driver said.
-        why: String,
-    },
-}
-
-impl GpuError {
-    /// Whether there is a GPU, which is too old, or whose driver is.
-    pub fn is_age(&self) -> bool {
-        matches!(self, GpuError::OldDriver { .. } | GpuError::OldDevice { .. })
-    }
-}
-
-fn dotted((major, minor): &(i32, i32)) -> String {
-    format!("{major}.{minor}")
 }
 
 /// Why no network can be built or trained as a [`Spec`](crate::model::Spec) says.

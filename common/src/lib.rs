@@ -16,4 +16,5 @@ pub mod plan;
 mod remedies;
 pub mod train;
 
-pub use error::{DataError, Error, GpuError, ModelError, Result, ResumeError, SpecError};
+pub use backend::cuda::GpuError;
+pub use error::{DataError, Error, ModelError, Result, ResumeError, SpecError};

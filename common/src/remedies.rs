@@ -18,6 +18,9 @@ impl From<Error> for Exit {
             Error::NotConverged(_) => Exit::Failed(error.to_string()),
             Error::TooFewImages { .. } => Exit::Usage(format!("--{error}; give more images")),
             Error::PointCode => Exit::Usage(format!("{error}; leave out --sample")),
+            Error::NoVariance => Exit::Usage(
+                "--emit logvar: the code of this model is a point, without a variance: expected z or mu".into(),
+            ),
             Error::NoPrior => Exit::Usage(format!("{error}; latents of images come from vae-encode")),
             Error::InstructionSet { .. } => Exit::Usage(error.to_string()),
             Error::Memory { .. } => Exit::Unavailable(format!("{error}; try a smaller --batch, --samples or --hidden")),

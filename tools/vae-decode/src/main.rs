@@ -31,7 +31,7 @@ struct Args {
     /// Draw each pixel, black or white, from its mean
     #[arg(long)]
     bernoulli: bool,
-    /// Key of the draws; item i draws the same in any batch and shard
+    /// Seed of the draws; item i draws the same in any batch and shard
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u32,
     /// Write bytes from 0 to 255 instead of f32
@@ -40,7 +40,7 @@ struct Args {
     /// The latents to decode
     #[arg(long, value_name = "NAME", default_value = "z")]
     tensor: String,
-    /// Pass on tensors that would be used up, say z
+    /// Pass on tensors that are dropped by default, say z
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     keep: Vec<String>,
     #[command(flatten)]
@@ -86,7 +86,7 @@ fn run(args: Args) -> Result<()> {
                 data.take(&args.tensor);
             }
             let pixels = match args.u8 {
-                // What lies beyond becomes 0 or 255, as `as` does it.
+                // `as` saturates: a mean outside [0, 1] becomes 0 or 255.
                 true => Tensor::from_array(&x_hat.mapv(|p| (p * 255.0).round() as u8)),
                 false => Tensor::from_array(&x_hat),
             };

@@ -2,7 +2,7 @@
 
 use common::backend::Device;
 use common::dataset::Dataset;
-use common::infer::{Decoder, Encoder, Prior};
+use common::infer::{Decoder, Encoder, Latent, Prior};
 use common::model::Model;
 use ndarray::{Array1, Array2};
 use vae_cli::Result;
@@ -39,12 +39,13 @@ impl Preview {
         };
 
         let draws = network.is_variational().then_some(seed);
-        let latents = Encoder::new(model, self.images.pixel_type(), draws, device)?.encode(&self.images)?;
+        let mut encoder = Encoder::new(model, self.images.pixel_type(), &[Latent::Z], draws, device)?;
+        let z = encoder.encode(&self.images)?.remove(0);
         let x = match self.images.pixels() {
             Pixels::U8(a) => Tensor::from_array(a),
             Pixels::F32(a) => Tensor::from_array(a),
         };
-        let x_hat = decoded(&latents.z.unwrap_or(latents.mu), self.images.labels())?;
+        let x_hat = decoded(&z, self.images.labels())?;
         let mut frames = vec![group("recon", vec![("x", x), ("x_hat", x_hat)], self.images.labels())];
 
         if network.is_variational() {

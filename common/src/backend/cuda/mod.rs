@@ -15,6 +15,7 @@
 //! run. From the CPU the results differ by that order only, and by how products and Adam round.
 
 mod call;
+mod error;
 mod gpu;
 mod graph;
 mod lower;
@@ -24,9 +25,10 @@ mod step;
 mod stream;
 
 use super::{Backend, ProgramId, SampleIndex, State};
+use crate::Result;
 use crate::plan::{Buf, Plan, Precision, Program};
-use crate::{GpuError, Result};
 use call::{Run, Step, Visited};
+pub use error::GpuError;
 use gpu::Gpu;
 use graph::Graph;
 use memory::{List, Memory};
