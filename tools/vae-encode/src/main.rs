@@ -3,7 +3,7 @@
 use clap::Parser;
 use common::dataset::{Dataset, labels};
 use common::infer::{Encoder, Latent, workers};
-use common::model::Stored;
+use common::model::{Network, Stored};
 use common::options::DeviceArgs;
 use common::plan::PixelType;
 use std::path::PathBuf;
@@ -13,8 +13,9 @@ use vae_stream::{Data, Dtype, Spec, Tensor};
 
 /// Encode images: the mean of q(z given x), or a draw from it
 ///
-/// Reads a stream of images `x` (or .npy, or newline JSON), with labels `y` for a conditional model, and writes the latents `z`
-/// [N, Z]; labels and all else pass through. Pixels are binarized as in training. Memory is a few frames, however long the stream.
+/// Reads a stream of images `x` (or .npy, or newline JSON), with labels `y` for a conditional model, and writes the latents
+/// `z` [N, Z]; labels and all else pass through. Pixels are binarized as in training. Memory is a few frames, however long
+/// the stream.
 #[derive(Parser)]
 #[command(version, after_help = "Example: mnist-dump --split test | vae-encode -m model.bin --npy z > z.npy")]
 struct Args {
@@ -58,8 +59,7 @@ fn run(args: Args) -> Result<()> {
     let mut head = reader.head().clone();
     let images = head.need(&args.tensor)?;
     args.keep.iter().try_for_each(|name| head.need(name).map(drop))?;
-    let kept = args.keep.contains(&args.tensor);
-    if !kept {
+    if !args.keep.contains(&args.tensor) {
         head.remove_tensor(&args.tensor);
     }
     for latent in &args.emit {
@@ -76,22 +76,22 @@ fn run(args: Args) -> Result<()> {
         writer.write(model)?;
     }
     let args = &args;
-    let work = |mut encoder: Encoder| {
-        move |mut data: Data, first: usize| {
-            let images = Dataset::of_frame(&data, &args.tensor, Some(network.image), first)?;
-            let images = match network.classes() {
-                Some(classes) => images.labelled(labels(&data, classes, first)?),
-                None => images,
-            };
-            let latents = encoder.encode(&images)?;
-            if !kept {
-                data.take(&args.tensor);
-            }
-            for (latent, values) in args.emit.iter().zip(latents) {
-                data.set(latent.name(), Tensor::from_array(&values));
-            }
-            Ok(data)
-        }
-    };
-    writer.filter(reader, encoders.into_iter().map(work))
+    let worker = |mut encoder| move |data, first| encode(&mut encoder, network, args, data, first);
+    writer.filter(reader, encoders.into_iter().map(worker))
+}
+
+/// A frame of images to a frame of latents; `first` is the position of its first item in the stream.
+fn encode(encoder: &mut Encoder, network: &Network, args: &Args, mut data: Data, first: usize) -> Result<Data> {
+    let mut images = Dataset::of_frame(&data, &args.tensor, Some(network.image), first)?;
+    if let Some(classes) = network.classes() {
+        images = images.labelled(labels(&data, classes, first)?);
+    }
+    let latents = encoder.encode(&images)?;
+    if !args.keep.contains(&args.tensor) {
+        data.take(&args.tensor);
+    }
+    for (latent, values) in args.emit.iter().zip(latents) {
+        data.set(latent.name(), Tensor::from_array(&values));
+    }
+    Ok(data)
 }

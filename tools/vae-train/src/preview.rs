@@ -1,15 +1,15 @@
-//! Pictures of a model in training: the same images and the same noise after every epoch.
+//! Previews of a model in training: the same images and the same noise after every epoch.
 
 use common::backend::Device;
 use common::dataset::Dataset;
 use common::infer::{Decoder, Encoder, Latent, Prior};
 use common::model::Model;
-use ndarray::{Array1, Array2};
+use ndarray::{Array2, aview1};
 use vae_cli::Result;
 use vae_stream::images::Pixels;
 use vae_stream::{Data, Tensor};
 
-/// The images to reconstruct: the first of the test images, or of the others.
+/// The images to reconstruct: the first of the test images, or else of the training images.
 pub struct Preview {
     images: Dataset,
 }
@@ -33,7 +33,7 @@ impl Preview {
         let group = |name: &str, tensors: Vec<(&str, Tensor)>, labels: Option<&[u8]>| {
             let mut data = Data::new(tensors);
             if let Some(labels) = labels {
-                data.set("y", Tensor::from_array(&Array1::from(labels.to_vec())));
+                data.set("y", Tensor::from_array(&aview1(labels)));
             }
             Data { group: Some(name.into()), epoch: Some(epoch as u64), ..data }
         };

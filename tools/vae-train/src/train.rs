@@ -15,7 +15,7 @@ use vae_cli::Result;
 pub fn train(run: Run, checkpoints: &Checkpoints, report: &mut Report) -> Result<()> {
     let Run { spec, train, test, device, output, .. } = run;
     let preview = Preview::new(&train, test.as_ref(), run.preview);
-    let resumed = checkpoints.begin(run.resume, &output)?;
+    let resumed = checkpoints.open(run.resume, &output)?;
     // Until here there is nothing to keep, and Ctrl-C just ends.
     let signals = Signals::listen()?;
     let start = Instant::now();
