@@ -22,7 +22,7 @@ const BATCH: usize = 256;
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Latent {
     /// A draw from q(z given x) where draws are asked for, else mu.
-    #[value(help = "a draw where draws are asked for, else mu")]
+    #[value(help = "mu, or a draw where one is asked for")]
     Z,
     /// The means of q(z given x), or the code of an autoencoder.
     #[value(help = "the mean of q(z given x)")]

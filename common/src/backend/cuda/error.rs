@@ -3,6 +3,7 @@
 /// Why a GPU cannot be used.
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
 #[non_exhaustive]
+#[allow(missing_docs)] // a message says what the fields of its variant are
 pub enum GpuError {
     /// No driver library.
     #[error("no CUDA driver was found: expected NVIDIA's libcuda.so.1, got: {0}")]
@@ -12,42 +13,20 @@ pub enum GpuError {
     NoDevice(String),
     /// A driver older than the kernels.
     #[error("the CUDA driver is too old: expected one of CUDA {} (NVIDIA 525), got {}", dotted(expected), dotted(got))]
-    OldDriver {
-        /// The oldest version that takes the kernels.
-        expected: (i32, i32),
-        /// The version of the driver.
-        got: (i32, i32),
-    },
+    OldDriver { expected: (i32, i32), got: (i32, i32) },
     /// Fewer GPUs than that.
     #[error("there is no CUDA device {ordinal}: expected one of the {count} from 0 on")]
-    NoSuchDevice {
-        /// The number asked for.
-        ordinal: u32,
-        /// How many there are.
-        count: u32,
-    },
+    NoSuchDevice { ordinal: u32, count: u32 },
     /// A GPU older than the kernels.
     #[error("the GPU is too old: expected compute capability {}, got {}", dotted(expected), dotted(got))]
-    OldDevice {
-        /// The least compute capability.
-        expected: (i32, i32),
-        /// The GPU's.
-        got: (i32, i32),
-    },
+    OldDevice { expected: (i32, i32), got: (i32, i32) },
     /// A GPU without tensor cores for a precision.
     #[error(
         "this GPU has no tensor cores for {precision}: expected compute capability {}, got {}",
         dotted(expected),
         dotted(got)
     )]
-    NoTensorCores {
-        /// The operand type.
-        precision: &'static str,
-        /// The least compute capability.
-        expected: (i32, i32),
-        /// The GPU's.
-        got: (i32, i32),
-    },
+    NoTensorCores { precision: &'static str, expected: (i32, i32), got: (i32, i32) },
     /// Kernels that the driver does not compile.
     #[error("the CUDA driver refuses the kernels: {0}")]
     RefusedKernels(String),
@@ -56,28 +35,13 @@ pub enum GpuError {
     NoKernel(String),
     /// Buffers of a plan beyond the free memory.
     #[error("this needs {} MB of the GPU's memory: expected at most the {} MB that are free", needed >> 20, free >> 20)]
-    Memory {
-        /// Bytes.
-        needed: u64,
-        /// Bytes that are free.
-        free: u64,
-    },
+    Memory { needed: u64, free: u64 },
     /// Memory that the driver refuses.
     #[error("the GPU gives no {} MB of memory: {why}", bytes >> 20)]
-    Allocation {
-        /// How much was asked for.
-        bytes: usize,
-        /// What the driver said.
-        why: String,
-    },
+    Allocation { bytes: usize, why: String },
     /// A call of the driver that failed.
     #[error("the GPU failed to {doing}: {why}")]
-    Failed {
-        /// What was being done.
-        doing: String,
-        /// What the driver said.
-        why: String,
-    },
+    Failed { doing: String, why: String },
 }
 
 impl GpuError {
