@@ -51,6 +51,7 @@ impl LoadedModel {
         let loaded = LoadedModel::load(path)?;
         let Model { spec, weights } = &loaded.model;
         parameters::check(&loaded.plan, weights, spec.checkpoint.is_some())
+            .map_err(Error::from)
             .and_then(|()| weights.iter().try_for_each(|(name, weight)| expect_finite(name, &weight.values)))
             .map_err(|e| e.within(path.display()))?;
         Ok(loaded)

@@ -34,7 +34,7 @@ pub struct DrawArgs {
 /// # Errors
 /// A model without a prior.
 pub fn load(model: &ModelFile) -> Result<Prior> {
-    Prior::new(model, Device::cpu(1)?)
+    Ok(Prior::new(model, Device::cpu(1)?)?)
 }
 
 /// Draws from a prior.
@@ -54,7 +54,7 @@ impl LatentSequence for Draws {
     fn z(&mut self, range: Range<usize>) -> Result<Array2<f32>> {
         let labels = self.classes.as_ref().map(|classes| classes.labels(range.clone()));
         let DrawArgs { seed, temperature, .. } = self.args;
-        self.prior.draw(seed, range.start, range.len(), labels.as_deref(), temperature)
+        Ok(self.prior.draw(seed, range.start, range.len(), labels.as_deref(), temperature)?)
     }
 
     fn y(&self, range: Range<usize>) -> Option<Tensor> {
@@ -75,7 +75,7 @@ impl LatentSequence for ScaledByPrior {
 
     fn z(&mut self, range: Range<usize>) -> Result<Array2<f32>> {
         let y = self.eps.y(range.clone());
-        self.prior.at(self.eps.z(range)?, y.as_ref().map(Tensor::data)) // class labels are u8
+        Ok(self.prior.at(self.eps.z(range)?, y.as_ref().map(Tensor::data))?) // class labels are u8
     }
 
     fn y(&self, range: Range<usize>) -> Option<Tensor> {

@@ -22,6 +22,7 @@ mod step;
 mod threads;
 
 use super::{Backend, ProgramId, SampleIndex, State};
+use crate::Result;
 use crate::plan::{Buf, Plan, Precision, Program};
 use memory::Memory;
 pub use profile::Profile;
@@ -29,7 +30,6 @@ pub use simd::InstructionSet;
 use std::sync::Mutex;
 use step::{Compiled, Run, Schedule, WorkerMemory};
 use threads::Pool;
-use vae_cli::Result;
 
 /// The buffers of a plan in main memory, and the threads that compute on them.
 pub struct Cpu {
@@ -49,7 +49,7 @@ impl Cpu {
     /// Allocates the buffers of a plan. The state starts empty: no item, no learning rate.
     ///
     /// # Errors
-    /// [`Error::Unavailable`](vae_cli::Error::Unavailable) where the system has no memory.
+    /// [`Error::Allocation`](crate::Error::Allocation) where the system has no memory.
     pub fn new(plan: &Plan, threads: usize, precision: Precision, isa: InstructionSet) -> Result<Cpu> {
         let memory = Memory::new(plan, isa, precision)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);

@@ -2,13 +2,13 @@
 #![allow(unsafe_code)]
 
 use super::arena::Arena;
+use crate::Result;
 use crate::backend::SampleIndex;
 use crate::backend::cpu::gemm::Panels;
 use crate::backend::cpu::gemm::sparsity::NonzeroRows;
 use crate::backend::cpu::simd::InstructionSet;
 use crate::plan::{Activations, Buf, BufferShape, PixelType, Plan, Precision, Program};
 use std::ops::Range;
-use vae_cli::Result;
 
 /// `len` values in the arena of a [`Memory`].
 pub(super) struct Storage<T> {
