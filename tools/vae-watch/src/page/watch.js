@@ -3,12 +3,13 @@
 
 (() => {
   const $ = (id) => document.getElementById(id);
+  // Label and unit by name in the records, as in vae-plot, curves.rs; another name is its own label.
   const LABELS = new Map([
     ["loss", ["Loss", "nats per image"]],
     ["recon", ["Reconstruction", "nats per image"]],
     ["kl", ["KL divergence", "nats per image"]],
     ["mse", ["Squared error", "per pixel"]],
-  ]); // label and unit by name in the records; another name is its own label
+  ]);
   const RETRY = 2000; // milliseconds from a lost connection to the next poll
 
   let state = { session: "", serial: 0, stage: "waiting" };
