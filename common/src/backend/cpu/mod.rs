@@ -17,6 +17,7 @@ mod memory;
 mod ops;
 mod partition;
 mod profile;
+mod scratch;
 mod simd;
 mod step;
 mod threads;

@@ -7,6 +7,7 @@ use super::ops::update::Update;
 use super::ops::{AdamStep, Scratch};
 use super::partition::{ParamTile, block_size};
 use super::profile::Profiler;
+use super::scratch::ScratchVec;
 use super::simd::InstructionSet;
 use super::threads::{Barrier, PoisonOnPanic, Pool, WorkQueue};
 use crate::backend::State;
@@ -84,11 +85,13 @@ pub(crate) struct Run<'a> {
     pub(crate) schedule: Schedule,
 }
 
-/// Scratch memory of a thread, which it keeps between runs.
+/// Scratch memory of a thread, which it keeps between runs. Aligned so that no two threads write to one cache line, or
+/// to the pair of lines that is prefetched together.
 #[derive(Default)]
+#[repr(align(128))]
 pub(crate) struct WorkerMemory {
     scratch: Scratch,
-    gradient: Vec<f32>,
+    gradient: ScratchVec<f32>,
 }
 
 /// A thread of a run.
@@ -102,7 +105,6 @@ impl Run<'_> {
     /// The steps as one thread of the run executes them; outputs the state after the last.
     pub(crate) fn work(&self, thread: usize, memory: &mut WorkerMemory) -> (State, Profiler) {
         let _guard = PoisonOnPanic(&self.schedule.barrier);
-        memory.gradient.resize(memory.gradient.len().max(self.compiled.gradient_len), 0.0);
         let profiler = Profiler::new(&self.compiled.program, self.profiled);
         let mut worker = Worker { thread, memory, profiler };
         let mut state = self.start;
@@ -154,6 +156,7 @@ impl Run<'_> {
     fn update(&self, worker: &mut Worker, state: &State, step: usize) {
         let (images, adam) = (self.blocks(state) * self.schedule.block, AdamStep::new(state));
         let Worker { thread, memory: WorkerMemory { gradient, .. }, profiler } = worker;
+        let gradient = gradient.get(self.compiled.gradient_len);
         self.schedule.tiles.for_each(*thread, step, self.compiled.tiles.len(), |i| {
             let tile = &self.compiled.tiles[i];
             // SAFETY: as for blocks; tiles of a parameter are disjoint, and a parameter is updated once.

@@ -4,14 +4,15 @@
 use super::microkernel::{Dense, Element, Lhs, Rhs, microkernel};
 use super::transpose::transpose;
 use super::{PackedWeight, as_packed, as_packed_mut, store_row};
+use crate::backend::cpu::scratch::ScratchVec;
 use crate::backend::cpu::simd::{Simd, WithSimd};
 use std::marker::PhantomData;
 
 /// Scratch for dy^T and dx^T.
 #[derive(Default)]
 pub(crate) struct TransposeScratch {
-    dy: Vec<u32>,
-    dx: Vec<f32>,
+    dy: ScratchVec<u32>,
+    dx: ScratchVec<f32>,
 }
 
 /// dx = dy @ W^T, plus dx if `add`: dy[R, O / VALUES] W[I, O] dx[R, I].
@@ -28,9 +29,7 @@ pub(crate) fn input_gradient<S: Simd, E: Element>(
     let rows = dy.len() / inner;
     assert!(dx.len() == rows * inp && w.backward.len() == panels.values() / E::VALUES);
     let ld = rows.next_multiple_of(panels.lanes);
-    scratch.dy.resize(scratch.dy.len().max(inner * ld), 0);
-    scratch.dx.resize(scratch.dx.len().max(inp * ld), 0.0);
-    let (dyt, dxt) = (&mut scratch.dy[..inner * ld], &mut scratch.dx[..inp * ld]);
+    let (dyt, dxt) = (scratch.dy.get(inner * ld), scratch.dx.get(inp * ld));
     transpose(simd, dyt, ld, dy, inner, [rows, inner]);
     let vectors = ld / panels.lanes;
     let mut v = 0;

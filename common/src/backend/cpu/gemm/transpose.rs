@@ -3,14 +3,15 @@
 use super::microkernel::Element;
 use super::panels::Panels;
 use super::{PackedWeight, as_packed, as_packed_mut, bf16};
+use crate::backend::cpu::scratch::ScratchVec;
 use crate::backend::cpu::simd::Simd;
 
 /// Scratch for W^T. With many rows and a small W, dx = dy @ W^T is a forward GEMM over the transposed weight, in the
 /// same order of sums: transposing W once is cheaper than transposing dy and dx.
 #[derive(Default)]
 pub(crate) struct TransposedWeight {
-    values: Vec<f32>,
-    pairs: Vec<u32>,
+    values: ScratchVec<f32>,
+    pairs: ScratchVec<u32>,
 }
 
 impl TransposedWeight {
@@ -24,8 +25,7 @@ impl TransposedWeight {
     ) -> PackedWeight<'_> {
         let (from, to) = (Panels::new([inp, out], S::LANES), Panels::new([out, inp], S::LANES));
         assert_eq!(w.len(), from.values());
-        self.values.resize(self.values.len().max(to.values()), 0.0);
-        let values = &mut self.values[..to.values()];
+        let values = self.values.get(to.values());
         for t in 0..to.count() {
             let (columns, width) = (to.columns(t), to.width(t));
             if columns.len() < width {
@@ -42,11 +42,11 @@ impl TransposedWeight {
             return PackedWeight { panels: to, forward: as_packed(values), backward: &[] };
         }
         let packed = to.packed(E::VALUES);
-        self.pairs.resize(self.pairs.len().max(packed.values()), 0);
+        let pairs = self.pairs.get(packed.values());
         for t in 0..to.count() {
-            bf16::vnni_interleave(simd, &mut self.pairs[packed.panel(t)], &values[to.panel(t)], to.width(t));
+            bf16::vnni_interleave(simd, &mut pairs[packed.panel(t)], &values[to.panel(t)], to.width(t));
         }
-        PackedWeight { panels: to, forward: &self.pairs[..packed.values()], backward: &[] }
+        PackedWeight { panels: to, forward: pairs, backward: &[] }
     }
 }
 

@@ -6,19 +6,21 @@ use crate::backend::cpu::gemm::microkernel::{Element, WithElement};
 use crate::backend::cpu::gemm::sparsity::NonzeroColumns;
 use crate::backend::cpu::gemm::{self, TransposeScratch, TransposedWeight, as_packed, bf16};
 use crate::backend::cpu::memory::BlockView;
+use crate::backend::cpu::scratch::ScratchVec;
 use crate::backend::cpu::simd::Simd;
 use crate::plan::{Activation, Activations, ConvGeometry, Op, Param, Program};
 
 /// Scratch memory of a thread, which grows to the largest need.
 #[derive(Default)]
 pub(crate) struct Scratch {
-    packed: Vec<u32>,
+    packed: ScratchVec<u32>,
     transpose: TransposeScratch,
     nonzero: NonzeroColumns,
     /// Row masks, for [`NonzeroRows::scan`](gemm::sparsity::NonzeroRows::scan).
     pub(crate) masks: Vec<u64>,
-    zero_bias: Vec<f32>,
-    patches: Vec<f32>,
+    /// Never written.
+    zero_bias: ScratchVec<f32>,
+    patches: ScratchVec<f32>,
     transposed_weight: TransposedWeight,
 }
 
@@ -29,14 +31,18 @@ const COL2IM_CHUNK: usize = 1 << 16;
 
 /// values[rows, width] packed along K = width: borrowed as they are in f32, in `scratch` otherwise.
 #[inline(always)]
-fn pack<'a, S: Simd, E: Element>(simd: S, values: &'a [f32], width: usize, scratch: &'a mut Vec<u32>) -> &'a [u32] {
+fn pack<'a, S: Simd, E: Element>(
+    simd: S,
+    values: &'a [f32],
+    width: usize,
+    scratch: &'a mut ScratchVec<u32>,
+) -> &'a [u32] {
     if E::VALUES == 1 {
         return as_packed(values);
     }
-    let len = values.len() / width * bf16::pairs(width);
-    scratch.resize(scratch.len().max(len), 0);
-    bf16::pack_along_k(simd, &mut scratch[..len], values, width);
-    &scratch[..len]
+    let packed = scratch.get(values.len() / width * bf16::pairs(width));
+    bf16::pack_along_k(simd, packed, values, width);
+    packed
 }
 
 /// y = act(x @ W + b), or y = act(b + col2im(x @ W)), with W or W^T. One type, so that the large code of the forward
@@ -111,9 +117,7 @@ impl WithElement for OnBlock<'_, '_, Linear> {
             false => at.weight(w, E::PRECISION),
         };
         let (out, bias) = (weight.panels.out, b.map(|b| at.bias(b)));
-        let zeros = out.next_multiple_of(S::LANES);
-        scratch.zero_bias.resize(scratch.zero_bias.len().max(zeros), 0.0);
-        let zero_bias = &scratch.zero_bias[..zeros];
+        let zero_bias = &*scratch.zero_bias.get(out.next_multiple_of(S::LANES));
         let y = at.write(y);
         // The GEMM's epilogue applies an activation of a few instructions, which needs no further registers.
         let fused = fold.is_none() && !matches!(act, Activation::Tanh | Activation::Softplus);
@@ -130,9 +134,7 @@ impl WithElement for OnBlock<'_, '_, Linear> {
                 let images = (COL2IM_CHUNK / fold.patches_len()).max(1);
                 let x_len = x_packed.len() / (y.len() / fold.image_len());
                 for (y, x) in y.chunks_mut(images * fold.image_len()).zip(x_packed.chunks(images * x_len)) {
-                    let len = y.len() / fold.image_len() * fold.patches_len();
-                    scratch.patches.resize(scratch.patches.len().max(len), 0.0);
-                    let patches = &mut scratch.patches[..len];
+                    let patches = scratch.patches.get(y.len() / fold.image_len() * fold.patches_len());
                     gemm::forward::<S, E>(simd, patches, x, weight, zero_bias, inside, None);
                     col2im(y, patches, &fold.conv);
                 }
