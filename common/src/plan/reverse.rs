@@ -1,4 +1,4 @@
-//! The training step of a model: its operations forwards, their derivatives backwards, one [`Gradient`] for each parameter.
+//! Reverse-mode differentiation: forward operations to a training step.
 
 use super::{Activation, Activations, Buf, ConvGeometry, Gradient, Op, Plan, Program, Update};
 
@@ -9,16 +9,16 @@ struct GradientBuffers<'a> {
 }
 
 impl GradientBuffers<'_> {
-    /// The gradient of y, cut into the rows that y is cut into, whoever made it.
+    /// The gradient of y in the shape of y, if it exists.
     fn known(&self, y: Activations) -> Option<Activations> {
         let (_, d) = self.of.iter().find(|(b, _)| *b == y.buf)?;
         Some(Activations { per_image: y.per_image, width: y.width, ..*d })
     }
-    /// The gradient of what a later operation has used. Panics where none has: the model computes it in vain.
+    /// The gradient of y. Panics if no later operation uses y.
     fn of(&self, y: Activations) -> Activations {
-        self.known(y).unwrap_or_else(|| panic!("nothing that is learnt uses {y:?}"))
+        self.known(y).unwrap_or_else(|| panic!("no loss depends on {y:?}"))
     }
-    /// The gradient buffer of x, and whether something has written it already.
+    /// The gradient buffer of x, and whether to accumulate into it.
     fn toward(&mut self, x: Activations) -> (Activations, bool) {
         if let Some(d) = self.known(x) {
             return (d, true);
@@ -29,7 +29,7 @@ impl GradientBuffers<'_> {
     }
 }
 
-/// Derives the training program of a list of forward operations that ends in the objective.
+/// The training step of forward operations that end in an objective.
 pub fn training(plan: &mut Plan, forward: &[Op]) -> Program {
     use Op::*;
     let mut ops = forward.to_vec();
@@ -62,7 +62,7 @@ pub fn training(plan: &mut Plan, forward: &[Op]) -> Program {
                 ops.push(SampleBack { dq, dz, eps, q, add });
             }
             Concat { y, a, .. } if !data.contains(&y.buf) => {
-                // What is beside a comes from the data.
+                // b is input data.
                 let dy = g.of(y);
                 let (da, add) = g.toward(a);
                 ops.push(Narrow { y: da, x: dy, add });
@@ -115,7 +115,7 @@ pub fn training(plan: &mut Plan, forward: &[Op]) -> Program {
     Program::new(ops, gradients, updates)
 }
 
-/// The images whose values under a window these rows are.
+/// The input and the geometry of the im2col that made these rows.
 fn image(forward: &[Op], rows: Activations) -> Option<(Activations, ConvGeometry)> {
     forward.iter().find_map(|op| match *op {
         Op::Im2col { y, x, conv } if y == rows => Some((x, conv)),
@@ -123,7 +123,7 @@ fn image(forward: &[Op], rows: Activations) -> Option<(Activations, ConvGeometry
     })
 }
 
-/// The buffers that follow from the data alone, which need no gradient.
+/// Buffers that depend on input data alone, which need no gradient.
 fn data(forward: &[Op]) -> Vec<Buf> {
     let mut data = vec![];
     for op in forward {

@@ -35,7 +35,7 @@ pub(super) struct Step {
 impl Step {
     pub(super) fn of(state: &State) -> Step {
         let [step_size, v_scale] = state.adam.corrected(state.steps);
-        Step { at: state.at as i32, valid: state.live() as i32, kl_weight: state.kl_weight(), step_size, v_scale }
+        Step { at: state.at as i32, valid: state.valid() as i32, kl_weight: state.kl_weight(), step_size, v_scale }
     }
 }
 
