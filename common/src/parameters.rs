@@ -83,10 +83,10 @@ pub fn upload(backend: &mut dyn Backend, plan: &Plan, dict: &impl Tensors, momen
         let transposed = &mut transposed[..inp * out];
         for (i, name) in p.names.iter().enumerate() {
             let (_, values) = dict.tensor(&format!("{}{name}", view.prefix)).expect("a tensor that was checked");
-            if p.layout.is_plain() {
+            if p.layout.is_transpose() {
                 transpose(&values, &mut transposed[i * part..], inp, out);
             } else {
-                p.layout.each([inp, part], |i_in, j, at| transposed[i_in * out + i * part + j] = values[at]);
+                p.layout.for_each([inp, part], |i_in, j, at| transposed[i_in * out + i * part + j] = values[at]);
             }
         }
         backend.upload((view.buf)(p.param), transposed)?;
@@ -119,7 +119,7 @@ pub fn download(backend: &dyn Backend, plan: &Plan, moments: bool) -> Result<Sta
         backend.download((view.buf)(p.param), 0, &mut packed)?;
         for (i, name) in p.names.iter().enumerate() {
             let mut values = vec![0.0; inp * part];
-            p.layout.each([inp, part], |i_in, j, at| values[at] = packed[i_in * out + i * part + j]);
+            p.layout.for_each([inp, part], |i_in, j, at| values[at] = packed[i_in * out + i * part + j]);
             dict.insert(format!("{}{name}", view.prefix), Weight { shape: p.layout.shape.clone(), values });
         }
     }

@@ -81,8 +81,8 @@ impl Plan {
         block
     }
 
-    /// Bytes that a device needs for the buffers, about: at this precision, with half as much beside rows and twice beside
-    /// weights for what products make of them.
+    /// Bytes that a device needs for the buffers, about: at this precision, with the packed copies of bf16: half of the activations
+    /// and all of the weights.
     pub fn bytes(&self, precision: Precision) -> u64 {
         let images = self.batch.next_multiple_of(self.block()) as u64;
         let pairs = (precision == Precision::Bf16) as u64;

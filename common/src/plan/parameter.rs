@@ -86,11 +86,11 @@ impl Layout {
         Layout { shape: vec![out, inp], axes, in_first: false }
     }
     /// Whether it is the plain transpose, `[out, in]`.
-    pub fn is_plain(&self) -> bool {
+    pub fn is_transpose(&self) -> bool {
         !self.in_first && self.axes.iter().all(|axis| axis.positions == 1)
     }
     /// Calls f(i, j, index in the state dict) for each element `[i, j]` of `[in, out]`.
-    pub fn each(&self, [inp, out]: [usize; 2], mut f: impl FnMut(usize, usize, usize)) {
+    pub fn for_each(&self, [inp, out]: [usize; 2], mut f: impl FnMut(usize, usize, usize)) {
         for j in 0..out {
             let to = self.axes[1].index(j);
             for i in 0..inp {

@@ -74,7 +74,7 @@ impl Program {
             if let Gradient::Weight { x, dy, .. } = *gradient {
                 for rows in [x, dy] {
                     match operands.iter().find(|known: &&Activations| known.buf == rows.buf) {
-                        Some(known) => assert!(*known == rows, "{rows:?} is an operand in two shapes"),
+                        Some(known) => assert!(*known == rows, "{rows:?} is an operand of gradients in two shapes"),
                         None => operands.push(rows),
                     }
                 }

@@ -10,17 +10,17 @@ struct GradientBuffers<'a> {
 
 impl GradientBuffers<'_> {
     /// The gradient of y in the shape of y, if it exists.
-    fn known(&self, y: Activations) -> Option<Activations> {
+    fn existing(&self, y: Activations) -> Option<Activations> {
         let (_, d) = self.of.iter().find(|(b, _)| *b == y.buf)?;
         Some(Activations { per_image: y.per_image, width: y.width, ..*d })
     }
     /// The gradient of y. Panics if no later operation uses y.
-    fn of(&self, y: Activations) -> Activations {
-        self.known(y).unwrap_or_else(|| panic!("no loss depends on {y:?}"))
+    fn get(&self, y: Activations) -> Activations {
+        self.existing(y).unwrap_or_else(|| panic!("no loss depends on {y:?}"))
     }
     /// The gradient buffer of x, and whether to accumulate into it.
-    fn toward(&mut self, x: Activations) -> (Activations, bool) {
-        if let Some(d) = self.known(x) {
+    fn get_or_create(&mut self, x: Activations) -> (Activations, bool) {
+        if let Some(d) = self.existing(x) {
             return (d, true);
         }
         let d = self.plan.like(x);
@@ -42,42 +42,42 @@ pub fn training(plan: &mut Plan, forward: &[Op]) -> Program {
                 g.of.extend(terms.iter().flatten().zip(d_terms.iter().flatten()).map(|(term, d)| (term.buf, *d)));
             }
             Bernoulli { loss, logits, .. } | Gaussian { loss, logits, .. } | GaussianLearned { loss, logits, .. } => {
-                let weight = g.of(loss);
-                assert!(g.known(logits).is_none(), "one likelihood per decoder output");
+                let weight = g.get(loss);
+                assert!(g.existing(logits).is_none(), "one likelihood per decoder output");
                 g.of.push((logits.buf, logits));
                 ops.push(ScaleRows { d: logits, weight });
             }
             Kl { kl, q, p } => {
-                let dkl = g.of(kl);
-                let (dq, add) = g.toward(q);
+                let dkl = g.get(kl);
+                let (dq, add) = g.get_or_create(q);
                 ops.push(KlBack { dq, dkl, q, p, add });
                 if let Some(p) = p {
-                    let (dp, add) = g.toward(p);
+                    let (dp, add) = g.get_or_create(p);
                     ops.push(KlPriorBack { dp, dkl, q, p, add });
                 }
             }
             Sample { z, eps, q } => {
-                let dz = g.of(z);
-                let (dq, add) = g.toward(q);
+                let dz = g.get(z);
+                let (dq, add) = g.get_or_create(q);
                 ops.push(SampleBack { dq, dz, eps, q, add });
             }
             Concat { y, a, .. } if !data.contains(&y.buf) => {
                 // b is input data.
-                let dy = g.of(y);
-                let (da, add) = g.toward(a);
+                let dy = g.get(y);
+                let (da, add) = g.get_or_create(a);
                 ops.push(Narrow { y: da, x: dy, add });
             }
             Linear { y, x, w, b, act } => {
-                let dy = g.of(y);
+                let dy = g.get(y);
                 if act != Activation::None {
                     ops.push(ActivationBack { dy, y, act });
                 }
                 gradients.push(Gradient::Weight { w, x, dy });
                 gradients.extend(b.map(|b| Gradient::Bias { b, dy }));
-                match image(forward, x) {
+                match im2col_input(forward, x) {
                     _ if data.contains(&x.buf) => {}
                     Some((image, conv)) => {
-                        let (y, add) = g.toward(image);
+                        let (y, add) = g.get_or_create(image);
                         ops.push(ConvTranspose {
                             y,
                             x: dy,
@@ -90,13 +90,13 @@ pub fn training(plan: &mut Plan, forward: &[Op]) -> Program {
                         });
                     }
                     None => {
-                        let (dx, add) = g.toward(x);
+                        let (dx, add) = g.get_or_create(x);
                         ops.push(LinearBack { dx, dy, w, add });
                     }
                 }
             }
             ConvTranspose { y, x, w, b, act, conv, .. } => {
-                let dy = g.of(y);
+                let dy = g.get(y);
                 if act != Activation::None {
                     ops.push(ActivationBack { dy, y, act });
                 }
@@ -104,7 +104,7 @@ pub fn training(plan: &mut Plan, forward: &[Op]) -> Program {
                 let patches = g.plan.rows(x.per_image, conv.patch_len());
                 ops.push(Im2col { y: patches, x: dy, conv });
                 gradients.push(Gradient::Weight { w, x, dy: patches });
-                let (dx, add) = g.toward(x);
+                let (dx, add) = g.get_or_create(x);
                 ops.push(LinearBack { dx, dy: patches, w, add });
             }
             Gather { .. } | OneHot { .. } | Concat { .. } | Im2col { .. } => {}
@@ -116,7 +116,7 @@ pub fn training(plan: &mut Plan, forward: &[Op]) -> Program {
 }
 
 /// The input and the geometry of the im2col that made these rows.
-fn image(forward: &[Op], rows: Activations) -> Option<(Activations, ConvGeometry)> {
+fn im2col_input(forward: &[Op], rows: Activations) -> Option<(Activations, ConvGeometry)> {
     forward.iter().find_map(|op| match *op {
         Op::Im2col { y, x, conv } if y == rows => Some((x, conv)),
         _ => None,
