@@ -31,6 +31,7 @@ test-page: build ## Run the tests of the pages in Chromium (apt-get install chro
 lint: ## Check formatting, and clippy and the documentation with warnings denied
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --release -p vae-stream --no-default-features -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --release --workspace --no-deps
 
 kernels: target/nvrtc/bin/python ## Compile the CUDA kernels anew, with NVRTC from PyPI (CHECK=--check: only compare)

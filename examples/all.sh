@@ -1,13 +1,13 @@
 #!/bin/sh
-# Runs every example, and the stages of the Makefile, on a few synthetic digits and then on MNIST, if it is there.
+# Runs every example and the Makefile on a few synthetic digits, then on MNIST if it is installed.
 # usage: all.sh FOLDER
 set -eu
 examples=$(cd "$(dirname "$0")" && pwd)
 export PATH="$examples/../target/release:$PATH" EPOCHS="${EPOCHS:-2}"
-[ -z "${MNIST_DIR:-}" ] || MNIST_DIR=$(cd "$MNIST_DIR" && pwd) # make runs elsewhere
+[ -z "${MNIST_DIR:-}" ] || MNIST_DIR=$(cd "$MNIST_DIR" && pwd) # absolute, since make runs in another folder
 failed=
 
-# One that fails does not keep the others from running.
+# Records a failure and goes on.
 try() {
     echo "== $*"
     "$@" || failed="$failed

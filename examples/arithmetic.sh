@@ -1,5 +1,5 @@
 #!/bin/sh
-# Arithmetic with latents: fours + t (mean nine - mean four). They close at the top, each in its own hand.
+# Latent arithmetic: fours + t (mean of nines - mean of fours). Each four closes at the top, in its own handwriting.
 set -eu
 . "$(dirname "$0")/setup.sh"
 needs_numpy

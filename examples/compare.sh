@@ -1,11 +1,11 @@
 #!/bin/sh
-# Principal components, a plain autoencoder and a VAE side by side: what each makes of test images, and its squared error.
+# PCA, a plain autoencoder and a VAE side by side: their reconstructions of test images, and their mean squared errors.
 set -eu
 . "$(dirname "$0")/setup.sh"
 
 digits --split test -o test.vae
 vae-cat --take 16 test.vae -o first.vae
-digits | vae-train --preset pca-20 -o pca-20.bin > losses.jsonl # found in one pass
+digits | vae-train --preset pca-20 -o pca-20.bin > losses.jsonl # one pass over the data
 digits | train --preset ae-20 -o ae-20.bin >> losses.jsonl
 digits | train --preset vae-64-10 -o vae-64-10.bin >> losses.jsonl
 

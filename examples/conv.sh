@@ -1,5 +1,5 @@
 #!/bin/sh
-# A convolutional VAE: what it keeps of digits that it has not seen, and what it draws by itself.
+# A convolutional VAE: reconstructions of test digits, and samples from the prior.
 set -eu
 . "$(dirname "$0")/setup.sh"
 

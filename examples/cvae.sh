@@ -1,9 +1,9 @@
 #!/bin/sh
-# A conditional VAE, which learns a prior for each class: it draws the digit that it is asked for.
+# A conditional VAE with a learned prior per class: samples of each digit.
 set -eu
 . "$(dirname "$0")/setup.sh"
 
-rm -f draws-*.png # of a longer run
+rm -f draws-*.png # left by a longer run
 digits | train --preset cvae-prior --preview 10 -o model.bin |
     grid-png --group sample --nrow 5 --titles y --suptitle 'epoch {epoch} loss {loss:.2f}' --colormap BuGn \
         --scale 2 -o 'draws-{epoch:02}.png'

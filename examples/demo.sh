@@ -1,6 +1,6 @@
 #!/bin/sh
-# Trains the classic small VAE for a few epochs and leaves demo/out.png, demo/compare.png and demo/samples.png.
-# Takes MNIST from $MNIST_DIR or the user's data folder, or else the built-in synthetic digits.
+# Trains the classic small VAE for 3 epochs and writes demo/out.png, demo/compare.png and demo/samples.png.
+# Reads MNIST from $MNIST_DIR or the user's data folder, else the built-in synthetic digits.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 PATH="$root/target/release:$PATH"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# A VAE that sees only noisy digits learns to clean them: twenty numbers can tell a digit, but not the noise on it.
-# Rows: the digits, the same with noise, and what comes back of that.
+# A VAE trained on noisy digits alone denoises them: 20 latent dimensions encode the digit, but not its noise.
+# Rows: the digits, the noisy digits, and their reconstructions.
 set -eu
 . "$(dirname "$0")/setup.sh"
 needs_numpy

@@ -1,6 +1,6 @@
 #!/bin/sh
-# From digit to digit: a row for each pair, 0 to 1, 1 to 2, and so on. An arc stays as far from the origin as draws from
-# the prior lie; a straight line would cut through the middle, where few images are.
+# Interpolation between digits: one row per pair, 0 to 1, 1 to 2, and so on. Spherical interpolation keeps the norm of
+# draws from the prior; a straight line passes near the origin, where the prior has little mass.
 set -eu
 . "$(dirname "$0")/setup.sh"
 

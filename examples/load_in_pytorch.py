@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A model of vae-train as a PyTorch module.
+"""Load a model of vae-train as a PyTorch module.
 
 usage: load_in_pytorch.py model.bin images.npy x_hat.npy
 

@@ -1,6 +1,5 @@
 #!/bin/sh
-# A VAE whose latents are points of a plane: what lies where on it, where test images lie, and how the reconstructions
-# grow sharper.
+# A VAE with 2 latent dimensions: its manifold, the latents of test images, and the reconstructions at each checkpoint.
 set -eu
 . "$(dirname "$0")/setup.sh"
 
@@ -8,13 +7,13 @@ digits --split test -o test.vae
 digits | train --preset mlp-512-256-2 --test test.vae -o model.bin \
     --checkpoint 'epoch-{epoch}.ckpt' --resume >> losses.jsonl
 
-# A checkpoint is a model, too.
+# A checkpoint is also a model.
 for checkpoint in epoch-*.ckpt; do
     vae-cat --take 32 test.vae | vae-encode -m "$checkpoint" --keep x | vae-decode |
         grid-png --tensor x --tensor x_hat -o "recon-${checkpoint%.ckpt}.png"
 done
 vae-sample -m model.bin --manifold 20 | vae-decode | grid-png --nrow 20 --padding 0 --max 0 -o manifold.png
-vae-model page -m model.bin -o explore.html # a page to walk about on the plane
+vae-model page -m model.bin -o explore.html # an interactive page of the latent plane
 
 vae-plot loss losses.jsonl -o loss.png
 vae-encode -m model.bin test.vae | vae-plot latent --size 560x496 -o latent.png

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Runs every block of a page that is marked `sh run`, in order, in the current folder. A block marked `sh run NEEDS..` is left
-# out, with a line that says so, where one of the programs that it needs is missing; `numpy` stands for a Python with NumPy.
-# usage: run_page.sh PAGE.md   (the programs on PATH, model.bin in the current folder; PYTHON names a Python other than python3)
+# Runs every Markdown code block marked `sh run`, in order, in the current folder. A block marked `sh run NEEDS..` is
+# skipped, with a message, if one of the programs that it needs is missing; `numpy` means a Python with NumPy.
+# usage: run_page.sh PAGE.md   (the programs on PATH, model.bin in the current folder; PYTHON, default python3)
 set -eu
 examples=$(cd "$(dirname "$0")" && pwd)
 cat > pipelines.sh <<'END'

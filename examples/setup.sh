@@ -1,14 +1,14 @@
-# Read by every example: puts the programs on PATH, chooses the digits, and goes into the folder for the pictures,
-# the first argument or out/NAME. What may be set before:
-#   DATA     what mnist-dump reads, say --synthetic=1000; else MNIST if it is there, else the built-in digits
-#   EPOCHS   how often training goes over them; else as often as the preset says
+# Sourced by every example: puts the programs on PATH, selects the data set, and enters the output folder, the first
+# argument or out/NAME. Environment variables:
+#   DATA     options of mnist-dump, say --synthetic=1000 [default: MNIST if it is installed, else --synthetic]
+#   EPOCHS   number of epochs [default: the preset's]
 name=$(basename "$0" .sh)
 examples=$(cd "$(dirname "$0")" && pwd)
 pretrained=$examples/mlp-400-20.bin
 PATH=$examples/../target/release:$PATH
 command -v mnist-dump > /dev/null || { echo "$name: no programs here: run \`make build\` first" >&2; exit 69; }
 
-# We leave this folder, so a name that counts from here must be made whole.
+# The script changes folder, so a relative MNIST_DIR is made absolute.
 [ -z "${MNIST_DIR:-}" ] || MNIST_DIR=$(cd "$MNIST_DIR" && pwd)
 if [ -z "${DATA:-}${MNIST_DIR:-}" ] && ! mnist-dump -n 1 > /dev/null 2>&1; then
     echo "$name: no MNIST here: these are synthetic digits (mnist-dump --help tells of other ways)"
@@ -23,7 +23,7 @@ needs_numpy() {
     "$python" -c 'import numpy' 2> /dev/null || { echo "SKIPPED $name: no python3 with numpy"; exit 0; }
 }
 
-# Names what was made. A picture that is not there is an error.
+# Prints the paths of the outputs; fails if one is missing.
 look() {
     ls "$@" > /dev/null
     printf "$out/%s\n" "$@"

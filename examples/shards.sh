@@ -1,5 +1,5 @@
 #!/bin/sh
-# Four shards at once, joined, are the whole, to the last byte: the noise of an image is that of its number.
+# Four shards encoded in parallel and joined equal the whole, byte for byte: noise depends on the image index alone.
 set -eu
 . "$(dirname "$0")/setup.sh"
 
@@ -11,7 +11,7 @@ else
     for shard in 1 2 3 4; do
         digits --split test --shard $shard/4 | vae-encode -m "$pretrained" --sample -o part-$shard.vae &
     done
-    wait # which tells of no failure, but a shard that failed has left no file
+    wait # ignores exit codes, but a failed shard leaves no file
 fi
 vae-cat part-1.vae part-2.vae part-3.vae part-4.vae --npy z -o joined.npy
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The ten test images that a model explains worst, above what it makes of them, with their losses in nats.
+# The ten test images with the largest loss, above their reconstructions, titled with the loss in nats.
 set -eu
 . "$(dirname "$0")/setup.sh"
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes one archive of all that make install would install, the same bytes from the same programs:
-#   packaging/dist.sh FOLDER-OF-PROGRAMS FOLDER-OF-THE-ARCHIVE PROGRAM...
+# Makes a reproducible archive of everything that make install installs:
+#   packaging/dist.sh PROGRAM-FOLDER OUTPUT-FOLDER PROGRAM...
 set -eu
 fail() { echo "make dist: $*" >&2; exit 1; }
 oldest=${GLIBC:-2.36} # Debian 12
@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 name=vae-pipes-$version-$(uname -m)-$(uname -s | tr '[:upper:]' '[:lower:]')
 time=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2> /dev/null || true)}
-[ -n "$time" ] || fail "no time for the files: expected a git checkout, or SOURCE_DATE_EPOCH"
+[ -n "$time" ] || fail "no modification time for the files: expected a git checkout, or SOURCE_DATE_EPOCH"
 
 for program; do
     needs=$(objdump -p "$programs/$program") || fail "cannot read $programs/$program with objdump: expected binutils"
@@ -27,7 +27,7 @@ done
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 packaging/install.sh "$programs" "$stage/$name" "$@" > /dev/null
-# A file takes its name when it is whole.
+# mv last, so that the archive appears whole or not at all.
 tar --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$time" --format=gnu -C "$stage" -cf "$stage/tar" "$name"
 gzip -n -9 "$stage/tar"
 mv "$stage/tar.gz" "$folder/$name.tar.gz"

@@ -24,11 +24,11 @@ for program; do
     VAE_WRITE_MANUAL=$stage "$stage/bin/$program" < /dev/null
 done
 cp examples/mlp-400-20.bin "$stage/share/vae-pipes"
-cp LICENSE CHANGELOG.md CONTRIBUTING.md common/FORMAT.md "$documents"
+cp LICENSE CONTRIBUTING.md common/FORMAT.md "$documents"
 cp -R docs "$documents"
 cp examples/*.sh examples/*.py examples/Makefile "$documents/examples"
-# FORMAT.md lies beside the README there.
-for page in README.md docs/*.md; do
+# Installed, FORMAT.md is next to the README.
+for page in README.md CHANGELOG.md docs/*.md; do
     sed 's|common/FORMAT.md|FORMAT.md|g' "$page" > "$documents/$page"
 done
 cp pictures/*.png "$documents/pictures"

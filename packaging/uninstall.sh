@@ -1,25 +1,25 @@
 #!/bin/sh
-# Removes what install.sh brought below a prefix, and the folders that it made unless there is something else in them now:
+# Removes what install.sh installed under a prefix, and the folders that it created if they are empty:
 #   packaging/uninstall.sh PREFIX
 set -eu
 prefix=$1
-list=share/vae-pipes/files
-cd "$prefix" 2> /dev/null && [ -f "$list" ] || {
-    echo "make uninstall: there is no $prefix/$list: expected the PREFIX and DESTDIR of make install" >&2
+manifest=share/vae-pipes/files
+cd "$prefix" 2> /dev/null && [ -f "$manifest" ] || {
+    echo "make uninstall: there is no $prefix/$manifest: expected the PREFIX and DESTDIR of make install" >&2
     exit 1
 }
-files=$(cat "$list")
-# The list goes last, so that what stops half way can go on; folders from the inside outwards.
-echo "$files" | while read -r name; do
+entries=$(cat "$manifest")
+# The manifest is removed after the files, so that an interrupted uninstall can be repeated; nested folders first.
+echo "$entries" | while read -r name; do
     case $name in
-    */ | "$list") ;;
+    */ | "$manifest") ;;
     *) rm -f "./$name" ;;
     esac
 done
-rm "$list"
-echo "$files" | LC_ALL=C sort -r | while read -r name; do
+rm "$manifest"
+echo "$entries" | LC_ALL=C sort -r | while read -r name; do
     case $name in
     */) rmdir "./$name" 2> /dev/null || true ;;
     esac
 done
-echo "$prefix: nothing of vae-pipes is left"
+echo "$prefix: vae-pipes is uninstalled"

@@ -2,11 +2,11 @@
 
 use crate::backend::Backend;
 use crate::plan::{PixelType, Table};
+use crate::{DataError, Result};
 use ndarray::Array3;
 use sha2::{Digest, Sha256};
-use vae_cli::{Error, Result};
 use vae_stream::images::{ImageShape, PixelSlice, Pixels};
-use vae_stream::{Data, Frame, Reader};
+use vae_stream::{Data, Dtype, Frame, Reader};
 
 /// N images of `[H, W]`.
 #[derive(Clone, PartialEq, Debug)]
@@ -62,15 +62,11 @@ impl Dataset {
             }
             all.extend_from_slice(&part.ids);
         }
-        let image = size.ok_or_else(|| Error::Data("the stream holds no images: expected at least one".into()))?;
+        let image = size.ok_or(DataError::NoImages)?;
         let shape = (all.len(), image.height, image.width);
         // Bytes are divided by 255: whole numbers that are only 0 and 1 were meant otherwise.
         if bytes.iter().max() == Some(&1) {
-            return Err(Error::Data(
-                "the images are whole numbers of 0 and 1 alone: expected 0 to 255, or bool, or f32 from 0 to 1; save them as \
-                 bool or f32"
-                    .into(),
-            ));
+            return Err(DataError::BinaryBytes.into());
         }
         const FIT: &str = "a stream has one dtype, and every part fits its shape";
         let pixels = if floats.is_empty() {
@@ -163,25 +159,21 @@ impl Dataset {
 
     /// # Errors
     /// Images of another size.
-    pub fn expect_size(&self, expected: ImageShape) -> Result<()> {
+    pub fn expect_size(&self, expected: ImageShape) -> Result<(), DataError> {
         let got = self.image();
         if got == expected {
             return Ok(());
         }
-        Err(Error::Data(format!("the images are {got} pixels: expected {expected}, as the model was made for")))
+        Err(DataError::ImageSize { expected, got })
     }
 
     /// # Errors
     /// A pixel outside [0, 1], where the means of a decoder lie, and those of Bernoulli variables.
-    pub fn expect_unit_range(&self) -> Result<()> {
+    pub fn expect_unit_range(&self) -> Result<(), DataError> {
         let Pixels::F32(pixels) = &self.pixels else { return Ok(()) };
         match pixels.indexed_iter().find(|(_, v)| !(0.0..=1.0).contains(*v)) {
             None => Ok(()),
-            Some(((n, y, x), value)) => Err(Error::Data(format!(
-                "pixel [{y}, {x}] of image {} is {value}: expected [0, 1], where the means of a decoder lie; scale the \
-                 images, or save whole numbers as uint8",
-                self.ids[n]
-            ))),
+            Some(((n, y, x), value)) => Err(DataError::PixelRange { at: [y, x], image: self.ids[n], value: *value }),
         }
     }
 
@@ -205,13 +197,13 @@ impl Dataset {
 pub fn ids(data: &Data, first: usize) -> Result<Vec<u32>> {
     let Some(tensor) = data.get("i") else { return Ok((first..first + data.items()).map(|i| i as u32).collect()) };
     if tensor.shape() != [data.items()] {
-        let shape = tensor.shape();
-        return Err(Error::Data(format!(
-            "tensor i has shape {shape:?}: expected [{}], an index for each item",
-            data.items()
-        )));
+        return Err(DataError::IndexShape { shape: tensor.shape().to_vec(), items: data.items() }.into());
     }
-    Ok(data.i64("i")?.into_iter().map(|i| i as u32).collect())
+    match tensor.dtype() {
+        // As the programs write them: without an array of i64 between.
+        Dtype::I64 => Ok(tensor.data().as_chunks().0.iter().map(|i| i64::from_le_bytes(*i) as u32).collect()),
+        _ => Ok(data.i64("i")?.into_iter().map(|i| i as u32).collect()),
+    }
 }
 
 /// The label `y` of each item of a frame; `first` is what messages call the first item.
@@ -220,22 +212,17 @@ pub fn ids(data: &Data, first: usize) -> Result<Vec<u32>> {
 /// No labels, or one that is not a class from 0 to `classes` - 1.
 pub fn labels(data: &Data, classes: usize, first: usize) -> Result<Vec<u8>> {
     let Some(tensor) = data.get("y") else {
-        return Err(Error::Data(format!(
-            "there are no labels: expected a tensor y, one of {classes} classes for each item, since the model is \
-             conditional; mnist-dump writes them, and vae-cat x=images.npy y=labels.npy joins yours"
-        )));
+        return Err(DataError::NoLabels { classes }.into());
     };
     if tensor.shape() != [data.items()] {
-        let (shape, items) = (tensor.shape(), data.items());
-        return Err(Error::Data(format!("tensor y has shape {shape:?}: expected [{items}], a label for each item")));
+        return Err(DataError::LabelShape { shape: tensor.shape().to_vec(), items: data.items() }.into());
     }
     let label = |(n, y): (usize, i64)| match usize::try_from(y) {
         Ok(label) if label < classes => Ok(label as u8),
-        _ => Err(Error::Data(format!(
-            "the label of item {} is {y}: expected 0 to {}, one of {classes} classes",
-            first + n,
-            classes - 1
-        ))),
+        _ => Err(DataError::Label { item: first + n, label: y, classes }.into()),
     };
-    data.i64("y")?.into_iter().enumerate().map(label).collect()
+    match tensor.dtype() {
+        Dtype::U8 => tensor.data().iter().map(|y| i64::from(*y)).enumerate().map(label).collect(),
+        _ => data.i64("y")?.into_iter().enumerate().map(label).collect(),
+    }
 }

@@ -8,13 +8,13 @@
 //!
 //! Both in nats per image, with draws keyed by the seed and the index of the image.
 
+use crate::Result;
 use crate::backend::{Backend, Device, ProgramId, SampleIndex, State};
 use crate::dataset::Dataset;
 use crate::model::Trained;
 use crate::network::{self, Encoded};
 use crate::parameters;
 use crate::plan::{PixelType, Plan, Precision, Program, Table};
-use vae_cli::Result;
 use vae_numerics::math::twice_kl;
 
 /// Images that a device takes at a time, of so many.

@@ -9,8 +9,9 @@ use crate::model::{Network, Trained};
 use crate::network::{self, Encoded};
 use crate::parameters;
 use crate::plan::{Activations, PixelType, Plan, Precision, Program, Table};
+use crate::{DataError, Error, Result};
+use clap::ValueEnum;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
-use vae_cli::{Error, Result};
 use vae_numerics::math::exp;
 use vae_numerics::rng::{Purpose, normals};
 use vae_stream::images::{ImageShape, Pixels};
@@ -18,14 +19,29 @@ use vae_stream::images::{ImageShape, Pixels};
 /// Images that the device takes at a time.
 const BATCH: usize = 256;
 
-/// What an encoder says of N images, each `[N, Z]`.
-pub struct Latents {
+/// What an encoder can put out, each `[N, Z]`.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Latent {
+    /// A draw from q(z given x) where draws are asked for, else mu.
+    #[value(help = "mu, or a draw where one is asked for")]
+    Z,
     /// The means of q(z given x), or the code of an autoencoder.
-    pub mu: Array2<f32>,
+    #[value(help = "the mean of q(z given x)")]
+    Mu,
     /// The logarithms of its variances; a code that is a point has none.
-    pub logvar: Option<Array2<f32>>,
-    /// One draw from it, where draws are asked for.
-    pub z: Option<Array2<f32>>,
+    #[value(help = "the logarithm of its variance")]
+    Logvar,
+}
+
+impl Latent {
+    /// The tensor's name in streams.
+    pub fn name(self) -> &'static str {
+        match self {
+            Latent::Z => "z",
+            Latent::Mu => "mu",
+            Latent::Logvar => "logvar",
+        }
+    }
 }
 
 /// Encoders, decoders or the like that keep a device busy: one for each of [`Device::workers`], or as many as it has room
@@ -83,49 +99,56 @@ fn labels(plan: &mut Plan, network: &Network) -> Option<Table> {
 pub struct Encoder {
     engine: Engine,
     images: Table,
-    code: Activations,
-    z: Option<Activations>,
+    /// q `[N, 2Z]`, mu and then logvar, or the code `[N, Z]` of an autoencoder.
+    q: Activations,
+    /// A draw from q, `[N, 1, Z]`.
+    draw: Option<Activations>,
+    wanted: Vec<Latent>,
     image: ImageShape,
     latent: usize,
 }
 
 impl Encoder {
-    /// For images of this type; `sample`: draw z with the noise of this seed.
+    /// For images of this type, with these outputs; `sample`: draw z with the noise of this seed.
     ///
     /// # Errors
-    /// A model without the tensors of its network; draws from a code that is a point.
-    pub fn new(model: &impl Trained, cell: PixelType, sample: Option<u32>, device: Device) -> Result<Encoder> {
+    /// A model without the tensors of its network; a variance of a code that is a point, or draws from it.
+    pub fn new(
+        model: &impl Trained,
+        dtype: PixelType,
+        wanted: &[Latent],
+        sample: Option<u32>,
+        device: Device,
+    ) -> Result<Encoder> {
         let (network, data) = (&model.spec().network, &model.spec().data);
-        if sample.is_some() && !network.bottleneck.is_distribution() {
-            return Err(Error::Usage(
-                "the code of this model is a point, from which nothing is drawn: expected a VAE; leave out --sample"
-                    .into(),
-            ));
+        match network.bottleneck.is_distribution() {
+            false if sample.is_some() => return Err(Error::PointCode),
+            false if wanted.contains(&Latent::Logvar) => return Err(Error::NoVariance),
+            _ => {}
         }
         let mut plan = Plan::new(BATCH);
-        let images = plan.table(BATCH, network.values(), cell);
+        let images = plan.table(BATCH, network.values(), dtype);
         let labels = labels(&mut plan, network);
-        let Encoded { q: code, .. } = network::encoded(&mut plan, network, data, images, labels);
-        let z = sample.map(|_| plan.sample(code, 1).0);
+        let Encoded { q, .. } = network::encoded(&mut plan, network, data, images, labels);
+        let draw = sample.filter(|_| wanted.contains(&Latent::Z)).map(|_| plan.sample(q, 1).0);
         let engine = Engine::new(model, &mut plan, labels, sample.unwrap_or(0), device)?;
-        Ok(Encoder { engine, images, code, z, image: network.image, latent: network.latent })
+        Ok(Encoder { engine, images, q, draw, wanted: wanted.into(), image: network.image, latent: network.latent })
     }
 
-    /// Encodes N images; `ids` of the data key their noise. A conditional model needs labels.
+    /// Encodes N images to the outputs in their order; `ids` of the data key the noise. A conditional model needs labels.
     ///
     /// # Errors
     /// Images of another size or type than the model's, or with pixels outside [0, 1].
-    pub fn encode(&mut self, data: &Dataset) -> Result<Latents> {
+    pub fn encode(&mut self, data: &Dataset) -> Result<Vec<Array2<f32>>> {
         data.expect_size(self.image)?;
         data.expect_unit_range()?;
         if data.pixel_type() != self.images.dtype {
-            return Err(Error::Data(
-                "the images change their dtype in the middle of the stream; expected one dtype".into(),
-            ));
+            return Err(DataError::DtypeChange.into());
         }
         let (n, latent) = (data.items(), self.latent);
-        let mut code = Array2::zeros([n, self.code.width]);
-        let mut z = self.z.map(|_| Array2::zeros([n, latent]));
+        let mut outputs = vec![Array2::zeros([n, latent]); self.wanted.len()];
+        let needs_q = self.wanted.iter().any(|wanted| *wanted != Latent::Z || self.draw.is_none());
+        let mut q = Array2::zeros([n.min(BATCH), self.q.width]);
         for first in (0..n).step_by(BATCH) {
             let range = first..(first + BATCH).min(n);
             match data.values(first, range.len()) {
@@ -134,16 +157,20 @@ impl Encoder {
             }
             let labels = data.labels().map(|labels| &labels[range.clone()]);
             self.engine.run(data.ids()[range.clone()].iter().copied(), labels)?;
-            self.engine.rows(self.code, code.slice_mut(s![range.clone(), ..]))?;
-            if let (Some(z), Some(from)) = (&mut z, self.z) {
-                self.engine.rows(from, z.slice_mut(s![range, ..]))?;
+            let mut q = q.slice_mut(s![..range.len(), ..]);
+            if needs_q {
+                self.engine.rows(self.q, q.view_mut())?;
+            }
+            for (wanted, output) in self.wanted.iter().zip(&mut outputs) {
+                let mut output = output.slice_mut(s![range.clone(), ..]);
+                match (wanted, self.draw) {
+                    (Latent::Z, Some(draw)) => self.engine.rows(draw, output)?,
+                    (Latent::Z | Latent::Mu, _) => output.assign(&q.slice(s![.., ..latent])),
+                    (Latent::Logvar, _) => output.assign(&q.slice(s![.., latent..])),
+                }
             }
         }
-        if self.code.width == latent {
-            return Ok(Latents { mu: code, logvar: None, z });
-        }
-        let (mu, logvar) = code.view().split_at(Axis(1), latent);
-        Ok(Latents { mu: mu.to_owned(), logvar: Some(logvar.to_owned()), z })
+        Ok(outputs)
     }
 }
 
@@ -176,12 +203,10 @@ impl Decoder {
     pub fn decode(&mut self, z: ArrayView2<f32>, labels: Option<&[u8]>, first: usize) -> Result<Array2<f32>> {
         let (n, width) = z.dim();
         if width != self.z.width {
-            let latent = self.z.width;
-            return Err(Error::Data(format!("z has {width} dimensions: expected {latent}, as the model has")));
+            return Err(DataError::LatentWidth { expected: self.z.width, got: width }.into());
         }
         if let Some(((item, _), value)) = z.indexed_iter().find(|(_, v)| !v.is_finite()) {
-            let item = first + item;
-            return Err(Error::Data(format!("z of item {item} holds {value}: expected finite numbers")));
+            return Err(DataError::LatentNotFinite { item: first + item, value: *value }.into());
         }
         let z = z.as_standard_layout();
         let z = z.as_slice().expect("standard layout");
@@ -208,9 +233,7 @@ impl Prior {
     pub fn new(model: &impl Trained, device: Device) -> Result<Prior> {
         let network = &model.spec().network;
         if !network.bottleneck.is_distribution() {
-            return Err(Error::Usage(
-                "this model has no prior to draw from: expected a VAE; latents of images come from vae-encode".into(),
-            ));
+            return Err(Error::NoPrior);
         }
         let mut plan = Plan::new(BATCH);
         let labels = labels(&mut plan, network);

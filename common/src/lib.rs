@@ -3,6 +3,7 @@
 
 pub mod backend;
 pub mod dataset;
+mod error;
 pub mod evaluate;
 mod hugepages;
 pub mod infer;
@@ -12,4 +13,8 @@ pub mod options;
 pub mod parameters;
 pub mod pca;
 pub mod plan;
+mod remedies;
 pub mod train;
+
+pub use backend::cuda::GpuError;
+pub use error::{DataError, Error, ModelError, Result, ResumeError, SpecError};

@@ -7,33 +7,33 @@ use clap::ValueEnum;
 use std::str::FromStr;
 use vae_cli::{Error, Result, ThreadArgs, meant};
 
-/// Where to compute.
+/// The device to compute on.
 #[derive(clap::Args, Clone, Copy, Debug, Default)]
 pub struct DeviceArgs {
     /// Where to compute: auto (a GPU where one works, else the CPU), cpu, cuda, or cuda:N for the N-th GPU [default: auto in
     /// vae-train and vae-eval, else cpu]
     #[arg(long, value_name = "DEVICE", env = "VAE_DEVICE", hide_env_values = true)]
-    device: Option<Choice>,
+    device: Option<DeviceChoice>,
     #[command(flatten)]
     threads: ThreadArgs,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Choice {
+enum DeviceChoice {
     Auto,
     Cpu,
     Cuda(u32),
 }
 
-impl FromStr for Choice {
+impl FromStr for DeviceChoice {
     type Err = String;
 
-    fn from_str(text: &str) -> Result<Choice, String> {
-        let number = |n: &str| n.parse().map(Choice::Cuda).ok();
+    fn from_str(text: &str) -> Result<DeviceChoice, String> {
+        let number = |n: &str| n.parse().map(DeviceChoice::Cuda).ok();
         match text {
-            "auto" => Ok(Choice::Auto),
-            "cpu" => Ok(Choice::Cpu),
-            "cuda" => Ok(Choice::Cuda(0)),
+            "auto" => Ok(DeviceChoice::Auto),
+            "cpu" => Ok(DeviceChoice::Cpu),
+            "cuda" => Ok(DeviceChoice::Cuda(0)),
             "gpu" => Err("expected auto, cpu, cuda or cuda:N; did you mean cuda?".to_owned()),
             _ => text
                 .strip_prefix("cuda:")
@@ -44,36 +44,36 @@ impl FromStr for Choice {
 }
 
 impl DeviceArgs {
-    /// For long work: a GPU where one works, unless another device is asked for.
+    /// The device of long work: a GPU where one works, unless another device is given.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] where a GPU is asked for and there is none that works.
+    /// [`Error::Unavailable`] for a GPU that is missing or does not work.
     pub fn for_work(self) -> Result<Device> {
-        self.or(Choice::Auto)
+        self.or(DeviceChoice::Auto)
     }
-    /// For a stage of a pipe: the CPU, unless another device is asked for. To begin on a GPU takes longer than most of them.
+    /// The device of a stage in a pipe: the CPU, unless another is given. Starting a GPU takes longer than most stages.
     ///
     /// # Errors
     /// As [`for_work`](DeviceArgs::for_work).
     pub fn for_stage(self) -> Result<Device> {
-        self.or(Choice::Cpu)
+        self.or(DeviceChoice::Cpu)
     }
-    fn or(self, usual: Choice) -> Result<Device> {
-        let cpu = || Device::cpu(self.threads.count());
-        match self.device.unwrap_or(usual) {
-            Choice::Cpu => cpu(),
-            Choice::Cuda(ordinal) => {
-                cuda::expect(ordinal).map_err(|missing| missing.error)?;
+    fn or(self, default: DeviceChoice) -> Result<Device> {
+        let cpu = || Ok(Device::cpu(self.threads.count())?);
+        match self.device.unwrap_or(default) {
+            DeviceChoice::Cpu => cpu(),
+            DeviceChoice::Cuda(ordinal) => {
+                cuda::expect(ordinal)?;
                 Ok(Device::Cuda { ordinal })
             }
-            Choice::Auto => match cuda::expect(0) {
+            DeviceChoice::Auto => match cuda::expect(0) {
                 Ok(()) => {
                     vae_cli::tell("computing on the GPU; --device cpu keeps to the CPU");
                     Ok(Device::Cuda { ordinal: 0 })
                 }
-                Err(missing) => {
-                    if missing.too_old {
-                        vae_cli::tell(&format!("computing on the CPU, since {}", missing.error));
+                Err(error) => {
+                    if error.is_age() {
+                        vae_cli::tell(&format!("computing on the CPU, since {}", Error::from(error)));
                     }
                     cpu()
                 }
@@ -82,23 +82,23 @@ impl DeviceArgs {
     }
 }
 
-/// What follows the hidden layers.
+/// Activations of the hidden layers.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct ActivationArgs {
-    /// What follows each hidden layer: relu, leaky-relu:0.2 (the slope), tanh or softplus; two for encoder and decoder
+    /// Activation of the hidden layers: relu, leaky-relu:0.2 (the slope), tanh or softplus; two for encoder and decoder
     /// [default: relu, or the preset's]
     #[arg(long, value_name = "ACT,ACT", value_delimiter = ',', num_args = 1, help_heading = "Model")]
     activation: Option<Vec<Activation>>,
 }
 
 impl ActivationArgs {
-    /// Of encoder and decoder; `usual` where nothing is asked for.
+    /// Those of encoder and decoder; `default` where none is given.
     ///
     /// # Errors
     /// More than two.
-    pub fn of(&self, usual: [Activation; 2]) -> Result<[Activation; 2]> {
+    pub fn of(&self, default: [Activation; 2]) -> Result<[Activation; 2]> {
         match self.activation.as_deref() {
-            None => Ok(usual),
+            None => Ok(default),
             Some(&[both]) => Ok([both; 2]),
             Some(&[encoder, decoder]) => Ok([encoder, decoder]),
             Some(more) => {
@@ -114,7 +114,7 @@ impl ActivationArgs {
 pub struct LikelihoodArgs {
     /// p(x given z) of pixels [default: bernoulli, or as the preset or the weights say]
     #[arg(long, value_name = "NAME", help_heading = "Objective")]
-    likelihood: Option<Name>,
+    likelihood: Option<LikelihoodName>,
     /// The standard deviation of Gaussian pixels, or `learned`: the decoder puts out one for each [default: 0.7071, where -log
     /// p is the squared error and a constant]
     #[arg(long, value_name = "S|learned", value_parser = sigma, help_heading = "Objective")]
@@ -122,7 +122,7 @@ pub struct LikelihoodArgs {
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug)]
-enum Name {
+enum LikelihoodName {
     /// each pixel is black or white, and the decoder says with which probability
     Bernoulli,
     /// each pixel is normally distributed around what the decoder says
@@ -130,16 +130,16 @@ enum Name {
 }
 
 impl LikelihoodArgs {
-    /// What is asked for; `usual` where nothing is.
+    /// The one given; `default` where none is.
     ///
     /// # Errors
     /// A standard deviation of Bernoulli pixels.
-    pub fn of(self, usual: Likelihood) -> Result<Likelihood> {
-        let asked = match (self.likelihood, usual) {
-            (None, usual) => usual,
-            (Some(Name::Bernoulli), _) => Likelihood::Bernoulli,
-            (Some(Name::Gaussian), Likelihood::Bernoulli) => Likelihood::gaussian(Likelihood::SIGMA),
-            (Some(Name::Gaussian), gaussian) => gaussian,
+    pub fn of(self, default: Likelihood) -> Result<Likelihood> {
+        let asked = match (self.likelihood, default) {
+            (None, default) => default,
+            (Some(LikelihoodName::Bernoulli), _) => Likelihood::Bernoulli,
+            (Some(LikelihoodName::Gaussian), Likelihood::Bernoulli) => Likelihood::gaussian(Likelihood::SIGMA),
+            (Some(LikelihoodName::Gaussian), gaussian) => gaussian,
         };
         match (asked, self.sigma) {
             (asked, None) => Ok(asked),

@@ -4,7 +4,7 @@
 use crate::backend::Backend;
 use crate::model::{Init, StateDict, Tensors, Weight};
 use crate::plan::{Buf, Param, Plan, Role};
-use vae_cli::{Error, Result};
+use crate::{ModelError, Result};
 use vae_numerics::rng::{Purpose, draw4};
 
 /// What is read from, or written to, a state dict: the parameters, or one of their moments.
@@ -56,16 +56,14 @@ pub fn initial(plan: &Plan, seed: u32, init: Init) -> StateDict {
 ///
 /// # Errors
 /// A tensor that is missing or has another shape.
-pub fn check(plan: &Plan, dict: &impl Tensors, moments: bool) -> Result<()> {
+pub fn check(plan: &Plan, dict: &impl Tensors, moments: bool) -> Result<(), ModelError> {
     for (p, view) in plan.params().iter().flat_map(|p| views(moments).iter().map(move |v| (p, v))) {
         for name in &p.names {
             let (name, expected) = (format!("{}{name}", view.prefix), &p.layout.shape);
             let found = dict.tensor(&name);
-            let (got, _) = found.ok_or_else(|| Error::Data(format!("the model has no tensor {name}")))?;
+            let (got, _) = found.ok_or_else(|| ModelError::NoTensor(name.clone()))?;
             if got != &expected[..] {
-                return Err(Error::Data(format!(
-                    "tensor {name} of the model: expected shape {expected:?}, got {got:?}"
-                )));
+                return Err(ModelError::TensorShape { name, expected: expected.clone(), got: got.to_vec() });
             }
         }
     }

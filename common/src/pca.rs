@@ -14,10 +14,10 @@ use crate::dataset::Dataset;
 use crate::evaluate::Evaluator;
 use crate::model::{Model, Spec, StateDict, Weight};
 use crate::train::Losses;
+use crate::{Error, Result};
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView1};
-use vae_cli::memory::expect_memory;
-use vae_cli::{Error, Result};
+use vae_cli::memory;
 use vae_numerics::eigen::principal;
 use vae_numerics::math::tree_sum;
 
@@ -34,14 +34,15 @@ pub fn fit(spec: Spec, data: &Dataset) -> Result<Model> {
     data.expect_unit_range()?;
     let (latent, pixels, images) = (spec.network.latent, spec.network.values(), data.items());
     if latent > images {
-        return Err(Error::Usage(format!(
-            "--latent is {latent}: expected at most {images} components, one for each image; give more images"
-        )));
+        return Err(Error::TooFewImages { latent, images });
     }
     // The covariance, and its eigenvectors.
-    expect_memory(2 * 8 * (pixels * pixels) as u64, "make the images smaller")?;
+    let (needed, available) = (2 * 8 * (pixels * pixels) as u64, memory::total());
+    if needed > available {
+        return Err(Error::CovarianceMemory { needed, available });
+    }
     let mean = data.mean_pixels();
-    let (_, components) = principal(covariance(data, &mean), latent).map_err(|e| Error::Failed(e.to_string()))?;
+    let (_, components) = principal(covariance(data, &mean), latent)?;
     let weight = |shape: &[usize], values: &[f64]| Weight {
         shape: shape.to_vec(),
         values: values.iter().map(|v| *v as f32).collect(),
@@ -82,7 +83,7 @@ fn covariance(data: &Dataset, mean: &[f64]) -> Array2<f64> {
 mod tests {
     use super::*;
     use crate::backend::InstructionSet;
-    use crate::infer::{Decoder, Encoder};
+    use crate::infer::{Decoder, Encoder, Latent};
     use crate::model::{Network, Preset};
     use ndarray::{Array3, array};
     use vae_numerics::rng::{Purpose, uniform4};
@@ -198,20 +199,21 @@ mod tests {
         let x = Array2::from_shape_vec([300, 63], data.values(0, 300).to_f64()).unwrap();
         let z = (x - &mean).dot(&components.t());
         let x_hat = &mean + &z.dot(&components);
-        let latents = Encoder::new(&model, data.pixel_type(), None, device()).unwrap().encode(&data).unwrap();
-        let decoded = Decoder::new(&model, device()).unwrap().decode(latents.mu.view(), None, 0).unwrap();
-        for (what, got, expected) in [("z", latents.mu, z), ("x_hat", decoded, x_hat)] {
+        let mut encoder = Encoder::new(&model, data.pixel_type(), &[Latent::Mu], None, device()).unwrap();
+        let mu = encoder.encode(&data).unwrap().remove(0);
+        let decoded = Decoder::new(&model, device()).unwrap().decode(mu.view(), None, 0).unwrap();
+        for (what, got, expected) in [("z", mu, z), ("x_hat", decoded, x_hat)] {
             let most = expected.iter().fold(0.0, |most: f64, v| most.max(v.abs()));
             let worst = (got.mapv(f64::from) - &expected).iter().fold(0.0, |most: f64, d| most.max(d.abs()));
             assert!(most > 0.1 && worst < 1e-6 * most, "{what} is off by {worst} of {most}");
         }
-        assert!(latents.logvar.is_none() && latents.z.is_none());
+        assert!(Encoder::new(&model, data.pixel_type(), &[Latent::Logvar], None, device()).is_err());
     }
 
     #[test]
     fn what_has_no_such_components_is_refused() {
         let message = |spec, data: &Dataset| fit(spec, data).unwrap_err().to_string();
-        assert!(message(spec([9, 7], 6), &bytes(5)).contains("--latent is 6: expected at most 5 components"));
+        assert!(message(spec([9, 7], 6), &bytes(5)).contains("latent is 6: expected at most 5 components"));
         assert!(message(spec([9, 7], 64), &bytes(100)).contains("at most 63 components, one for each pixel"));
         assert!(message(spec([7, 9], 2), &bytes(5)).contains("expected 7 x 9"));
         assert!(message(spec([1, 1], 1), &floats(array![[[1.5]], [[0.5]]])).contains("pixel [0, 0] of image 0"));

@@ -6,8 +6,8 @@ use crate::model::{Model, Objective, OutputBias, Progress, Spec, StateDict, Term
 use crate::network::{self, LossGraph, loss_graph};
 use crate::parameters;
 use crate::plan::{Plan, Program};
+use crate::{DataError, Error, Result, ResumeError};
 use std::ops::Range;
-use vae_cli::{Error, Result};
 use vae_numerics::math::tree_sum;
 use vae_numerics::rng::{Purpose, permutation};
 
@@ -112,13 +112,12 @@ impl Trainer {
     ) -> Result<Trainer> {
         spec.check()?;
         let mut plan = Plan::new(spec.training.batch.min(train.items()));
-        let mut build = |data: &Dataset| {
+        let mut build = |data: &Dataset| -> Result<_, DataError> {
             data.expect_size(spec.network.image)?;
             data.expect_unit_range()?;
             Ok(loss_graph(&mut plan, &spec.network, &spec.objective, &spec.data, data.items(), data.pixel_type()))
         };
-        let within = |e: Error| e.within("test images");
-        let graphs = (build(&train)?, test.as_ref().map(build).transpose().map_err(within)?);
+        let graphs = (build(&train)?, test.as_ref().map(build).transpose().map_err(Error::TestImages)?);
         let step = graphs.0.training(&mut plan);
         // The optimizer starts with moments of zero, as every buffer does.
         let resumes = checkpoint.is_some();
@@ -184,7 +183,7 @@ impl Trainer {
     /// Takes up to `most` steps, not past the end of the epoch. At its end, true: then comes [`end_epoch`](Self::end_epoch).
     ///
     /// # Errors
-    /// [`Error::Failed`] where a loss is not finite; the run is then lost, but for an earlier checkpoint.
+    /// [`Error::NotFinite`] for a loss; the run is then lost, but for an earlier checkpoint.
     pub fn steps(&mut self, most: usize) -> Result<bool> {
         self.permute()?;
         let (before, first) = (self.progress.at, self.spec.training.steps);
@@ -203,10 +202,7 @@ impl Trainer {
     }
 
     fn diverged(&self, what: &str, step: u64) -> Error {
-        let (epoch, lr) = (self.progress.epoch, self.spec.training.lr);
-        Error::Failed(format!(
-            "{what} is not finite at step {step}, in epoch {epoch}, with lr {lr:?}; try a smaller --lr"
-        ))
+        Error::NotFinite { what: what.into(), step, epoch: self.progress.epoch, lr: self.spec.training.lr }
     }
 
     /// The losses of the images seen in the epoch under way, each with the weights of its time.
@@ -217,7 +213,7 @@ impl Trainer {
     /// Ends an epoch whose images were all seen: evaluates the test images, if there are any, and goes to the next.
     ///
     /// # Errors
-    /// [`Error::Failed`] where a weight or the test loss is not finite.
+    /// [`Error::NotFinite`] for a weight or the test loss.
     pub fn end_epoch(&mut self) -> Result<Option<Losses>> {
         self.expect_finite_weights()?;
         let losses = self.evaluate()?;
@@ -265,7 +261,7 @@ impl Trainer {
     /// The model as it is now.
     ///
     /// # Errors
-    /// [`Error::Failed`] where a weight is not finite.
+    /// [`Error::NotFinite`] for a weight.
     pub fn model(&self) -> Result<Model> {
         Ok(Model { spec: self.spec.clone(), weights: self.weights(false)? })
     }
@@ -273,7 +269,7 @@ impl Trainer {
     /// Everything that going on needs.
     ///
     /// # Errors
-    /// [`Error::Failed`] where a weight is not finite: such a checkpoint would take the place of a good one.
+    /// [`Error::NotFinite`] for a weight: such a checkpoint would take the place of a good one.
     pub fn checkpoint(&self) -> Result<Model> {
         let spec = Spec { checkpoint: Some(self.progress), ..self.spec.clone() };
         let mut weights = self.weights(true)?;
@@ -293,11 +289,7 @@ fn resumed_losses(weights: &StateDict, progress: Progress, images: usize) -> Res
     let losses = weights.get(TERMS).map_or(vec![], |weight| weight.values.clone());
     let width = Objective::TERMS.len();
     if losses.len() != width * progress.at || progress.at > images {
-        return Err(Error::Data(format!(
-            "the checkpoint is damaged: expected the losses of {} images, got {}; remove it",
-            progress.at,
-            losses.len() / width
-        )));
+        return Err(ResumeError::Losses { expected: progress.at, got: losses.len() / width }.into());
     }
     Ok(losses)
 }
@@ -320,35 +312,19 @@ fn start(plan: &Plan, spec: &Spec, train: &Dataset) -> StateDict {
 }
 
 /// Where a checkpoint goes on, if it is of the run that is asked for: all may differ that does not change the result.
-fn resumable(checkpoint: &Spec, asked: &Spec) -> Result<Progress> {
-    let progress = checkpoint.checkpoint.ok_or_else(|| {
-        Error::Data(
-            "the checkpoint is a finished model, without the optimizer's state; remove it or name another".into(),
-        )
-    })?;
+fn resumable(checkpoint: &Spec, asked: &Spec) -> Result<Progress, ResumeError> {
+    let progress = checkpoint.checkpoint.ok_or(ResumeError::Finished)?;
     let comparable = |spec: &Spec| {
         let mut spec = Spec { checkpoint: None, tool: String::new(), ..spec.clone() };
         (spec.training.epochs, spec.training.steps) = (0, 0);
         serde_json::to_value(spec).expect("a spec is plain data")
     };
-    if let Some((path, was, is)) = difference("", &comparable(checkpoint), &comparable(asked)) {
-        return Err(Error::Usage(if path.starts_with("data.") || path == "network.image" {
-            format!(
-                "--resume: the images differ from the checkpoint's: expected {path} {was}, got {is}; give the same images, or remove the checkpoint"
-            )
-        } else {
-            let option = path.rsplit('.').next().unwrap_or(&path).replace('_', "-");
-            format!(
-                "--resume: --{option} differs from the checkpoint's: expected {was}, got {is}; give the same value, or remove the checkpoint"
-            )
-        }));
+    if let Some((field, expected, got)) = difference("", &comparable(checkpoint), &comparable(asked)) {
+        return Err(ResumeError::Differs { field, expected, got });
     }
     let done = progress.epoch - (progress.at == 0) as usize;
     if asked.training.epochs < done {
-        return Err(Error::Usage(format!(
-            "--resume: the checkpoint is in epoch {done}: expected --epochs of at least that, got {}",
-            asked.training.epochs
-        )));
+        return Err(ResumeError::Epochs { done, epochs: asked.training.epochs });
     }
     Ok(progress)
 }

@@ -2,12 +2,12 @@
 
 use common::backend::{Device, InstructionSet};
 use common::dataset::Dataset;
-use common::infer::{Decoder, Encoder};
+use common::infer::{Decoder, Encoder, Latent};
 use common::model::{DataSpec, Hidden, Likelihood, Model, Network, Objective, Spec, Training};
 use common::plan::{PixelType, Precision};
 use common::train::Trainer;
+use common::{Error, Result};
 use ndarray::Array3;
-use vae_cli::{Error, Result};
 use vae_stream::images::Pixels;
 
 /// Images that differ from each other and have dark and bright parts.
@@ -169,8 +169,8 @@ fn a_checkpoint_of_another_run_is_refused_with_both_values() {
         Trainer::new(spec, data.clone(), None, Some(checkpoint.clone()), cpu(1)).map(|_| ())
     };
     let message = |r: Result<()>| match r {
-        Err(Error::Usage(message)) => message,
-        other => panic!("expected a usage error, got {other:?}"),
+        Err(error @ Error::Resume(_)) => vae_cli::Error::from(error).to_string(),
+        other => panic!("expected a checkpoint of another run, got {other:?}"),
     };
     assert!(resume(|s| s.training.epochs = 9).is_ok(), "epochs may grow");
     let lr = message(resume(|s| s.training.lr = 0.5));
@@ -188,10 +188,13 @@ fn a_loss_that_is_not_finite_names_step_and_lr() {
     spec.training.lr = 1e30;
     let mut trainer = Trainer::new(spec, data, None, None, cpu(2)).unwrap();
     match trainer.steps(100) {
-        Err(Error::Failed(message)) => assert!(message.contains("step 2") && message.contains("lr 1e30"), "{message}"),
+        Err(Error::NotFinite { step, lr, .. }) => assert_eq!((step, lr), (2, 1e30)),
         other => panic!("expected the run to fail, got {other:?}"),
     }
-    assert!(matches!(trainer.checkpoint(), Err(Error::Failed(_))), "weights that are not finite are no checkpoint");
+    assert!(
+        matches!(trainer.checkpoint(), Err(Error::NotFinite { .. })),
+        "weights that are not finite are no checkpoint"
+    );
 }
 
 /// A model of the classic shape, as it starts: what matters is the shape of its products.
@@ -204,20 +207,22 @@ fn classic() -> Model {
 fn an_image_is_encoded_and_decoded_the_same_in_any_batch_by_any_number_of_threads() {
     let (model, data) = (classic(), images(300, [28, 28]));
     for isa in InstructionSet::available() {
-        let all = Encoder::new(&model, PixelType::U8, Some(7), on(1, isa)).unwrap().encode(&data).unwrap();
-        let expected = Decoder::new(&model, on(1, isa)).unwrap().decode(all.mu.view(), None, 0).unwrap();
+        let outputs = [Latent::Z, Latent::Mu, Latent::Logvar];
+        let encoder = |threads| Encoder::new(&model, PixelType::U8, &outputs, Some(7), on(threads, isa)).unwrap();
+        let all = encoder(1).encode(&data).unwrap();
+        let expected = Decoder::new(&model, on(1, isa)).unwrap().decode(all[0].view(), None, 0).unwrap();
         for (batch, threads) in [(1, 1), (7, 2), (64, 8), (256, 3)] {
-            let mut encoder = Encoder::new(&model, PixelType::U8, Some(7), on(threads, isa)).unwrap();
+            let mut encoder = encoder(threads);
             let mut decoder = Decoder::new(&model, on(threads, isa)).unwrap();
             for first in (0..300).step_by(batch) {
                 let rows = ndarray::s![first..(first + batch).min(300), ..];
                 let part = data.slice(first..(first + batch).min(300));
                 let latents = encoder.encode(&part).unwrap();
                 let where_ = format!("in batches of {batch}, {isa:?}");
-                assert!(latents.mu == all.mu.slice(rows), "mu {where_}");
-                assert!(latents.logvar.unwrap() == all.logvar.as_ref().unwrap().slice(rows), "logvar {where_}");
-                assert!(latents.z.unwrap() == all.z.as_ref().unwrap().slice(rows), "z {where_}");
-                let x_hat = decoder.decode(latents.mu.view(), None, first).unwrap();
+                for ((output, got), all) in outputs.iter().zip(&latents).zip(&all) {
+                    assert!(got == all.slice(rows), "{output:?} {where_}");
+                }
+                let x_hat = decoder.decode(latents[0].view(), None, first).unwrap();
                 assert!(x_hat == expected.slice(rows), "x_hat {where_}");
             }
         }
@@ -229,16 +234,16 @@ fn bytes_and_the_same_images_as_floats_are_encoded_alike() {
     let (model, data) = (classic(), images(20, [28, 28]));
     let Pixels::U8(bytes) = data.pixels() else { unreachable!() };
     let floats = Dataset::new(Pixels::F32(bytes.mapv(|b| b as f32 / 255.0)), data.ids().to_vec());
-    let a = Encoder::new(&model, PixelType::U8, None, cpu(1)).unwrap().encode(&data).unwrap();
-    let b = Encoder::new(&model, PixelType::F32, None, cpu(1)).unwrap().encode(&floats).unwrap();
-    assert!(a.mu == b.mu && a.logvar == b.logvar);
+    let encoder = |dtype| Encoder::new(&model, dtype, &[Latent::Mu, Latent::Logvar], None, cpu(1)).unwrap();
+    let (a, b) = (encoder(PixelType::U8).encode(&data).unwrap(), encoder(PixelType::F32).encode(&floats).unwrap());
+    assert!(a == b);
 }
 
 #[test]
 fn images_that_do_not_fit_are_refused() {
     let model = classic();
     let message = |data: Dataset| {
-        let mut encoder = Encoder::new(&model, data.pixel_type(), None, cpu(1)).unwrap();
+        let mut encoder = Encoder::new(&model, data.pixel_type(), &[Latent::Z], None, cpu(1)).unwrap();
         encoder.encode(&data).err().expect("refused").to_string()
     };
     assert!(message(images(2, [14, 14])).contains("14 x 14 pixels: expected 28 x 28"));
@@ -279,15 +284,15 @@ fn weights_that_are_not_finite_at_the_end_are_no_model() {
     (spec.training.lr, spec.training.batch) = (1e38, 100);
     let mut trainer = Trainer::new(spec, data, None, None, cpu(1)).unwrap();
     assert!(trainer.steps(1).unwrap(), "the only step has a finite loss");
-    assert!(matches!(trainer.end_epoch(), Err(Error::Failed(_))));
-    assert!(matches!(trainer.model(), Err(Error::Failed(_))));
+    assert!(matches!(trainer.end_epoch(), Err(Error::NotFinite { .. })));
+    assert!(matches!(trainer.model(), Err(Error::NotFinite { .. })));
 }
 
 #[test]
 fn a_model_that_claims_more_than_it_holds_is_refused_before_memory_is_taken() {
     let mut model = classic();
     model.spec.network.hidden = Hidden::Linear(vec![65536, 65536]);
-    let message = Encoder::new(&model, PixelType::U8, None, cpu(1)).err().expect("refused").to_string();
+    let message = Encoder::new(&model, PixelType::U8, &[Latent::Z], None, cpu(1)).err().expect("refused").to_string();
     assert!(message.contains("expected shape [65536, 784], got [400, 784]"), "{message}");
 }
 

@@ -19,7 +19,7 @@ pub fn expect_memory(needed: u64, remedy: &str) -> Result<()> {
 }
 
 /// Bytes of main memory.
-fn total() -> u64 {
+pub fn total() -> u64 {
     #[cfg(target_os = "linux")]
     {
         let info = rustix::system::sysinfo();

@@ -3,8 +3,8 @@
 use super::cpu::InstructionSet;
 use super::{Backend, Cpu, Cuda};
 use crate::plan::{Plan, Precision};
-use vae_cli::Result;
-use vae_cli::memory::expect_memory;
+use crate::{Error, Result};
+use vae_cli::memory;
 
 /// Where programs run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,7 +34,7 @@ impl Device {
     /// The CPU, with the best instructions that it has, or those that `VAE_CPU` asks for.
     ///
     /// # Errors
-    /// [`Error::Usage`](vae_cli::Error::Usage) where this CPU has not what `VAE_CPU` asks for.
+    /// [`Error::InstructionSet`] where this CPU has not what `VAE_CPU` asks for.
     pub fn cpu(threads: usize) -> Result<Device> {
         Ok(Device::Cpu { threads, isa: InstructionSet::from_env()? })
     }
@@ -49,11 +49,14 @@ impl Device {
     /// A backend with the buffers of a plan, which multiplies at this precision.
     ///
     /// # Errors
-    /// [`Error::Unavailable`](vae_cli::Error::Unavailable) where there is no such device, or it has not the memory.
+    /// [`Error::Gpu`], [`Error::Memory`] or [`Error::Allocation`], where there is no such device, or it has not the memory.
     pub fn open(self, plan: &Plan, precision: Precision) -> Result<Box<dyn Backend>> {
         match self {
             Device::Cpu { threads, isa } => {
-                expect_memory(plan.bytes(precision), "try a smaller --batch, --samples or --hidden")?;
+                let (needed, available) = (plan.bytes(precision), memory::total());
+                if needed > available {
+                    return Err(Error::Memory { needed, available });
+                }
                 Ok(Box::new(Cpu::new(plan, threads, precision, isa)?))
             }
             Device::Cuda { ordinal } => Ok(Box::new(Cuda::new(plan, ordinal, precision)?)),

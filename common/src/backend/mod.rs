@@ -9,10 +9,10 @@ mod device;
 
 use crate::plan::{Buf, Plan, Program, TermWeight};
 
-pub use cpu::{Cpu, InstructionSet, Profile, peak};
+use crate::Result;
+pub use cpu::{Cpu, InstructionSet, Profile};
 pub use cuda::Cuda;
 pub use device::Device;
-use vae_cli::Result;
 
 /// One image of an epoch: which row of the data it is, and which noise it draws.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,146 +1,154 @@
-//! What no network can be built of is refused by the name of its option, before anything is allocated for it.
+//! What no network can be built of, or trained as, is refused before anything is allocated for it.
 
-use super::{Binarize, Bottleneck, Hidden, Likelihood, Network, Prior, Sigma, Spec};
-use vae_cli::{Error, Result};
+use super::{Binarize, Bottleneck, Conv, Hidden, Likelihood, Network, Prior, Sigma, Spec};
+use crate::SpecError;
 
 /// The largest layer, and the most pixels.
 const MOST: usize = 1 << 16;
 /// The most classes: labels are bytes.
 const CLASSES: usize = 256;
 
+type Result = std::result::Result<(), SpecError>;
+
+fn out_of_range(field: &'static str, value: impl std::fmt::Debug, expected: impl Into<String>) -> Result {
+    Err(SpecError::OutOfRange { field, value: format!("{value:?}"), expected: expected.into() })
+}
+
 impl Spec {
+    /// Checks the whole spec.
+    ///
     /// # Errors
-    /// [`Error::Usage`], for the first thing that is wrong.
-    pub fn check(&self) -> Result<()> {
-        match self.complaint() {
-            None => Ok(()),
-            Some(complaint) => Err(Error::Usage(complaint)),
-        }
-    }
-
-    fn complaint(&self) -> Option<String> {
-        self.network()
-            .or_else(|| self.components())
-            .or_else(|| self.conditions())
-            .or_else(|| self.loss())
-            .or_else(|| self.run())
-    }
-
-    fn network(&self) -> Option<String> {
-        let Network { image, ref hidden, latent, ref prior, .. } = self.network;
-        let prior = match prior {
-            Prior::Standard => &[][..],
-            Prior::Learned { hidden } => hidden,
-        };
-        let widths = hidden.widths();
-        let mut sizes =
-            [image.height, image.width].into_iter().chain(widths).chain([latent]).chain(prior.iter().copied());
-        if let Some(size) = sizes.find(|size| *size == 0 || *size > MOST) {
-            return Some(format!(
-                "the size of a layer or image is {size}: expected 1 to {MOST}; see --hidden, --conv and --latent"
-            ));
-        }
+    /// The first thing that is wrong.
+    pub fn check(&self) -> Result {
+        self.check_settings()?;
+        let Network { image, latent, .. } = self.network;
+        check_sizes(&[image.height, image.width])?;
         if image.channels != 1 {
-            return Some(format!("images of {image} have {} channels: expected 1", image.channels));
+            return Err(SpecError::Channels(image));
         }
         if image.values() > MOST {
-            return Some(format!(
-                "images of {image} pixels are too large: expected at most {MOST} pixels; make them smaller"
-            ));
+            return Err(SpecError::ImageArea { image, most: MOST });
         }
-        match hidden {
-            Hidden::Conv(_) => self.convolutions(),
-            Hidden::Linear(_) => None,
-        }
-    }
-
-    fn convolutions(&self) -> Option<String> {
-        let network = &self.network;
-        let channels = network.hidden.widths().into_iter().max().unwrap_or(0);
-        match network.convs().iter().map(|c| c.patch_len().max(c.kernel_area() * channels)).max() {
-            None => Some("a convolutional network has no convolution: expected --conv N,N".into()),
-            Some(most) if most > MOST || network.flat() > MOST => {
-                Some(format!("--conv has layers of more than {MOST} values: expected fewer channels"))
+        match self.network.bottleneck {
+            Bottleneck::Components if latent > image.values() => {
+                Err(SpecError::Components { latent, pixels: image.values() })
             }
-            _ => None,
+            _ if self.network.flat() > MOST => Err(SpecError::ConvSize { most: MOST }),
+            _ => Ok(()),
         }
     }
 
-    fn conditions(&self) -> Option<String> {
-        let Some(classes) = self.network.classes else {
-            return (self.network.prior != Prior::Standard)
-                .then(|| "a learned prior is p(z given y): expected --classes".into());
+    /// Checks all but the size of the images, which may not be known yet.
+    ///
+    /// # Errors
+    /// As [`check`](Spec::check).
+    pub fn check_settings(&self) -> Result {
+        self.check_layers()?;
+        self.check_labels()?;
+        self.check_objective()?;
+        self.check_components()?;
+        self.check_training()
+    }
+
+    fn check_layers(&self) -> Result {
+        let network = &self.network;
+        check_sizes(&network.hidden.widths())?;
+        check_sizes(&[network.latent])?;
+        if let Prior::Learned { hidden } = &network.prior {
+            check_sizes(hidden)?;
+        }
+        match &network.hidden {
+            Hidden::Conv(layers) if layers.is_empty() => Err(SpecError::NoConvolution),
+            Hidden::Conv(layers) => {
+                // A patch of the input, and of the output in the transposed convolution.
+                let patch = |layer: &Conv, channels: usize| layer.kernel * layer.kernel * channels;
+                let channels = layers.iter().map(|layer| layer.out).max().unwrap_or(0);
+                match layers.iter().any(|layer| patch(layer, channels) > MOST) {
+                    true => Err(SpecError::ConvSize { most: MOST }),
+                    false => Ok(()),
+                }
+            }
+            Hidden::Linear(_) => Ok(()),
+        }
+    }
+
+    fn check_labels(&self) -> Result {
+        let network = &self.network;
+        let Some(classes) = network.classes else {
+            return if network.prior == Prior::Standard { Ok(()) } else { Err(SpecError::PriorClasses) };
         };
         if !(1..=CLASSES).contains(&classes) {
-            return Some(format!("--classes is {classes}: expected 1 to {CLASSES}"));
+            return out_of_range("classes", classes, format!("1 to {CLASSES}"));
         }
-        (self.network.prior != Prior::Standard && !self.network.bottleneck.is_distribution())
-            .then(|| "an autoencoder has no prior: expected --prior standard".into())
+        match network.prior {
+            Prior::Learned { .. } if !network.bottleneck.is_distribution() => Err(SpecError::AutoencoderPrior),
+            _ => Ok(()),
+        }
     }
 
-    fn loss(&self) -> Option<String> {
+    fn check_objective(&self) -> Result {
         // The engine computes in f32, where a number may be infinite or 0 that is not so in f64.
         let objective = &self.objective;
         let (beta, warmup) = (objective.beta, objective.kl_warmup);
         if !(beta as f32).is_finite() || beta < 0.0 {
-            return Some(format!("--beta is {beta:?}: expected 0 or more, within f32"));
+            return out_of_range("beta", beta, "0 or more, within f32");
         }
         if !(0.0..1e6).contains(&warmup) {
-            return Some(format!("--kl-warmup is {warmup:?}: expected a number of epochs"));
+            return out_of_range("kl_warmup", warmup, "a number of epochs");
         }
         if let Likelihood::Gaussian { sigma: Sigma::Fixed(sigma) } = objective.likelihood
             && !(1e-3..=1e3).contains(&sigma)
         {
-            return Some(format!("--sigma is {sigma:?}: expected 0.001 to 1000"));
+            return out_of_range("sigma", sigma, "0.001 to 1000");
         }
         if objective.samples == 0 || objective.samples > 1 << 12 {
-            return Some(format!("--samples is {}: expected 1 to {}", objective.samples, 1 << 12));
+            return out_of_range("samples", objective.samples, format!("1 to {}", 1 << 12));
         }
         if !self.network.bottleneck.is_distribution() && (beta, objective.samples, warmup) != (0.0, 1, 0.0) {
-            return Some(
-                "an autoencoder has no KL and draws nothing: expected no --beta, --samples or --kl-warmup".into(),
-            );
+            return Err(SpecError::AutoencoderKl);
         }
-        None
+        Ok(())
     }
 
     /// Principal components are of pixels as they are, and minimise the squared error.
-    fn components(&self) -> Option<String> {
+    fn check_components(&self) -> Result {
         let network = &self.network;
         if network.bottleneck != Bottleneck::Components {
-            return None;
+            return Ok(());
         }
         if !network.hidden.is_empty() || network.classes.is_some() {
-            return Some("principal components have no layers and no labels: expected neither".into());
-        }
-        if network.latent > network.values() {
-            let (latent, pixels) = (network.latent, network.values());
-            return Some(format!("--latent is {latent}: expected at most {pixels} components, one for each pixel"));
+            return Err(SpecError::PcaLayers);
         }
         let squared = matches!(self.objective.likelihood, Likelihood::Gaussian { sigma: Sigma::Fixed(_) });
-        let as_they_are = self.data.binarize == Binarize::None && self.data.range == [0.0, 1.0];
-        match (squared, as_they_are) {
-            (true, true) => None,
-            (false, _) => {
-                Some("principal components minimise the squared error: expected Gaussian pixels of one sigma".into())
-            }
-            (_, false) => {
-                Some("principal components are of pixels as they are: expected no --binarize or --input-range".into())
-            }
+        let unchanged = self.data.binarize == Binarize::None && self.data.range == [0.0, 1.0];
+        match (squared, unchanged) {
+            (true, true) => Ok(()),
+            (false, _) => Err(SpecError::PcaLikelihood),
+            (_, false) => Err(SpecError::PcaPixels),
         }
     }
 
-    fn run(&self) -> Option<String> {
+    fn check_training(&self) -> Result {
         let (lr, batch) = (self.training.lr, self.training.batch);
         if !(lr as f32).is_finite() || lr as f32 <= 0.0 {
-            return Some(format!("--lr is {lr:?}: expected a number above 0, within f32"));
+            return out_of_range("lr", lr, "a number above 0, within f32");
         }
         if batch == 0 || batch > 1 << 20 {
-            return Some(format!("--batch is {batch}: expected 1 to {}", 1 << 20));
+            return out_of_range("batch", batch, format!("1 to {}", 1 << 20));
         }
         let [black, white] = self.data.range;
-        (!(white > black && (black as f32).is_finite() && (white as f32).is_finite()))
-            .then(|| format!("--input-range is {black:?},{white:?}: expected black below white"))
+        if !(white > black && (black as f32).is_finite() && (white as f32).is_finite()) {
+            return Err(SpecError::InputRange { black, white });
+        }
+        Ok(())
+    }
+}
+
+/// Sizes of layers or images.
+fn check_sizes(sizes: &[usize]) -> Result {
+    match sizes.iter().find(|size| **size == 0 || **size > MOST) {
+        Some(size) => Err(SpecError::Size { size: *size, most: MOST }),
+        None => Ok(()),
     }
 }
 
@@ -156,7 +164,7 @@ mod tests {
             Spec::new(Network::mlp(ImageShape::grey(28, 28), &[400], 20), Objective::new(Likelihood::Bernoulli));
         assert!(spec.check().is_ok());
         change(&mut spec);
-        spec.check().expect_err("refused").to_string()
+        vae_cli::Error::from(spec.check().expect_err("refused")).to_string()
     }
 
     #[test]

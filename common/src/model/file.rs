@@ -7,13 +7,13 @@
 
 use super::{Model, Spec, Tensors, Trained, Weight};
 use crate::hugepages::Pages;
+use crate::{Error, ModelError, Result};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
-use vae_cli::{Error, Result};
 use vae_stream::hex;
 
 const KEY: &str = "vae";
@@ -40,10 +40,11 @@ impl Model {
     /// Reads a file; `name` is for messages.
     ///
     /// # Errors
-    /// [`Error::Data`] for what is no model, is damaged, or does not fit its own description; [`Error::Io`] where memory is
+    /// [`Error::Model`] for what is no model, is damaged, or does not fit its own description; [`Error::Io`] where memory is
     /// missing.
     pub fn from_bytes(bytes: &[u8], name: &str) -> Result<Model> {
-        let bytes = Pages::read(bytes, bytes.len()).map_err(|e| Error::io(format!("cannot hold {name}"), e))?;
+        let bytes = Pages::read(bytes, bytes.len())
+            .map_err(|source| Error::Io { what: format!("cannot hold {name}"), source })?;
         Ok(ModelFile::new(Arc::new(bytes), name)?.model())
     }
 }
@@ -73,27 +74,22 @@ impl ModelFile {
     }
 
     fn parse(bytes: Arc<Pages>, name: &str, check: bool) -> Result<ModelFile> {
-        let wrong =
-            |what: String| Error::Data(format!("{name} is not a model: {what}; expected a file written by vae-train"));
+        let wrong = |why: String| ModelError::Format { name: name.into(), why };
         let (header, metadata) = SafeTensors::read_metadata(&bytes).map_err(|e| wrong(e.to_string()))?;
-        let json = metadata.metadata().as_ref().and_then(|m| m.get(KEY)).ok_or_else(|| {
-            Error::Data(format!(
-                "{name} is a safetensors file without the metadata key `{KEY}`; expected a file written by vae-train"
-            ))
-        })?;
+        let json = metadata
+            .metadata()
+            .as_ref()
+            .and_then(|m| m.get(KEY))
+            .ok_or_else(|| ModelError::NoMetadata { name: name.into(), key: KEY })?;
         let version = serde_json::from_str::<serde_json::Value>(json).ok().and_then(|v| v["vae_model"].as_u64());
-        if version.is_some_and(|v| v > Spec::VERSION as u64) {
-            let version = version.unwrap_or_default();
-            return Err(Error::Data(format!(
-                "{name} is a model of form {version}: expected at most {}; use newer tools",
-                Spec::VERSION
-            )));
+        if let Some(version) = version.filter(|v| *v > Spec::VERSION as u64) {
+            return Err(ModelError::Version { name: name.into(), version, newest: Spec::VERSION }.into());
         }
         let first = size_of::<u64>() + header; // the length of the header comes before it
         let mut tensors = BTreeMap::new();
         for (name, info) in metadata.tensors() {
             if info.dtype != Dtype::F32 {
-                return Err(wrong(format!("tensor {name} is {:?} where F32 was expected", info.dtype)));
+                return Err(wrong(format!("tensor {name} is {:?} where F32 was expected", info.dtype)).into());
             }
             let (start, end) = info.data_offsets;
             tensors.insert(name, Place { shape: info.shape.clone(), bytes: first + start..first + end });
@@ -102,9 +98,7 @@ impl ModelFile {
             let seal = json.rfind(SEAL).unwrap_or(json.len());
             let parts = tensors.iter().map(|(name, t)| (&name[..], &t.shape[..], &bytes[t.bytes.clone()]));
             if json[seal..] != format!("{SEAL}{}\"}}", digest(&json[..seal], parts)) {
-                return Err(Error::Data(format!(
-                    "{name} is damaged: its sha256 does not agree with its content; make it anew"
-                )));
+                return Err(ModelError::Digest { name: name.into() }.into());
             }
         }
         let spec: Spec = serde_json::from_str(json).map_err(|e| wrong(e.to_string()))?;

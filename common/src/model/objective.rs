@@ -1,6 +1,7 @@
 //! What training minimises.
 
 use crate::plan::TermWeight;
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 /// Reconstruction + beta · KL: both summed over pixels or dimensions, averaged over images, in nats.
@@ -124,17 +125,21 @@ impl Likelihood {
 }
 
 /// Whether and how pixels become black or white before the network sees them.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Binarize {
     /// Grey levels, as they are.
     #[default]
+    #[value(help = "they stay grey")]
     None,
     /// White above 0.5.
+    #[value(help = "white above 0.5")]
     Threshold,
     /// White with the probability that the pixel holds, drawn once for each image (Larochelle and Murray 2011, in kind).
+    #[value(help = "white with the probability that the pixel holds, drawn once for each image")]
     Static,
     /// Drawn anew at each visit (Burda et al. 2016); once for each test image.
+    #[value(help = "drawn anew at each visit")]
     Dynamic,
 }
 

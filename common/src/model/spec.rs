@@ -2,6 +2,7 @@
 
 use super::{Binarize, Network, Objective};
 use crate::plan::Precision;
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 /// The images that a model was trained on.
@@ -64,24 +65,28 @@ impl Default for Training {
 }
 
 /// How weights are drawn at the start.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Init {
     /// Weights and biases uniform in ±1/sqrt(fan in), as PyTorch's layers.
     #[default]
+    #[value(help = "weights and biases uniform in ±1/sqrt(fan in)")]
     Pytorch,
     /// Weights uniform in ±sqrt(6 / (fan in + fan out)), biases 0 (Glorot and Bengio 2010, eq. 16).
+    #[value(help = "weights uniform in ±sqrt(6 / (fan in + fan out)), biases 0")]
     Glorot,
 }
 
 /// Where the biases of the decoder's output start.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum OutputBias {
     /// As the other biases.
     #[default]
+    #[value(help = "as the other biases")]
     Init,
     /// The logit of the mean pixel of the training images.
+    #[value(help = "the logit of the mean pixel of the images")]
     Mean,
 }
 

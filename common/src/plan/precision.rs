@@ -1,17 +1,21 @@
 //! The precision of matrix products.
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 /// The operand type of matrix products. Sums, and all else, are f32.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// f32: a significand of 24 bits.
     #[default]
+    #[value(help = "a significand of 24 bits")]
     Fp32,
     /// TF32, a significand of 11 bits, on the tensor cores of a GPU; a CPU multiplies f32.
+    #[value(help = "a significand of 11 bits: faster on a GPU from Ampere on; a CPU multiplies fp32")]
     Tf32,
     /// bfloat16, a significand of 8 bits, faster where the device has instructions for it. Weights and optimizer stay f32.
+    #[value(help = "a significand of 8 bits: faster on CPUs with AVX512_BF16, and on a GPU from Ampere on")]
     Bf16,
 }
 

@@ -296,6 +296,14 @@ pub enum Error {
         /// The shape of the items.
         got: Vec<usize>,
     },
+    /// A record of a known kind without its keys.
+    #[error("bad {kind} record: {reason}; expected one of vae-train or vae-eval")]
+    Record {
+        /// The kind.
+        kind: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A pixel is NaN.
     #[error("bad images: expected numbers, got NaN")]
     ImageNan,

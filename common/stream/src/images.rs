@@ -114,7 +114,7 @@ impl Pixels {
     /// The images of a tensor shaped `[N,H,W]`, `[N,1,H,W]`, or `[N,D]` with D = H·W.
     ///
     /// Integers become u8, f2, f4 and f8 become f32, and bool becomes 0 or 1. `size` is the expected size; without it, images
-    /// [N,D] are square.
+    /// `[N,D]` are square.
     ///
     /// # Errors
     /// [`Error::ImageShape`], [`Error::ImageNan`], and [`Error::Range`] for integers beyond u8.

@@ -55,6 +55,7 @@ mod head;
 pub mod images;
 mod npy;
 mod reader;
+pub mod record;
 mod records;
 #[cfg(feature = "sha256")]
 mod sha256;

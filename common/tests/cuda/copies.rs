@@ -3,7 +3,7 @@
 use crate::gpu;
 use crate::runs::{cpu, data_of, mlp, trained};
 use common::backend::{Backend, Cuda, Device, SampleIndex};
-use common::infer::Encoder;
+use common::infer::{Encoder, Latent};
 use common::model::Binarize;
 use common::plan::{PixelTransform, PixelType, Plan, Precision, Program, Table};
 use std::sync::Barrier;
@@ -113,8 +113,8 @@ fn engines_on_two_threads_are_independent() {
     let spec = mlp();
     let (_, model) = trained(&spec, cpu(), 100);
     let data = data_of(&spec, 300);
-    let engine = || Encoder::new(&model, PixelType::U8, Some(7), Device::Cuda { ordinal }).unwrap();
-    let expected = engine().encode(&data).unwrap().z.unwrap();
+    let engine = || Encoder::new(&model, PixelType::U8, &[Latent::Z], Some(7), Device::Cuda { ordinal }).unwrap();
+    let expected = engine().encode(&data).unwrap().remove(0);
     let both = Barrier::new(2);
     let range = |first: usize, i: usize| first + 20 * i..first + 20 * i + 10 + i;
     // No asserts here: a thread that panics would leave the other at the barrier.
@@ -132,7 +132,7 @@ fn engines_on_two_threads_are_independent() {
     });
     for (first, latents) in got {
         for (i, latents) in latents.into_iter().enumerate() {
-            let z = latents.unwrap().z.unwrap();
+            let z = latents.unwrap().remove(0);
             assert_eq!(z, expected.slice(ndarray::s![range(first, i), ..]), "{first} {i}");
         }
     }

@@ -3,7 +3,7 @@
 
 use common::backend::Device;
 use common::dataset::Dataset;
-use common::infer::{Decoder, Encoder};
+use common::infer::{Decoder, Encoder, Latent};
 use common::model::{DataSpec, Likelihood, Network, Objective, Spec, Stored, Training};
 use common::plan::PixelType;
 use common::train::Trainer;
@@ -71,8 +71,8 @@ fn inference(c: &mut Criterion) {
     let mut group = c.benchmark_group("inference, one thread");
     group.throughput(Throughput::Elements(FRAME as u64));
     let frame = images(FRAME);
-    let mut encoder = Encoder::new(&model, PixelType::U8, None, one()).expect("an encoder");
-    let z = encoder.encode(&frame).expect("latents").mu;
+    let mut encoder = Encoder::new(&model, PixelType::U8, &[Latent::Mu], None, one()).expect("an encoder");
+    let z = encoder.encode(&frame).expect("latents").remove(0);
     group.bench_function("encode", |b| b.iter(|| encoder.encode(black_box(&frame)).expect("latents")));
     let mut decoder = Decoder::new(&model, one()).expect("a decoder");
     group.bench_function("decode", |b| b.iter(|| decoder.decode(black_box(z.view()), None, 0).expect("images")));

@@ -4,8 +4,8 @@ use crate::machine;
 use crate::peers::Peer;
 use crate::setup::Setup;
 use common::plan::Precision;
-use serde_json::Value;
 use vae_cli::{Error, Result};
+use vae_stream::record::{self, KL, LOSS, MSE};
 
 /// Of MNIST, and of the synthetic digits.
 pub const PIXELS: usize = 784;
@@ -108,11 +108,11 @@ pub struct Losses {
 }
 
 impl Epoch {
-    /// Of a line of JSON, if it tells of an epoch.
+    /// From a line of JSON, if it is an epoch record.
     pub fn parse(line: &str) -> Option<Epoch> {
-        let record: Value = serde_json::from_str(line).ok().filter(|record: &Value| record["kind"] == "epoch")?;
-        let test = |name: &str| record["test"][name].as_f64().unwrap_or(f64::NAN);
-        let test = Losses { loss: test("loss"), kl: test("kl"), mse: test("mse") };
-        Some(Epoch { seconds: record["seconds"].as_f64()?, test })
+        let epoch = record::Epoch::parse(&serde_json::from_str(line).ok()?).ok()??;
+        let test = |name: &str| epoch.test.as_ref().and_then(|test| test.finite(name)).unwrap_or(f64::NAN);
+        let test = Losses { loss: test(LOSS), kl: test(KL), mse: test(MSE) };
+        Some(Epoch { seconds: epoch.seconds?.finite()?, test })
     }
 }

@@ -1,5 +1,6 @@
 //! What the numbers were measured on.
 
+use crate::peak;
 use crate::setup::Setup;
 use common::backend::InstructionSet;
 use common::plan::Precision;
@@ -39,7 +40,7 @@ fn info(name: &str) -> Option<String> {
 
 /// GFLOP/s that so many threads reach on numbers in registers.
 pub fn peak(threads: usize, precision: Precision) -> f64 {
-    common::backend::peak(threads, precision, isa())
+    peak::peak(threads, precision, isa())
 }
 
 /// The instructions that our programs use.

@@ -12,6 +12,7 @@ mod machine;
 mod memory;
 mod models;
 mod neighbour;
+mod peak;
 mod peers;
 mod pipes;
 mod setup;

@@ -6,7 +6,7 @@ use crate::setup::Setup;
 use crate::times::Times;
 use common::backend::Device;
 use common::dataset::Dataset;
-use common::infer::{Decoder, Encoder};
+use common::infer::{Decoder, Encoder, Latent};
 use common::model::Stored;
 use ndarray::Array2;
 use serde_json::{Map, Value, json};
@@ -76,7 +76,7 @@ impl Products {
         let images = Dataset::read(&mut vae_cli::input::reader(&setup.folder.join("train.vae"), "x")?, "x", None)?;
         let device = Device::cpu(machine::cores()).expect("a CPU");
         let (encoder, decoder) =
-            (Encoder::new(&model, images.pixel_type(), None, device)?, Decoder::new(&model, device)?);
+            (Encoder::new(&model, images.pixel_type(), &[Latent::Mu], None, device)?, Decoder::new(&model, device)?);
         let starts = (0..images.items()).step_by(vae_stream::BATCH);
         let frame = |at: usize| images.slice(at..images.items().min(at + vae_stream::BATCH));
         Ok(Products { encoder, decoder, frames: starts.map(frame).collect() })
@@ -85,7 +85,7 @@ impl Products {
     /// Seconds of the encoder, and of the decoder.
     fn time(&mut self) -> Result<(f64, f64)> {
         let begun = Instant::now();
-        let encode = |frame| Ok(self.encoder.encode(frame)?.mu);
+        let encode = |frame| Ok(self.encoder.encode(frame)?.remove(0));
         let latents: Vec<Array2<f32>> = self.frames.iter().map(encode).collect::<Result<_>>()?;
         let encoded = Instant::now();
         for z in &latents {

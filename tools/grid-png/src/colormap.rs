@@ -1,13 +1,13 @@
-//! Colours for levels, by matplotlib's names, from d3's schemes: viridis to plasma differ by one level of 255 at most,
-//! the others by few (d3 draws curves between Brewer's colours, matplotlib lines; cividis and turbo are fits). Left out
-//! are the names that mean something else there.
+//! Colormaps by matplotlib's names, from d3's schemes. viridis, magma, inferno and plasma differ by at most one level
+//! of 255, the others by few: d3 interpolates Brewer's colours by splines, matplotlib linearly; cividis and turbo are
+//! fits. Names with another meaning in matplotlib are left out.
 
 use std::array;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use colorous::Gradient;
 
-/// The colours of the 256 levels, or none where a picture stays grey.
+/// The colours of the 256 levels; none for grey.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Colormap {
     colours: Option<Box<[[u8; 3]; 256]>>,
@@ -54,7 +54,7 @@ const MAPS: [(&str, &str, Gradient); 32] = maps![
 ];
 
 impl Colormap {
-    /// Parses a name, whatever its case; those of the reversed maps are known but not listed.
+    /// Parses a name, ignoring case; reversed maps are not listed.
     pub(crate) fn parser() -> impl TypedValueParser<Value = Colormap> {
         let listed = ["gray"].into_iter().chain(MAPS.iter().map(|map| map.0)).map(PossibleValue::new);
         let reversed = MAPS.iter().map(|map| PossibleValue::new(map.1).hide(true));
@@ -70,7 +70,7 @@ impl Colormap {
         Colormap { colours }
     }
 
-    /// Whether pictures stay grey.
+    /// Whether it is grey.
     pub(crate) fn is_gray(&self) -> bool {
         self.colours.is_none()
     }
@@ -87,7 +87,7 @@ mod tests {
 
     /// Levels 0, 64, 128, 192 and 255 in matplotlib 3.11.2: `matplotlib.colormaps[name](level)`, times 255.
     #[test]
-    fn colours_are_those_of_matplotlib_within_what_the_eye_sees() {
+    fn colours_are_those_of_matplotlib_within_10_of_255() {
         let known = [
             ("viridis", [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]]),
             ("magma", [[0, 0, 4], [81, 18, 124], [183, 55, 121], [252, 137, 97], [252, 253, 191]]),

@@ -1,110 +1,113 @@
-//! The finished picture: images, colours and text.
+//! The picture of a page: grid, colours and text.
 
 use image::{DynamicImage, GrayImage, ImageBuffer, Luma, Pixel, Rgb};
 use vae_cli::Result;
 
-use crate::grid::{self, Look};
+use crate::grid;
+use crate::layout::{Layout, TextSpace};
+use crate::options::GridOptions;
 use crate::page::Page;
-use crate::plan::{Plan, Room};
 use crate::text::{self, Anchor, Font, Label};
 
-/// Pixels above a headline, and below it.
-const GAP: usize = 3;
+/// Pixels above and below a headline.
+const HEADLINE_MARGIN: usize = 3;
 
-/// Pixels above a title, which belongs to the image below it.
-const ABOVE: usize = 2;
+/// Pixels above a title.
+const TITLE_MARGIN: usize = 2;
 
-/// Pixels from one title to the next in a row.
-const BETWEEN: usize = 4;
+/// Pixels between titles in a row.
+const TITLE_SPACING: usize = 4;
 
-/// The levels of a page without text, for a terminal.
-pub(crate) fn draw_plain(mut page: Page, look: &Look) -> Result<GrayImage> {
-    let plan = plan(&page, look, Room::default())?;
-    Ok(grid::enlarge(grid::draw(&mut page, look, &plan)?, look.scale))
+/// Draws a page without text in grey levels, for a terminal.
+pub(crate) fn draw_grey(mut page: Page, options: &GridOptions) -> Result<GrayImage> {
+    let layout = layout(&page, options, TextSpace::default())?;
+    Ok(grid::enlarge(grid::draw(&mut page, options, &layout)?, options.scale))
 }
 
-/// The picture of a page: grey, or in the colours of a map.
-pub(crate) fn draw(mut page: Page, look: &Look, headline: Option<&str>) -> Result<DynamicImage> {
-    let (font, mut room) = room(&page, look);
+/// Draws a page in grey levels or in the colours of a colormap.
+pub(crate) fn draw(mut page: Page, options: &GridOptions, headline: Option<&str>) -> Result<DynamicImage> {
+    let (font, mut space) = text_space(&page, options);
     let mut labels = Vec::new();
     if let Some(headline) = headline {
-        let width = plan(&page, look, room)?.width as usize;
-        let (font, lines) = break_lines(headline, width);
+        let width = layout(&page, options, space)?.width as usize;
+        let (font, lines) = wrap(headline, width);
         for (k, line) in lines.into_iter().enumerate() {
-            let at = ((width / 2) as u32, (GAP + k * text::height(font)) as u32);
+            let at = ((width / 2) as u32, (HEADLINE_MARGIN + k * text::height(font)) as u32);
             labels.push(Label { text: line, font, at, anchor: Anchor::TopCentre });
         }
-        room.top += labels.len() * text::height(font) + 2 * GAP - look.padding.min(GAP as u32) as usize;
+        space.top += labels.len() * text::height(font) + 2 * HEADLINE_MARGIN
+            - options.padding.min(HEADLINE_MARGIN as u32) as usize;
     }
-    let plan = plan(&page, look, room)?;
-    let levels = grid::draw(&mut page, look, &plan)?;
-    labels.extend(title(page, look, &plan, font));
+    let layout = layout(&page, options, space)?;
+    let levels = grid::draw(&mut page, options, &layout)?;
+    labels.extend(titles(page, options, &layout, font));
 
-    let [r, g, b] = look.colormap.colour(grid::to_byte(look.pad_value)).map(u32::from);
-    let ink = if 299 * r + 587 * g + 114 * b < 128_000 { 255 } else { 0 };
-    if look.colormap.is_gray() {
-        return Ok(finish(levels, &labels, Luma([ink]), look.scale).into());
+    let [r, g, b] = options.colormap.colour(grid::to_byte(options.pad_value)).map(u32::from);
+    let text_level = if 299 * r + 587 * g + 114 * b < 128_000 { 255 } else { 0 };
+    if options.colormap.is_gray() {
+        return Ok(finish(levels, &labels, Luma([text_level]), options.scale).into());
     }
     let picture = ImageBuffer::from_fn(levels.width(), levels.height(), |x, y| {
-        Rgb(look.colormap.colour(levels.get_pixel(x, y).0[0]))
+        Rgb(options.colormap.colour(levels.get_pixel(x, y).0[0]))
     });
-    Ok(finish(picture, &labels, Rgb([ink; 3]), look.scale).into())
+    Ok(finish(picture, &labels, Rgb([text_level; 3]), options.scale).into())
 }
 
 fn finish<P: Pixel<Subpixel = u8> + 'static>(
     mut picture: ImageBuffer<P, Vec<u8>>,
     labels: &[Label],
-    ink: P,
+    text_colour: P,
     scale: u32,
 ) -> ImageBuffer<P, Vec<u8>> {
-    text::write(&mut picture, labels, ink);
+    text::draw(&mut picture, labels, text_colour);
     grid::enlarge(picture, scale)
 }
 
-fn plan(page: &Page, look: &Look, room: Room) -> Result<Plan> {
+fn layout(page: &Page, options: &GridOptions, text: TextSpace) -> Result<Layout> {
     let (_, height, width) = page.images[0].dim();
-    Plan::new(page.places.size(), page.images.len(), (height, width), look, room)
+    Layout::new(page.cells.shape(), page.images.len(), (height, width), options, text)
 }
 
-/// The font of titles and heads, and the room that they take.
-fn room(page: &Page, look: &Look) -> (&'static Font, Room) {
+/// The font of the titles, and their space.
+fn text_space(page: &Page, options: &GridOptions) -> (&'static Font, TextSpace) {
     let (_, _, width) = page.images[0].dim();
-    let padding = look.padding as usize;
-    let longest = text::longest(&page.titles).max(text::longest(&page.heads));
-    let font = text::small(longest, (width + padding).saturating_sub(BETWEEN));
-    let (wide, high) = (text::width(font, longest), text::height(font) + ABOVE);
-    let across = (wide + BETWEEN).saturating_sub(padding);
-    let room = match (page.titles.is_empty(), page.heads.is_empty()) {
-        (true, true) => Room::default(),
-        (false, _) => Room { above: high, across, ..Room::default() },
-        (true, false) if look.transpose => Room { top: high, across, ..Room::default() },
-        (true, false) => Room { left: wide + padding, ..Room::default() },
+    let padding = options.padding as usize;
+    let longest = text::longest(&page.titles).max(text::longest(&page.class_titles));
+    let font = text::title_font(longest, (width + padding).saturating_sub(TITLE_SPACING));
+    let (title_width, title_height) = (text::width(font, longest), text::height(font) + TITLE_MARGIN);
+    let column_width = (title_width + TITLE_SPACING).saturating_sub(padding);
+    let space = TextSpace::default();
+    let space = match (page.titles.is_empty(), page.class_titles.is_empty()) {
+        (true, true) => space,
+        (false, _) => TextSpace { above: title_height, column_width, ..space },
+        (true, false) if options.transpose => TextSpace { top: title_height, column_width, ..space },
+        (true, false) => TextSpace { left: title_width + padding, ..space },
     };
-    (font, room)
+    (font, space)
 }
 
-/// A title above each item, or at the head of each class.
-fn title(page: Page, look: &Look, plan: &Plan, font: &'static Font) -> Vec<Label> {
-    let above = |place, text| {
-        let top = plan.image(place, 0).1.saturating_sub(text::height(font) as u32);
-        Label { text, font, at: (plan.middle(place).0, top), anchor: Anchor::TopCentre }
+/// The titles above each item, or at the head of each class's row or column.
+fn titles(page: Page, options: &GridOptions, layout: &Layout, font: &'static Font) -> Vec<Label> {
+    let above = |cell, text| {
+        let top = layout.image_origin(cell, 0).1.saturating_sub(text::height(font) as u32);
+        Label { text, font, at: (layout.item_centre(cell).0, top), anchor: Anchor::TopCentre }
     };
-    let left_of = |place, text| {
-        let at = (plan.image(place, 0).0.saturating_sub(look.padding + 1), plan.middle(place).1);
+    let left_of = |cell, text| {
+        let at = (layout.image_origin(cell, 0).0.saturating_sub(options.padding + 1), layout.item_centre(cell).1);
         Label { text, font, at, anchor: Anchor::RightMiddle }
     };
-    let titles = page.places.each().into_iter().zip(page.titles).map(|(place, title)| above(place, title));
-    let heads = page.heads.into_iter().enumerate().map(|(class, head)| match look.transpose {
-        true => above((class, 0), head),
-        false => left_of((class, 0), head),
+    let titles = page.cells.positions().into_iter().zip(page.titles).map(|(cell, title)| above(cell, title));
+    let class_titles = page.class_titles.into_iter().enumerate().map(|(class, title)| match options.transpose {
+        true => above((class, 0), title),
+        false => left_of((class, 0), title),
     });
-    titles.chain(heads).collect()
+    titles.chain(class_titles).collect()
 }
 
-/// A headline in one line if a font lets it, or else in several.
-fn break_lines(headline: &str, width: usize) -> (&'static Font, Vec<String>) {
+/// A headline in one line if a font fits, or else wrapped.
+fn wrap(headline: &str, width: usize) -> (&'static Font, Vec<String>) {
     let lines: Vec<&str> = headline.lines().collect();
-    let font = text::large(text::longest(&lines), width);
-    let most = (width / text::width(font, 1)).max(1);
-    (font, textwrap::wrap(headline, most).into_iter().map(|line| line.into_owned()).collect())
+    let font = text::headline_font(text::longest(&lines), width);
+    let columns = (width / text::width(font, 1)).max(1);
+    (font, textwrap::wrap(headline, columns).into_iter().map(|line| line.into_owned()).collect())
 }

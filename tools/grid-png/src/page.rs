@@ -1,14 +1,15 @@
-//! The images of one picture, and what is written beside them.
+//! The images and titles of one picture.
 
 use ndarray::{Array3, Axis};
-use serde_json::{Map, Value};
 use vae_cli::{Error, Result};
 use vae_stream::Data;
 use vae_stream::images::Pixels;
+use vae_stream::record::Epoch;
 
-use crate::places::Places;
-use crate::plan::{Plan, Room};
-use crate::rules::Rules;
+use crate::cells::Cells;
+use crate::layout::{Layout, TextSpace};
+use crate::options::GridOptions;
+use crate::selection::Selection;
 use crate::titles;
 
 /// The images of one picture, T tensors [N, H, W].
@@ -16,44 +17,51 @@ use crate::titles;
 pub(crate) struct Page {
     pub(crate) group: String,
     pub(crate) epoch: Option<u64>,
-    /// The losses of the epoch, once they are told.
-    pub(crate) record: Option<Map<String, Value>>,
+    /// The record of the epoch, once it has arrived.
+    pub(crate) record: Option<Epoch>,
+    /// The names of the tensors.
     pub(crate) names: Vec<String>,
     pub(crate) images: Vec<Array3<f32>>,
-    pub(crate) places: Places,
+    pub(crate) cells: Cells,
     /// One for each item, or none.
     pub(crate) titles: Vec<String>,
     /// One for each class, or none.
-    pub(crate) heads: Vec<String>,
-    /// Items that have come, shown or not.
-    seen: usize,
+    pub(crate) class_titles: Vec<String>,
+    /// Items of the group so far, shown or not.
+    items: usize,
 }
 
 impl Page {
     /// A page for tensors of these names.
-    pub(crate) fn new(group: &str, epoch: Option<u64>, names: &[String], rules: &Rules) -> Page {
+    pub(crate) fn new(
+        group: &str,
+        epoch: Option<u64>,
+        names: &[String],
+        selection: &Selection,
+        options: &GridOptions,
+    ) -> Page {
         Page {
             group: group.to_owned(),
             epoch,
             record: None,
             names: names.to_vec(),
             images: Vec::new(),
-            places: Places::new(rules.look.nrow as usize, rules.choice.by.is_some()),
+            cells: Cells::new(options.nrow as usize, selection.args.by.is_some()),
             titles: Vec::new(),
-            heads: Vec::new(),
-            seen: 0,
+            class_titles: Vec::new(),
+            items: 0,
         }
     }
 
-    /// Adds the items of a frame that find a place, until there are as many as are wanted.
-    pub(crate) fn add(&mut self, data: &Data, rules: &Rules) -> Result<()> {
-        let items = self.choose(data, rules)?;
-        let first = self.seen;
-        self.seen += data.items();
+    /// Adds the items of a frame that have a cell, up to the maximum.
+    pub(crate) fn add(&mut self, data: &Data, selection: &Selection, options: &GridOptions) -> Result<()> {
+        let items = self.assign_cells(data, selection)?;
+        let first = self.items;
+        self.items += data.items();
         let Some(&last) = items.last() else { return Ok(()) };
-        match &rules.titles {
-            Some(_) if rules.titles_classes() => {
-                self.heads = self.places.classes().iter().map(i64::to_string).collect();
+        match &selection.titles {
+            Some(_) if selection.titles_classes() => {
+                self.class_titles = self.cells.classes().iter().map(i64::to_string).collect();
             }
             Some(titles) => self.titles.extend(titles.of(data, first, &items)?),
             None => {}
@@ -66,12 +74,12 @@ impl Page {
             if let Some((_, h, w)) = self.images.first().map(Array3::dim).filter(|&(_, h, w)| (h, w) != (height, width))
             {
                 return Err(within(Error::Data(format!(
-                    "images of another size: expected {h} x {w} as before, got {height} x {width}; draw them apart, with \
-                     one --tensor"
+                    "images of another size: expected {h} x {w} as before, got {height} x {width}; draw one --tensor \
+                     at a time"
                 ))));
             }
-            // Refused here, before more is kept than can be drawn.
-            Plan::new(self.places.size(), self.names.len(), (height, width), &rules.look, Room::default())?;
+            // Too many images are an error before they fill the memory.
+            Layout::new(self.cells.shape(), self.names.len(), (height, width), options, TextSpace::default())?;
             let mut values = match pixels {
                 Pixels::U8(bytes) => bytes.mapv(|v| f32::from(v) / 255.0),
                 Pixels::F32(values) => values,
@@ -87,16 +95,16 @@ impl Page {
         Ok(())
     }
 
-    /// Finds places for items of a frame, and tells which have one.
-    fn choose(&mut self, data: &Data, rules: &Rules) -> Result<Vec<usize>> {
-        let room = rules.most() - self.places.items();
-        if room == 0 {
+    /// Assigns cells to the items of a frame; gives the indices of those that have one.
+    fn assign_cells(&mut self, data: &Data, selection: &Selection) -> Result<Vec<usize>> {
+        let free = selection.max_items() - self.cells.len();
+        if free == 0 {
             return Ok(Vec::new());
         }
-        let classes = match &rules.choice.by {
+        let classes = match &selection.args.by {
             Some(by) => titles::classes(data, by)?,
             None => vec![0; data.items()],
         };
-        Ok((0..classes.len()).filter(|&k| self.places.take(classes[k])).take(room).collect())
+        Ok((0..classes.len()).filter(|&k| self.cells.push(classes[k])).take(free).collect())
     }
 }

@@ -1,58 +1,60 @@
-//! Text with holes to fill in, such as `epoch {epoch:03} loss {loss:.2f}`, in the manner of Python's `format`.
+//! Format strings such as `epoch {epoch:03} loss {loss:.2f}`, a subset of Python's `str.format`.
 
 use std::fmt::Write;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use vae_cli::{Error, Result};
+use vae_stream::record::{Epoch, TRAIN};
 
-/// Fields that a message names at most.
-const MOST_NAMED: usize = 24;
+/// Most fields in a message.
+const MAX_NAMED: usize = 24;
 
-/// A text and the holes between its parts.
+/// A parsed format string.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Template {
-    parts: Vec<Part>,
+    segments: Vec<Segment>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Part {
+enum Segment {
     Text(String),
-    Hole(Hole),
+    Field(Field),
 }
 
-/// `{field}` or `{field:format}`.
+/// A replacement field: `{name}` or `{name:format_spec}`.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Hole {
-    pub(crate) field: String,
-    pub(crate) format: Format,
-    /// As it was typed.
+pub(crate) struct Field {
+    pub(crate) name: String,
+    pub(crate) format: FormatSpec,
+    /// The field as typed.
     pub(crate) source: String,
 }
 
-/// How a number is written: `[0][WIDTH][d]`, or `[0][WIDTH].DECIMALSf`.
+/// `[0][WIDTH][d]`, or `[0][WIDTH].PRECISIONf`.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(crate) struct Format {
+pub(crate) struct FormatSpec {
     zeros: bool,
     width: usize,
-    kind: Kind,
+    presentation: Presentation,
 }
 
+/// The presentation type: none, `d`, or `f` with its precision.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-enum Kind {
+enum Presentation {
     #[default]
-    Any,
-    Whole,
-    Decimals(usize),
+    General,
+    Integer,
+    Fixed(usize),
 }
 
-/// What holes can be filled with.
+/// The values of fields, by name.
 #[derive(Debug)]
-pub(crate) struct Fields(Vec<(String, Value)>);
+pub(crate) struct Values(Vec<(String, Value)>);
 
 impl Template {
-    /// Reads a text; `{{` and `}}` are braces. The error is the hole that cannot be read.
+    /// Parses a text; `{{` and `}}` are braces. The error is the malformed field.
     pub(crate) fn parse(text: &str) -> Result<Template, String> {
-        let (mut rest, mut parts, mut plain) = (text, Vec::new(), String::new());
+        let (mut rest, mut segments, mut plain) = (text, Vec::new(), String::new());
         while let Some(at) = rest.find(['{', '}']) {
             let (before, brace) = rest.split_at(at);
             plain += before;
@@ -63,34 +65,34 @@ impl Template {
             }
             let inside = brace.strip_prefix('{').and_then(|inside| inside.split_once('}'));
             let (inside, after) = inside.ok_or(brace)?;
-            parts.push(Part::Text(std::mem::take(&mut plain)));
-            parts.push(Part::Hole(Hole::parse(inside).ok_or_else(|| format!("{{{inside}}}"))?));
+            segments.push(Segment::Text(std::mem::take(&mut plain)));
+            segments.push(Segment::Field(Field::parse(inside).ok_or_else(|| format!("{{{inside}}}"))?));
             rest = after;
         }
-        parts.push(Part::Text(plain + rest));
-        Ok(Template { parts })
+        segments.push(Segment::Text(plain + rest));
+        Ok(Template { segments })
     }
 
-    /// The holes, in order.
-    pub(crate) fn holes(&self) -> impl Iterator<Item = &Hole> {
-        self.parts.iter().filter_map(|part| match part {
-            Part::Hole(hole) => Some(hole),
-            Part::Text(_) => None,
+    /// The replacement fields, in order.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = &Field> {
+        self.segments.iter().filter_map(|segment| match segment {
+            Segment::Field(field) => Some(field),
+            Segment::Text(_) => None,
         })
     }
 
-    /// The text, with every hole filled.
-    pub(crate) fn fill(&self, fields: &Fields) -> Result<String> {
+    /// The text with every field replaced by its value.
+    pub(crate) fn fill(&self, values: &Values) -> Result<String> {
         let mut filled = String::new();
-        for part in &self.parts {
-            match part {
-                Part::Text(text) => filled += text,
-                Part::Hole(hole) => hole.format.write(&mut filled, fields.get(hole)?).ok_or_else(|| {
+        for segment in &self.segments {
+            match segment {
+                Segment::Text(text) => filled += text,
+                Segment::Field(field) => field.format.write(&mut filled, values.get(field)?).ok_or_else(|| {
                     Error::Usage(format!(
-                        "{}: expected a number that can be written so, got {}; write {{{}}}",
-                        hole.source,
-                        fields.get(hole).unwrap_or(&Value::Null),
-                        hole.field
+                        "{}: expected a number for this format, got {}; write {{{}}}",
+                        field.source,
+                        values.get(field).unwrap_or(&Value::Null),
+                        field.name
                     ))
                 })?,
             }
@@ -99,52 +101,54 @@ impl Template {
     }
 }
 
-impl Hole {
-    fn parse(inside: &str) -> Option<Hole> {
-        let (field, format) = inside.split_once(':').unwrap_or((inside, ""));
-        let format = Format::parse(format).filter(|_| !field.is_empty() && !field.contains('{'))?;
-        Some(Hole { field: field.into(), format, source: format!("{{{inside}}}") })
+impl Field {
+    fn parse(inside: &str) -> Option<Field> {
+        let (name, format) = inside.split_once(':').unwrap_or((inside, ""));
+        let format = FormatSpec::parse(format).filter(|_| !name.is_empty() && !name.contains('{'))?;
+        Some(Field { name: name.into(), format, source: format!("{{{inside}}}") })
     }
 }
 
-impl Format {
-    /// Reads what stands behind the colon; widths beyond two digits are none.
-    fn parse(text: &str) -> Option<Format> {
+impl FormatSpec {
+    /// Parses the text after the colon; widths have at most two digits.
+    fn parse(text: &str) -> Option<FormatSpec> {
         let zeros = text.starts_with('0');
         let rest = text.strip_prefix('0').unwrap_or(text);
         let number = |digits: &str| digits.parse().ok().filter(|_| digits.len() <= 2 && !digits.starts_with('+'));
-        let (width, kind) = match rest.strip_suffix('f') {
+        let (width, presentation) = match rest.strip_suffix('f') {
             Some(rest) => match rest.split_once('.') {
-                Some((width, decimals)) => (width, Kind::Decimals(number(decimals)?)),
-                None => (rest, Kind::Decimals(6)), // as in Python
+                Some((width, decimals)) => (width, Presentation::Fixed(number(decimals)?)),
+                None => (rest, Presentation::Fixed(6)), // as in Python
             },
             None => match rest.strip_suffix('d') {
-                Some(width) => (width, Kind::Whole),
-                None => (rest, Kind::Any),
+                Some(width) => (width, Presentation::Integer),
+                None => (rest, Presentation::General),
             },
         };
         let width = if width.is_empty() { 0 } else { number(width).filter(|&width| width > 0)? };
-        Some(Format { zeros, width, kind })
+        Some(FormatSpec { zeros, width, presentation })
     }
 
-    /// Whether it makes a whole number longer with zeros alone.
+    /// Whether it pads an integer with zeros.
     pub(crate) fn is_zeros(self) -> bool {
-        self.zeros && self.width > 0 && !matches!(self.kind, Kind::Decimals(_))
+        self.zeros && self.width > 0 && !matches!(self.presentation, Presentation::Fixed(_))
     }
 
-    /// Writes a value, unless it is of a kind that cannot be written so. A stream has numbers that are not finite as text.
+    /// Writes a value; none if it is no number. Numbers that are not finite are text in a record.
     fn write(self, text: &mut String, value: &Value) -> Option<()> {
-        let Format { zeros, width, kind } = self;
+        let FormatSpec { zeros, width, presentation } = self;
         let real = || value.as_f64().or_else(|| value.as_str()?.parse().ok());
-        let written = match (kind, value) {
-            (Kind::Decimals(decimals), _) => real().map(|v| format!("{v:.decimals$}"))?,
-            (Kind::Whole, _) => value.as_i64().map(|v| v.to_string()).or(value.as_u64().map(|v| v.to_string()))?,
-            (Kind::Any, Value::String(words)) => words.clone(),
-            (Kind::Any, other) => other.to_string(),
+        let written = match (presentation, value) {
+            (Presentation::Fixed(decimals), _) => real().map(|v| format!("{v:.decimals$}"))?,
+            (Presentation::Integer, _) => {
+                value.as_i64().map(|v| v.to_string()).or(value.as_u64().map(|v| v.to_string()))?
+            }
+            (Presentation::General, Value::String(words)) => words.clone(),
+            (Presentation::General, other) => other.to_string(),
         };
         let is_finite = written.ends_with(|c: char| c.is_ascii_digit());
         match (value, written.strip_prefix('-')) {
-            (Value::String(_), _) if kind == Kind::Any => write!(text, "{written:width$}"),
+            (Value::String(_), _) if presentation == Presentation::General => write!(text, "{written:width$}"),
             (_, Some(digits)) if zeros && is_finite => write!(text, "-{digits:0>0$}", width.saturating_sub(1)),
             _ if zeros && is_finite => write!(text, "{written:0>width$}"),
             _ => write!(text, "{written:>width$}"),
@@ -153,38 +157,39 @@ impl Format {
     }
 }
 
-impl Fields {
-    /// The group, the epoch, and what the epoch's record tells; what it tells of `train` is `train.loss` and also `loss`.
-    pub(crate) fn new(group: &str, epoch: Option<u64>, record: Option<&Map<String, Value>>) -> Fields {
-        let mut fields = vec![("group".to_owned(), Value::from(group))];
-        fields.extend(epoch.map(|epoch| ("epoch".to_owned(), epoch.into())));
-        for (name, value) in record.into_iter().flatten().filter(|(name, _)| !matches!(&name[..], "kind" | "epoch")) {
-            match value {
-                Value::Object(inner) => fields.extend(
-                    inner.iter().map(|(part, value)| (format!("{name}.{part}"), value.clone())).filter(is_plain),
-                ),
-                other => fields.extend(Some((name.clone(), other.clone())).filter(is_plain)),
+impl Values {
+    /// The group, and the record of the epoch or else its number. `loss` is short for `train.loss`.
+    pub(crate) fn new(group: &str, epoch: Option<u64>, record: Option<&Epoch>) -> Values {
+        let mut values = vec![("group".to_owned(), Value::from(group))];
+        match record {
+            None => values.extend(epoch.map(|epoch| ("epoch".to_owned(), epoch.into()))),
+            Some(record) => {
+                for (name, value) in record.to_json() {
+                    match value {
+                        Value::Object(inner) => {
+                            values.extend(inner.into_iter().map(|(key, value)| (format!("{name}.{key}"), value)));
+                        }
+                        other => values.push((name, other)),
+                    }
+                }
             }
         }
-        Fields(fields)
+        values.retain(|(_, value)| !matches!(value, Value::Null | Value::Array(_) | Value::Object(_)));
+        Values(values)
     }
 
-    fn get(&self, hole: &Hole) -> Result<&Value> {
+    fn get(&self, field: &Field) -> Result<&Value> {
         let of = |name: &str| self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value);
-        of(&hole.field).or_else(|| of(&format!("train.{}", hole.field))).ok_or_else(|| {
-            let mut names: Vec<&str> = self.0.iter().take(MOST_NAMED).map(|(name, _)| name.as_str()).collect();
-            names.extend((self.0.len() > MOST_NAMED).then_some("..."));
+        of(&field.name).or_else(|| of(&format!("{TRAIN}.{}", field.name))).ok_or_else(|| {
+            let mut names: Vec<&str> = self.0.iter().take(MAX_NAMED).map(|(name, _)| name.as_str()).collect();
+            names.extend((self.0.len() > MAX_NAMED).then_some("..."));
             Error::Usage(format!(
                 "no such field: expected one of {}, got {}; correct the text",
                 names.join(", "),
-                hole.source
+                field.source
             ))
         })
     }
-}
-
-fn is_plain((_, value): &(String, Value)) -> bool {
-    !matches!(value, Value::Null | Value::Array(_) | Value::Object(_))
 }
 
 #[cfg(test)]
@@ -197,11 +202,12 @@ mod tests {
             "kind": "epoch", "epoch": 7, "epochs": 30, "train": {"loss": 103.456, "kl": -2.5}, "test": {"loss": "NaN"},
             "name": "digits", "list": [1],
         });
-        Template::parse(text).unwrap().fill(&Fields::new("sample", Some(7), record.as_object()))
+        let record = Epoch::parse(record.as_object().unwrap()).unwrap();
+        Template::parse(text).unwrap().fill(&Values::new("sample", Some(7), record.as_ref()))
     }
 
     #[test]
-    fn holes_are_filled_with_group_epoch_and_what_the_record_says() {
+    fn fields_are_group_epoch_and_the_record_of_the_epoch() {
         assert_eq!(fill("epoch {epoch} of {epochs}, {group}: {loss}").unwrap(), "epoch 7 of 30, sample: 103.456");
         assert_eq!(fill("{train.loss} {name}").unwrap(), "103.456 digits");
         assert_eq!(fill("").unwrap(), "");
@@ -209,7 +215,7 @@ mod tests {
 
     #[test]
     fn numbers_are_written_as_python_writes_them() {
-        for (hole, expected) in [
+        for (field, expected) in [
             ("{loss:.2f}", "103.46"),
             ("{loss:f}", "103.456000"),
             ("{loss:.0f}", "103"),
@@ -226,7 +232,7 @@ mod tests {
             ("{test.loss:05.2f}", "  NaN"),
             ("{name:8}", "digits  "),
         ] {
-            assert_eq!(fill(&format!("[{hole}]")).unwrap(), format!("[{expected}]"), "{hole}");
+            assert_eq!(fill(&format!("[{field}]")).unwrap(), format!("[{expected}]"), "{field}");
         }
     }
 
@@ -244,17 +250,17 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_cannot_be_written_so_is_a_usage_error() {
-        for hole in ["{name:.2f}", "{loss:d}", "{name:d}"] {
-            let error = fill(hole).unwrap_err();
-            assert_eq!(error.exit_code(), 2, "{hole}");
-            assert!(error.to_string().starts_with(&format!("{hole}: expected a number")), "{error}");
+    fn a_value_that_is_no_number_is_a_usage_error() {
+        for field in ["{name:.2f}", "{loss:d}", "{name:d}"] {
+            let error = fill(field).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{field}");
+            assert!(error.to_string().starts_with(&format!("{field}: expected a number")), "{error}");
         }
     }
 
     #[test]
-    fn a_hole_that_cannot_be_read_is_told() {
-        for (text, hole) in [
+    fn a_malformed_field_is_the_error() {
+        for (text, field) in [
             ("{}", "{}"),
             ("{:03}", "{:03}"),
             ("{loss:.2}", "{loss:.2}"),
@@ -266,7 +272,7 @@ mod tests {
             ("a}b", "}b"),
             ("a {epoch", "{epoch"),
         ] {
-            assert_eq!(Template::parse(text).unwrap_err(), hole, "{text}");
+            assert_eq!(Template::parse(text).unwrap_err(), field, "{text}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A picture drawn with characters, so that it is seen where there is only a terminal.
+//! Pictures in a terminal, as images or as characters.
 
 use image::{GrayImage, imageops};
 use std::io;
@@ -6,27 +6,27 @@ use std::io;
 use crate::colormap::Colormap;
 use crate::kitty;
 
-/// From dark to bright, for terminals without colour.
+/// ASCII from dark to bright, for terminals without colour.
 const SHADES: &[u8; 10] = b" .:-=+*#%@";
 
-/// Pixels of a character, at least.
-const LETTER: u32 = 8;
+/// Least width of a character, in pixels.
+const CHARACTER: u32 = 8;
 
-/// What the terminal at standard output can show.
+/// The capabilities of the terminal at standard output.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Terminal {
-    /// Characters in a line.
+    /// Width in characters.
     pub(crate) columns: u32,
-    /// Pixels in a line.
+    /// Width in pixels.
     pixels: u32,
-    /// Whether it shows pictures.
-    pub(crate) pictures: bool,
-    /// Whether 24-bit colours are wanted; else shades of ASCII.
+    /// Whether it has kitty's graphics protocol.
+    pub(crate) has_graphics: bool,
+    /// Whether to use 24-bit colours, not shades of ASCII.
     pub(crate) colour: bool,
 }
 
 impl Terminal {
-    /// Asks the system for the terminal's width, and the environment for the rest.
+    /// The width from the system, the rest from the environment.
     pub(crate) fn at_stdout() -> Terminal {
         let (columns, pixels) = match rustix::termios::tcgetwinsize(io::stdout()) {
             Ok(size) if size.ws_col > 0 => (size.ws_col.into(), size.ws_xpixel.into()),
@@ -34,23 +34,24 @@ impl Terminal {
         };
         let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let colour = set("NO_COLOR").is_none() && set("TERM").is_some_and(|term| term != "dumb");
-        let pictures = colour && kitty::is_spoken(|name| set(name).map(|value| value.to_string_lossy().into_owned()));
-        // Not every terminal tells its pixels.
-        let pixels = if pixels > 0 { pixels } else { LETTER * columns };
-        Terminal { columns, pixels, pictures, colour }
+        let has_graphics =
+            colour && kitty::is_supported(|name| set(name).map(|value| value.to_string_lossy().into_owned()));
+        // Not every terminal reports pixels.
+        let pixels = if pixels > 0 { pixels } else { CHARACTER * columns };
+        Terminal { columns, pixels, has_graphics, colour }
     }
 
-    /// What shows a PNG of this width, made smaller if it is wider than the terminal.
+    /// The escape sequences of a PNG of this width, scaled down to the terminal.
     pub(crate) fn show(self, png: &[u8], width: u32) -> String {
         kitty::show(png, (width > self.pixels).then_some(self.columns))
     }
 
-    /// The picture as lines of text, two rows of levels in each, made smaller if it is wider than the terminal.
+    /// The picture as lines of text, two rows of pixels each, scaled down to the terminal.
     pub(crate) fn draw(self, picture: &GrayImage, colormap: &Colormap) -> String {
         let picture = self.fit(picture);
         let mut text = String::new();
         for y in (0..picture.height()).step_by(2) {
-            let mut last = None;
+            let mut current = None;
             for x in 0..picture.width() {
                 let upper = picture.get_pixel(x, y).0[0];
                 let lower = picture.get_pixel_checked(x, y + 1).map(|pixel| pixel.0[0]);
@@ -59,13 +60,13 @@ impl Terminal {
                     text.push(SHADES[shade].into());
                     continue;
                 }
-                // A half block has two colours: its own is the upper pixel, its background the lower.
-                if last != Some((upper, lower)) {
+                // Upper half block: the foreground is the upper pixel, the background the lower.
+                if current != Some((upper, lower)) {
                     let [r, g, b] = colormap.colour(upper);
                     text += &format!("\x1b[38;2;{r};{g};{b}m");
                     let background = lower.map(|level| colormap.colour(level));
                     text += &background.map_or("\x1b[49m".into(), |[r, g, b]| format!("\x1b[48;2;{r};{g};{b}m"));
-                    last = Some((upper, lower));
+                    current = Some((upper, lower));
                 }
                 text.push('▀');
             }
@@ -89,7 +90,7 @@ mod tests {
     use super::*;
     use image::Luma;
 
-    const COLOUR: Terminal = Terminal { columns: 80, pixels: 640, pictures: false, colour: true };
+    const COLOUR: Terminal = Terminal { columns: 80, pixels: 640, has_graphics: false, colour: true };
     const PLAIN: Terminal = Terminal { colour: false, ..COLOUR };
 
     fn gray() -> Colormap {

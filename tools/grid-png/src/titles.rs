@@ -1,4 +1,4 @@
-//! What stands above each image: numbers of the stream, or lines of a text file.
+//! The titles of images: numbers of the stream, or lines of a text file.
 
 use std::fs::File;
 use std::io::Read;
@@ -7,10 +7,10 @@ use ndarray::ArrayD;
 use vae_cli::{Error, Result};
 use vae_stream::Data;
 
-/// The largest file of titles, in bytes.
-const MOST_BYTES: u64 = 16 << 20;
+/// Most bytes of a file of titles.
+const MAX_BYTES: u64 = 16 << 20;
 
-/// Where titles come from.
+/// The source of the titles.
 #[derive(Debug, Clone)]
 pub(crate) enum Titles {
     /// A tensor with one number per item.
@@ -20,7 +20,7 @@ pub(crate) enum Titles {
 }
 
 impl Titles {
-    /// Understands `--titles`: with a dot or a slash it is a file, which is read at once.
+    /// Opens `--titles`: a file, which is read, if it has a dot or a slash, else a tensor.
     pub(crate) fn open(given: &str) -> Result<Titles> {
         if !given.contains(['.', '/']) {
             return Ok(Titles::Tensor(given.to_owned()));
@@ -30,15 +30,15 @@ impl Titles {
             let remedy = "expected a text file, or a tensor's name without a dot or slash";
             Error::NoInput(format!("cannot open the titles {given}: {e}; {remedy}"))
         })?;
-        file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(|e| Error::io(format!("cannot read {given}"), e))?;
-        if bytes.len() as u64 > MOST_BYTES {
-            return Err(Error::Data(format!("{given}: expected titles of at most {MOST_BYTES} bytes, got more")));
+        file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|e| Error::io(format!("cannot read {given}"), e))?;
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(Error::Data(format!("{given}: expected titles of at most {MAX_BYTES} bytes, got more")));
         }
         let lines = String::from_utf8_lossy(&bytes).lines().map(printable).collect();
         Ok(Titles::Lines { file: given.to_owned(), lines })
     }
 
-    /// The tensor that must be there.
+    /// The tensor of titles, if it is one.
     pub(crate) fn tensor(&self) -> Option<&str> {
         match self {
             Titles::Tensor(name) => Some(name),
@@ -46,7 +46,7 @@ impl Titles {
         }
     }
 
-    /// The titles of some items of a frame, whose first is the group's item number `first`.
+    /// The titles of these items of a frame; `first` is the index of the frame's first item in its group.
     pub(crate) fn of(&self, data: &Data, first: usize, items: &[usize]) -> Result<Vec<String>> {
         match self {
             Titles::Tensor(name) => numbers(data, name, items),
@@ -65,38 +65,38 @@ impl Titles {
     }
 }
 
-/// The numbers of a tensor that has one for each item, as they are written: whole, or with up to three decimals.
+/// The numbers of a tensor with one for each item: integers, or up to three decimals.
 fn numbers(data: &Data, name: &str, items: &[usize]) -> Result<Vec<String>> {
-    check_single(data, name)?;
-    if let Ok(whole) = data.i64(name) {
-        return Ok(pick(whole, items).map(|v| v.to_string()).collect());
+    check_scalars(data, name)?;
+    if let Ok(integers) = data.i64(name) {
+        return Ok(select(integers, items).map(|v| v.to_string()).collect());
     }
     let short = |v| format!("{v:.3}").trim_end_matches('0').trim_end_matches('.').to_owned();
-    Ok(pick(data.f32(name)?, items).map(short).collect())
+    Ok(select(data.f32(name)?, items).map(short).collect())
 }
 
-fn pick<T: Copy>(values: ArrayD<T>, items: &[usize]) -> impl Iterator<Item = T> {
+fn select<T: Copy>(values: ArrayD<T>, items: &[usize]) -> impl Iterator<Item = T> {
     let values: Vec<T> = values.into_iter().collect();
     items.iter().map(move |&k| values[k])
 }
 
-/// The classes of a frame's items, which are whole numbers.
+/// The classes of a frame's items.
 pub(crate) fn classes(data: &Data, name: &str) -> Result<Vec<i64>> {
-    check_single(data, name)?;
+    check_scalars(data, name)?;
     Ok(data.i64(name)?.into_iter().collect())
 }
 
-fn check_single(data: &Data, name: &str) -> Result<()> {
+fn check_scalars(data: &Data, name: &str) -> Result<()> {
     let item = &data.need(name)?.shape()[1..];
     if item.iter().product::<usize>() == 1 {
         return Ok(());
     }
     Err(Error::Data(format!(
-        "tensor {name}: expected one number for each image, got items {item:?}; name labels, say y"
+        "tensor {name}: expected one number for each image, got items {item:?}; name a tensor of labels, for example y"
     )))
 }
 
-/// Text without what would be no character.
+/// Text with `?` for control characters.
 pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }

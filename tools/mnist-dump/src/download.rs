@@ -8,7 +8,6 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use ureq::Agent;
 use ureq::http::Response;
 use vae_cli::{Error, Result};
@@ -140,7 +139,8 @@ fn transfer(agent: &Agent, url: &str, part: &Path, had: u64, file: &Remote) -> R
     let mut out = File::options().append(true).create(true).open(part).map_err(|e| local("write", part, e))?;
     out.set_len(start).map_err(|e| local("write", part, e))?;
 
-    let bar = progress_bar(file, start);
+    let bar = vae_cli::progress_bar(file.size, "{msg} [{bar:20}] {bytes}/{total_bytes}, {eta} left");
+    let bar = bar.with_message(file.name).with_position(start);
     let mut body = response.body_mut().as_reader();
     let (mut have, mut buffer) = (start, vec![0; 1 << 16]);
     loop {
@@ -184,13 +184,6 @@ fn is_intact(path: &Path, file: &Remote) -> Result<bool> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(e) => Err(cannot(e)),
     }
-}
-
-/// On standard error, if that is a terminal.
-fn progress_bar(file: &Remote, start: u64) -> ProgressBar {
-    let template = "{msg} [{bar:20}] {bytes}/{total_bytes}, {eta} left";
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(file.size).with_style(style).with_message(file.name).with_position(start)
 }
 
 #[cfg(test)]

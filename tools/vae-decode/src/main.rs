@@ -3,7 +3,7 @@
 use clap::Parser;
 use common::dataset::{ids, labels};
 use common::infer::{Decoder, workers};
-use common::model::Stored;
+use common::model::{Network, Stored};
 use common::options::DeviceArgs;
 use ndarray::Ix2;
 use std::path::PathBuf;
@@ -31,7 +31,7 @@ struct Args {
     /// Draw each pixel, black or white, from its mean
     #[arg(long)]
     bernoulli: bool,
-    /// Key of the draws; item i draws the same in any batch and shard
+    /// Seed of the draws; item i draws the same in any batch and shard
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u32,
     /// Write bytes from 0 to 255 instead of f32
@@ -40,7 +40,7 @@ struct Args {
     /// The latents to decode
     #[arg(long, value_name = "NAME", default_value = "z")]
     tensor: String,
-    /// Pass on tensors that would be used up, say z
+    /// Pass on tensors that are dropped by default, say z
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     keep: Vec<String>,
     #[command(flatten)]
@@ -57,7 +57,6 @@ fn run(args: Args) -> Result<()> {
     head.need(&args.tensor)?;
     let model = Stored::find(&mut reader, args.model.as_deref())?;
     let network = &model.spec().network;
-    let image = network.image;
     args.keep.iter().try_for_each(|name| head.need(name).map(drop))?;
     if !args.keep.contains(&args.tensor) {
         head.remove_tensor(&args.tensor);
@@ -67,33 +66,34 @@ fn run(args: Args) -> Result<()> {
     let decoders = workers(args.device.for_stage()?, |device| Decoder::new(&model.file, device))?;
     let writer = args.output.writer(head)?;
     let args = &args;
-    let work = |mut decoder: Decoder| {
-        move |mut data: Data, first: usize| {
-            let z = data.f32(&args.tensor)?.into_dimensionality::<Ix2>().map_err(|_| {
-                let shape = data.get(&args.tensor).map(Tensor::shape).unwrap_or_default();
-                Error::Data(format!("tensor {} has shape {shape:?}: expected latents [N, Z]", args.tensor))
-            })?;
-            let labels = network.classes.map(|classes| labels(&data, classes, first)).transpose()?;
-            let mut x_hat = decoder.decode(z.view(), labels.as_deref(), first)?;
-            if args.bernoulli {
-                for (mut means, id) in x_hat.rows_mut().into_iter().zip(ids(&data, first)?) {
-                    let means = means.as_slice_mut().expect("a row of a new array is contiguous");
-                    bernoulli(means, args.seed, Purpose::Pixel, [id, 0]);
-                }
-            }
-            let shape = (z.nrows(), image.height, image.width);
-            let x_hat = x_hat.into_shape_with_order(shape).expect("a row holds H times W pixels");
-            if !args.keep.contains(&args.tensor) {
-                data.take(&args.tensor);
-            }
-            let pixels = match args.u8 {
-                // What lies beyond becomes 0 or 255, as `as` does it.
-                true => Tensor::from_array(&x_hat.mapv(|p| (p * 255.0).round() as u8)),
-                false => Tensor::from_array(&x_hat),
-            };
-            data.set("x_hat", pixels);
-            Ok(data)
+    let worker = |mut decoder| move |data, first| decode(&mut decoder, network, args, data, first);
+    writer.filter(reader, decoders.into_iter().map(worker))
+}
+
+/// A frame of latents to a frame of images; `first` is the position of its first item in the stream.
+fn decode(decoder: &mut Decoder, network: &Network, args: &Args, mut data: Data, first: usize) -> Result<Data> {
+    let z = data.f32(&args.tensor)?.into_dimensionality::<Ix2>().map_err(|_| {
+        let shape = data.get(&args.tensor).map(Tensor::shape).unwrap_or_default();
+        Error::Data(format!("tensor {} has shape {shape:?}: expected latents [N, Z]", args.tensor))
+    })?;
+    let labels = network.classes.map(|classes| labels(&data, classes, first)).transpose()?;
+    let mut x_hat = decoder.decode(z.view(), labels.as_deref(), first)?;
+    if args.bernoulli {
+        for (mut means, id) in x_hat.rows_mut().into_iter().zip(ids(&data, first)?) {
+            let means = means.as_slice_mut().expect("a row of a new array is contiguous");
+            bernoulli(means, args.seed, Purpose::Pixel, [id, 0]);
         }
+    }
+    let shape = (z.nrows(), network.image.height, network.image.width);
+    let x_hat = x_hat.into_shape_with_order(shape).expect("a row holds H times W pixels");
+    if !args.keep.contains(&args.tensor) {
+        data.take(&args.tensor);
+    }
+    let pixels = match args.u8 {
+        // `as` saturates: a mean outside [0, 1] becomes 0 or 255.
+        true => Tensor::from_array(&x_hat.mapv(|p| (p * 255.0).round() as u8)),
+        false => Tensor::from_array(&x_hat),
     };
-    writer.filter(reader, decoders.into_iter().map(work))
+    data.set("x_hat", pixels);
+    Ok(data)
 }

@@ -1,4 +1,4 @@
-//! Images in, a judgement of the model out.
+//! Images in, an evaluation of the model out.
 
 mod report;
 
@@ -7,18 +7,18 @@ use common::dataset::Dataset;
 use common::evaluate::Evaluator;
 use common::model::Stored;
 use common::options::DeviceArgs;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::{IsTerminal, Write, stderr};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use vae_cli::output::{Kind, Output};
 use vae_cli::{Error, InputArgs, Result};
 use vae_stream::Dtype;
+use vae_stream::record::Record;
 
-/// Judge a model on images: ELBO, reconstruction, KL, active units, squared error and log-likelihood
+/// Evaluate a model on images: ELBO, reconstruction, KL, active units, squared error and log-likelihood
 ///
 /// Reads a whole stream of images `x` (or .npy), with labels `y` for a conditional model, and holds it in memory. Writes one
-/// JSON record, in nats per image: `elbo` by sampling at beta 1, whatever the model was trained with, and its parts `recon`
+/// JSON record, in nats per image: `elbo` by sampling at beta 1, whatever the model was trained with, and its terms `recon`
 /// and `kl` (`loss` = recon + kl = -elbo); `kl_per_dimension`; `active_units`, of which the mean of q varies by more than
 /// 0.01; `mse` per pixel of reconstructions from the mean of q; and with -k `nll`, -log p(x) by importance sampling.
 #[derive(Parser)]
@@ -32,19 +32,19 @@ struct Args {
     /// Write to FILE, which appears only when all went well; standard output if absent or -
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Draws of z for each image, for the ELBO
+    /// Draws of z per image, for the ELBO
     #[arg(long, value_name = "L", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4096))]
     samples: u32,
-    /// Draws of z for each image, for the log-likelihood; 0 leaves it out
+    /// Draws of z per image, for the log-likelihood; 0 leaves it out
     #[arg(short, long, value_name = "K", default_value_t = 0)]
     k: u32,
-    /// Key of the draws; image i draws the same in any selection. With that of vae-train, the loss is its test loss
+    /// Seed of the draws; image i draws the same in any selection. With vae-train's seed, the loss is its test loss
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u32,
-    /// Write a record for each image before that of all, with its index `i` and label `y`, if it has one
+    /// Write a record per image before that of all, with its index `i` and label `y`, if it has one
     #[arg(long)]
     per_image: bool,
-    /// The images to judge
+    /// The images to evaluate
     #[arg(long, value_name = "NAME", default_value = "x")]
     tensor: String,
     #[command(flatten)]
@@ -71,29 +71,22 @@ fn run(args: Args) -> Result<()> {
     }
     let mut output = Output::open(args.output.as_deref(), Kind::Text)?;
     let mut reader = args.input.reader(&args.tensor)?;
-    // Labels that a model does not need are told beside its judgement.
-    let bytes = reader.head().tensor("y").is_some_and(|y| y.dtype == Dtype::U8 && y.shape.is_empty());
-    let classes = spec.network.classes.or(bytes.then_some(256));
+    // Labels of bytes are read for any model: the record of an image holds its label.
+    let byte_labels = reader.head().tensor("y").is_some_and(|y| y.dtype == Dtype::U8 && y.shape.is_empty());
+    let classes = spec.network.classes.or(byte_labels.then_some(256));
     let images = Dataset::read(&mut reader, &args.tensor, classes)?;
     let device = args.device.for_work()?;
     let mut evaluator = Evaluator::new(&stored.file, images, args.samples as usize, args.seed, device)?;
-    let bar = progress(args.k);
+    let bar = vae_cli::progress_bar(args.k.into(), "{wide_bar} {pos}/{len} draws, {eta} left");
     let judgements = evaluator.judge(args.k as usize, |draws| bar.set_position(draws as u64))?;
     bar.finish_and_clear();
-    let mut write = |record: serde_json::Value| writeln!(output, "{record}").map_err(|e| output.error(e));
+    let mut write = |record: Record| writeln!(output, "{record}").map_err(|e| output.error(e));
     if args.per_image {
         for (n, judgement) in judgements.iter().enumerate() {
             write(report::image(evaluator.images(), n, judgement))?;
         }
     }
-    let draws = report::Draws { samples: args.samples, k: args.k, seed: args.seed };
-    write(report::all(&judgements, spec, stored.sha256(), draws))?;
+    let sampling = report::MonteCarlo { samples: args.samples, k: args.k, seed: args.seed };
+    write(report::all(&judgements, spec, stored.sha256(), sampling))?;
     output.commit()
-}
-
-/// A bar for the draws of every image, at a terminal.
-fn progress(k: u32) -> ProgressBar {
-    let target = if stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} draws, {eta} left").expect("a valid template");
-    ProgressBar::with_draw_target(Some(k as u64), target).with_style(style)
 }

@@ -1,6 +1,6 @@
-//! What a model is, as one JSON object.
+//! The description of a model, as one JSON object.
 
-use crate::opened::Opened;
+use crate::loaded::LoadedModel;
 use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 use serde_json::{Map, Value, json};
@@ -11,8 +11,8 @@ use vae_cli::{Error, Result};
 
 /// Describe a model: network, objective, data, training, tensors and hash, as one JSON object
 ///
-/// Reads a model or checkpoint, and checks its digest. Writes JSON, with `sha256` of the file as streams record it.
-/// Memory is the size of the model.
+/// Reads a model or checkpoint and checks its digest. Writes JSON; `sha256` is the hash of the file, which streams
+/// record. Memory is the size of the model.
 #[derive(clap::Args)]
 #[command(after_help = "Example: vae-model info model.bin | jq .network.latent")]
 pub struct Args {
@@ -25,31 +25,31 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> Result<()> {
-    let json = describe(&Opened::read(&args.file)?)?;
+    let json = describe(&LoadedModel::load(&args.file)?)?;
     let mut output = Output::open(args.output.as_deref(), Kind::Text)?;
     output.write_all(&json).map_err(|e| output.error(e))?;
     output.commit()
 }
 
-fn describe(opened: &Opened) -> Result<Vec<u8>> {
+fn describe(loaded: &LoadedModel) -> Result<Vec<u8>> {
     let failed = |e: serde_json::Error| Error::Failed(e.to_string());
-    let mut description = serde_json::to_value(&opened.model.spec).map_err(failed)?;
+    let mut description = serde_json::to_value(&loaded.model.spec).map_err(failed)?;
     let shapes: Map<String, Value> =
-        opened.model.weights.iter().map(|(name, weight)| (name.clone(), json!(weight.shape))).collect();
-    description["parameters"] = json!(opened.parameters());
+        loaded.model.weights.iter().map(|(name, weight)| (name.clone(), json!(weight.shape))).collect();
+    description["parameters"] = json!(loaded.parameter_count());
     description["tensors"] = Value::Object(shapes);
-    description["sha256"] = json!(opened.sha256);
+    description["sha256"] = json!(loaded.sha256);
     let mut text = vec![];
-    description.serialize(&mut Serializer::with_formatter(&mut text, Lists::default())).map_err(failed)?;
+    description.serialize(&mut Serializer::with_formatter(&mut text, InlineArrays::default())).map_err(failed)?;
     text.push(b'\n');
     Ok(text)
 }
 
-/// JSON for people: an entry to a line, and the numbers of a list on one.
+/// Pretty-printed JSON, each array on one line.
 #[derive(Default)]
-struct Lists(PrettyFormatter<'static>);
+struct InlineArrays(PrettyFormatter<'static>);
 
-impl Formatter for Lists {
+impl Formatter for InlineArrays {
     fn begin_array<W: ?Sized + Write>(&mut self, to: &mut W) -> io::Result<()> {
         to.write_all(b"[")
     }

@@ -1,10 +1,10 @@
-//! Models as files: looked at, checked, brought in from PyTorch and taken there, and shown as a page.
+//! Model files: inspect, verify, import from PyTorch, export to it, and explore as a page.
 
 mod export;
-mod families;
 mod import;
 mod info;
-mod opened;
+mod loaded;
+mod naming;
 mod page;
 mod verify;
 
@@ -12,10 +12,10 @@ use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 use vae_cli::Result;
 
-/// Look at a model, check it, import and export its weights, or make a page to explore it
+/// Inspect or verify a model, import and export its weights, or make a page to explore its latent space
 ///
-/// Each command reads model files, or for `import` a PyTorch state dict, and writes standard output or the file of --output.
-/// Memory is a few times the size of the model.
+/// Each command reads model files, or for `import` a PyTorch state dict, and writes to standard output or --output
+/// FILE. Memory is a few times the size of the model.
 #[derive(Parser)]
 #[command(version, after_help = EXAMPLES)]
 struct Args {

@@ -1,14 +1,14 @@
-//! Whether models are good.
+//! Verification of model files.
 
-use crate::opened::Opened;
+use crate::loaded::LoadedModel;
 use std::io::Write;
 use std::path::PathBuf;
 use vae_cli::output::{Kind, Output};
 use vae_cli::{Error, Result};
 
-/// Check models: the digest, every tensor that the network needs, its shape, and that all numbers are finite
+/// Verify models: the digest, every tensor of the network, its shape, and that all values are finite
 ///
-/// Reads each file whole. Writes a line for each good one, and fails with 65 if one is not. Memory is the size of the
+/// Reads each file whole. Writes a line for each good model, and exits with 65 if any is bad. Memory is the size of the
 /// largest, whatever their number.
 #[derive(clap::Args)]
 #[command(after_help = "Example: vae-model verify *.bin")]
@@ -16,7 +16,7 @@ pub struct Args {
     /// Models or checkpoints
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// Write to FILE, which appears only when all were good; standard output if absent or -
+    /// Write to FILE, which appears only if all are good; standard output if absent or -
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -25,12 +25,12 @@ pub fn run(args: Args) -> Result<()> {
     let mut output = Output::open(args.output.as_deref(), Kind::Text)?;
     let mut bad = vec![];
     for file in &args.files {
-        match Opened::whole(file) {
+        match LoadedModel::load_verified(file) {
             Ok(_) => writeln!(output, "{}: good", file.display()).map_err(|e| output.error(e))?,
             Err(e) => bad.push(e),
         }
     }
-    // What was good is said before what was not.
+    // The good files are reported before the bad ones.
     output.push()?;
     match bad.len() {
         0 => output.commit(),

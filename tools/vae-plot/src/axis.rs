@@ -1,13 +1,13 @@
-//! Ranges and ticks of axes.
+//! Limits and ticks of axes.
 
 use std::sync::Arc;
 
 use kuva::render::layout::{Layout, TickFormat};
 
-/// Ticks between the ends of an axis, at most.
+/// Most ticks of an axis.
 const TICKS: f64 = 6.0;
 
-/// Where an axis begins and ends, and how far apart its ticks are: 1, 2 or 5 times a power of ten.
+/// The limits of an axis, and the step of its ticks: 1, 2 or 5 times a power of ten.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Axis {
     pub(crate) min: f64,
@@ -16,11 +16,11 @@ pub(crate) struct Axis {
 }
 
 impl Axis {
-    /// From tick to tick around values, with some room below and above; but values that are not negative start at 0 at least.
-    pub(crate) fn around(values: impl IntoIterator<Item = f64>) -> Axis {
+    /// Limits on ticks, with a margin around the values, but not below 0 for values that are not negative.
+    pub(crate) fn continuous(values: impl IntoIterator<Item = f64>) -> Axis {
         let (low, high) = ends(values);
-        let room = 0.03 * (high - low);
-        let (from, to) = (if low >= 0.0 { (low - room).max(0.0) } else { low - room }, high + room);
+        let margin = 0.03 * (high - low);
+        let (from, to) = (if low >= 0.0 { (low - margin).max(0.0) } else { low - margin }, high + margin);
         let step = step(to - from);
         let (min, max) = ((from / step).floor() * step, (to / step).ceil() * step);
         match min < max {
@@ -29,25 +29,25 @@ impl Axis {
         }
     }
 
-    /// From the first of some whole numbers to the last, with a margin.
-    pub(crate) fn counting(values: impl IntoIterator<Item = f64>) -> Axis {
+    /// Limits around integers, with a margin; ticks are integers.
+    pub(crate) fn integer(values: impl IntoIterator<Item = f64>) -> Axis {
         let (first, last) = ends(values);
         let margin = if first < last { 0.03 * (last - first) } else { 0.5 };
         Axis { min: first - margin, max: last + margin, step: step(last - first).max(1.0) }
     }
 
-    /// Two axes of the same length around the middle of points, so that a plane keeps its shape.
-    pub(crate) fn square(points: &[(f64, f64)]) -> [Axis; 2] {
+    /// Two axes of the same length around the centre of points, for an equal aspect.
+    pub(crate) fn equal_aspect(points: &[(f64, f64)]) -> [Axis; 2] {
         let [x, y] = [ends(points.iter().map(|at| at.0)), ends(points.iter().map(|at| at.1))];
         let length = (x.1 - x.0).max(y.1 - y.0);
         let half = if length > 0.0 { 0.52 * length } else { 1.0 };
         [x, y].map(|(low, high)| {
-            let middle = low + (high - low) / 2.0;
-            Axis { min: middle - half, max: middle + half, step: step(2.0 * half) }
+            let centre = low + (high - low) / 2.0;
+            Axis { min: centre - half, max: centre + half, step: step(2.0 * half) }
         })
     }
 
-    /// With the decimals that tell ticks apart.
+    /// Tick labels with the decimals of the step.
     pub(crate) fn format(&self) -> TickFormat {
         match self.step {
             1e-4..1e6 => TickFormat::Fixed((-self.step.log10().floor()).max(0.0) as usize),
@@ -56,7 +56,7 @@ impl Axis {
     }
 }
 
-/// A layout with these axes, whose unit has so many pixels.
+/// A layout with these axes, horizontal and vertical; `unit` in pixels.
 pub(crate) fn layout([across, up]: [Axis; 2], unit: f64) -> Layout {
     Layout::new((across.min, across.max), (up.min, up.max))
         .with_scale(unit)
@@ -71,7 +71,7 @@ pub(crate) fn layout([across, up]: [Axis; 2], unit: f64) -> Layout {
         .with_grid_line_width(0.6)
 }
 
-/// A number such as `2.5e-6`, without what rounding adds to it.
+/// A number such as `2.5e-6`, rounded to four digits.
 fn scientific(v: f64) -> String {
     let text = format!("{v:.3e}");
     let (digits, power) = text.split_once('e').unwrap_or((&text, "0"));
@@ -81,7 +81,7 @@ fn scientific(v: f64) -> String {
     }
 }
 
-/// The least and the greatest; 0 and 1 of none.
+/// Minimum and maximum; 0 and 1 without values.
 fn ends(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
     let ends = |(low, high): (f64, f64), v: f64| (low.min(v), high.max(v));
     match values.into_iter().fold((f64::INFINITY, f64::NEG_INFINITY), ends) {
@@ -90,7 +90,7 @@ fn ends(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
     }
 }
 
-/// A step that gives a span few ticks; of no span, 1.
+/// The least step with at most [`TICKS`] ticks over a span; 1 for a span of 0.
 fn step(span: f64) -> f64 {
     if span <= 0.0 {
         return 1.0;
@@ -106,28 +106,28 @@ mod tests {
 
     #[test]
     fn an_axis_goes_from_tick_to_tick() {
-        assert_eq!(Axis::around([105.6, 154.1]), Axis { min: 100.0, max: 160.0, step: 10.0 });
-        assert_eq!(Axis::around([-3.0, 2.9]), Axis { min: -4.0, max: 4.0, step: 2.0 });
-        assert_eq!(Axis::around([0.0, 2.95]), Axis { min: 0.0, max: 4.0, step: 1.0 });
-        assert_eq!(Axis::around([7.0]), Axis { min: 6.0, max: 8.0, step: 1.0 });
+        assert_eq!(Axis::continuous([105.6, 154.1]), Axis { min: 100.0, max: 160.0, step: 10.0 });
+        assert_eq!(Axis::continuous([-3.0, 2.9]), Axis { min: -4.0, max: 4.0, step: 2.0 });
+        assert_eq!(Axis::continuous([0.0, 2.95]), Axis { min: 0.0, max: 4.0, step: 1.0 });
+        assert_eq!(Axis::continuous([7.0]), Axis { min: 6.0, max: 8.0, step: 1.0 });
     }
 
     #[test]
     fn epochs_have_whole_ticks_and_few() {
-        let steps = [1.0, 2.0, 7.0, 8.0, 20.0, 100.0, 500.0].map(|last| Axis::counting([1.0, last]).step);
+        let steps = [1.0, 2.0, 7.0, 8.0, 20.0, 100.0, 500.0].map(|last| Axis::integer([1.0, last]).step);
         assert_eq!(steps, [1.0, 1.0, 1.0, 2.0, 5.0, 20.0, 100.0]);
-        assert_eq!(Axis::counting([3.0]), Axis { min: 2.5, max: 3.5, step: 1.0 });
+        assert_eq!(Axis::integer([3.0]), Axis { min: 2.5, max: 3.5, step: 1.0 });
     }
 
     #[test]
-    fn a_plane_keeps_its_shape() {
-        let [x, y] = Axis::square(&[(-2.0, 0.0), (2.0, 1.0)]);
+    fn both_axes_have_the_same_scale() {
+        let [x, y] = Axis::equal_aspect(&[(-2.0, 0.0), (2.0, 1.0)]);
         assert!((x.max - x.min - (y.max - y.min)).abs() < 1e-12 && x.max > 2.0 && y.min < -1.5, "{x:?} {y:?}");
-        assert_eq!(Axis::square(&[(5.0, 5.0)])[0], Axis { min: 4.0, max: 6.0, step: 0.5 });
+        assert_eq!(Axis::equal_aspect(&[(5.0, 5.0)])[0], Axis { min: 4.0, max: 6.0, step: 0.5 });
     }
 
     #[test]
-    fn ticks_have_the_decimals_that_tell_them_apart() {
+    fn tick_labels_have_the_decimals_of_the_step() {
         let shown = |step: f64, v| Axis { min: 0.0, max: 1.0, step }.format().format(v);
         assert_eq!(shown(20.0, 120.0), "120");
         assert_eq!(shown(0.005, 0.01), "0.010");

@@ -4,20 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kuva::plot::legend::{LegendEntry, LegendShape};
 
-use crate::badges::Badge;
+use crate::annotations::Annotation;
 use crate::colours::{self, Colour};
 use crate::points::Points;
 
-/// Labels in the legend at most; of more, as many that are evenly apart.
-const SHOWN: usize = 16;
-/// Labels that have a badge each, at most.
-const BADGES: usize = 10;
+/// Most labels in the legend; of more, evenly spaced ones are shown.
+const MAX_LEGEND: usize = 16;
+/// Most classes with annotations.
+const MAX_ANNOTATIONS: usize = 10;
 
-/// The labels that there are.
+/// The distinct labels of the points.
 pub(crate) struct Classes(BTreeMap<i64, Colour>);
 
 impl Classes {
-    /// Digits have the colours of their values, so that some of them look as among all.
+    /// A digit has the same colour in every set of digits.
     pub(crate) fn of(labels: &[i64]) -> Classes {
         let labels: BTreeSet<i64> = labels.iter().copied().collect();
         let (digits, count) = (labels.iter().all(|label| (0..10).contains(label)), labels.len());
@@ -32,10 +32,10 @@ impl Classes {
         self.0[&label]
     }
 
-    /// From the least label to the greatest.
+    /// The legend, by ascending label.
     pub(crate) fn legend(&self) -> Vec<LegendEntry> {
         let last = self.0.len().saturating_sub(1);
-        let shown: BTreeSet<usize> = (0..SHOWN).map(|n| n * last / (SHOWN - 1)).collect();
+        let shown: BTreeSet<usize> = (0..MAX_LEGEND).map(|n| n * last / (MAX_LEGEND - 1)).collect();
         let entry = |(label, colour): (&i64, &Colour)| LegendEntry {
             label: label.to_string(),
             color: colours::hex(*colour),
@@ -43,25 +43,25 @@ impl Classes {
             dasharray: None,
         };
         let all = self.0.iter().enumerate();
-        all.filter(|(n, _)| last < SHOWN || shown.contains(n)).map(|(_, class)| entry(class)).collect()
+        all.filter(|(n, _)| last < MAX_LEGEND || shown.contains(n)).map(|(_, class)| entry(class)).collect()
     }
 
-    /// A badge for each class, in the middle of its points; none of one class, or of very many.
-    pub(crate) fn badges(&self, points: &Points) -> Vec<Badge> {
+    /// The name of each class at the median of its points; none for a single class or for many.
+    pub(crate) fn annotations(&self, points: &Points) -> Vec<Annotation> {
         let Some(labels) = &points.labels else { return Vec::new() };
-        if !(2..=BADGES).contains(&self.0.len()) {
+        if !(2..=MAX_ANNOTATIONS).contains(&self.0.len()) {
             return Vec::new();
         }
-        let badge = |(label, colour): (&i64, &Colour)| {
+        let annotation = |(label, colour): (&i64, &Colour)| {
             let own = || labels.iter().zip(&points.at).filter(|(other, _)| *other == label).map(|(_, at)| *at);
             let at = (median(own().map(|at| at.0)), median(own().map(|at| at.1)));
-            Badge { name: label.to_string(), colour: *colour, at }
+            Annotation { name: label.to_string(), colour: *colour, at }
         };
-        self.0.iter().map(badge).collect()
+        self.0.iter().map(annotation).collect()
     }
 }
 
-/// The middle one, or the upper of two.
+/// The median; of an even number of values the upper middle.
 fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     let middle = values.len() / 2;
@@ -89,12 +89,12 @@ mod tests {
     }
 
     #[test]
-    fn a_badge_is_in_the_middle_of_its_points() {
+    fn an_annotation_is_at_the_median_of_its_points() {
         let at = vec![(0.0, 1.0), (9.0, 9.0), (4.0, 2.0), (100.0, 3.0)];
         let points = Points { at, labels: Some(vec![1, 2, 1, 1]), axes: Default::default() };
-        let badges = Classes::of(&[1, 2, 1, 1]).badges(&points);
+        let annotations = Classes::of(&[1, 2, 1, 1]).annotations(&points);
         assert_eq!(
-            badges.iter().map(|b| (&b.name[..], b.at)).collect::<Vec<_>>(),
+            annotations.iter().map(|a| (&a.name[..], a.at)).collect::<Vec<_>>(),
             [("1", (4.0, 2.0)), ("2", (9.0, 9.0))]
         );
     }

@@ -1,6 +1,6 @@
-//! Colours that people with any colour vision can tell apart.
+//! A palette for every kind of colour vision.
 
-/// A colour as an SVG has it.
+/// Red, green, blue.
 pub(crate) type Colour = [u8; 3];
 
 /// Ten colours for classes and runs: M. A. Petroff, Accessible color sequences for data visualization, 2021
@@ -19,7 +19,7 @@ const TEN: [Colour; 10] = [
     [0x92, 0xda, 0xdd],
 ];
 
-/// The colour of number `n` among `count`: one of ten, or where they do not suffice, of a rainbow.
+/// Colour `n` of `count`: one of ten, or of the colormap turbo for more.
 pub(crate) fn of(n: usize, count: usize) -> Colour {
     match count {
         0..=10 => TEN[n],
@@ -27,12 +27,12 @@ pub(crate) fn of(n: usize, count: usize) -> Colour {
     }
 }
 
-/// The same colour nearer to white.
+/// The colour at two fifths of its distance from white.
 pub(crate) fn paler(colour: Colour) -> Colour {
     colour.map(|level| 255 - (255 - level) / 5 * 2)
 }
 
-/// The colour in hexadecimal digits.
+/// `#rrggbb`.
 pub(crate) fn hex([r, g, b]: Colour) -> String {
     format!("#{r:02x}{g:02x}{b:02x}")
 }

@@ -1,17 +1,18 @@
-//! Latents as points of a plane.
+//! The command `latent`.
 
 use vae_cli::{InputArgs, Result};
 
 use crate::picture::{self, Picture};
-use crate::points::{self, Choice};
+use crate::points::{self, Selection};
 use crate::scatter;
 
-/// Plot latents as points of a plane, coloured by their labels
+/// Plot latents as a scatter plot, coloured by label
 ///
-/// Reads a stream with latents z, and labels y if there are any; or a .npy of latents, or newline JSON. Writes a picture:
-/// labels are told by colours and, if they are ten or fewer, by their names among the points. Latents of more than two dimensions are projected
-/// on their first two principal components, unless --dims chooses two. A stream that is damaged or
-/// cut short leaves no picture. Memory: 4 bytes for each number of the latents shown, about 200 for each point, and the picture.
+/// Reads a stream with latents z and, if it has them, labels y; or a .npy of latents, or newline JSON. Writes a
+/// picture: a colour for each label, and up to ten labels also by name among their points. Latents of more than two
+/// dimensions are projected on their first two principal components, unless --dims selects two dimensions. A damaged or
+/// truncated stream leaves no picture. Memory: 4 bytes for each number of the latents shown, about 200 for each point,
+/// and the picture.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -19,10 +20,10 @@ pub(crate) struct Args {
     input: InputArgs,
     #[command(flatten)]
     picture: picture::Args,
-    /// The two dimensions to show, counted from 0 [default: 0,1 of two; of more, principal components]
-    #[arg(long, value_name = "A,B", value_parser = two)]
+    /// The two dimensions to show, counted from 0 [default: 0,1 of two; the principal components of more]
+    #[arg(long, value_name = "A,B", value_parser = two_dimensions)]
     dims: Option<[usize; 2]>,
-    /// What colours the points, a tensor of whole numbers [default: y, if it is there]
+    /// The labels, a tensor with one integer for each item [default: y, if the stream has it]
     #[arg(long, value_name = "TENSOR")]
     by: Option<String>,
     /// The latents
@@ -42,12 +43,12 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Some(by) => reader.head().need(&by).map(|_| Some(by))?,
         None => reader.head().tensor("y").map(|_| "y".to_owned()),
     };
-    let points = points::read(reader, &Choice { tensor: args.tensor, by, dims: args.dims })?;
-    let sheet = picture.sheet(scatter::NEEDS);
-    picture.write(scatter::draw(&points, sheet))
+    let points = points::read(reader, &Selection { tensor: args.tensor, by, dims: args.dims })?;
+    let canvas = picture.canvas(scatter::SIZE);
+    picture.write(scatter::draw(&points, canvas))
 }
 
-fn two(text: &str) -> Result<[usize; 2], String> {
+fn two_dimensions(text: &str) -> Result<[usize; 2], String> {
     let parsed = text.split_once(',').and_then(|(a, b)| Some([a.trim().parse().ok()?, b.trim().parse().ok()?]));
-    parsed.ok_or_else(|| "expected two numbers with a comma between, as 0,1".to_owned())
+    parsed.ok_or_else(|| "expected two numbers with a comma between, for example 0,1".to_owned())
 }

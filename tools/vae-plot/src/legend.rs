@@ -1,4 +1,4 @@
-//! What the colours of curves mean, and where there is room to say so.
+//! The legend of curves, and a corner where it hides none.
 
 use kuva::plot::legend::{LegendEntry, LegendPosition, LegendShape};
 use kuva::render::layout::Layout;
@@ -6,14 +6,14 @@ use kuva::render::layout::Layout;
 use crate::axis::Axis;
 use crate::colours::{self, Colour};
 
-/// Units of a letter at most, and of a line.
-const LETTER: [f64; 2] = [8.0, 18.0];
-/// Units around the letters, where the lines are that show the colours.
-const AROUND: [f64; 2] = [40.0, 26.0];
-/// Units between the sides of a panel and its axes.
+/// Most width of a character, and the line height, in units.
+const CHARACTER: [f64; 2] = [8.0, 18.0];
+/// Width of the coloured lines with margins, and height of the margins, in units.
+const FRAME: [f64; 2] = [40.0, 26.0];
+/// Width and height of a panel outside its axes, in units.
 const MARGINS: [f64; 2] = [85.0, 70.0];
 
-/// Names and colours, from the top.
+/// Names and colours, from top to bottom.
 pub(crate) struct Legend(pub(crate) Vec<(String, Colour)>);
 
 /// A corner of a panel.
@@ -24,13 +24,13 @@ pub(crate) enum Corner {
 }
 
 impl Legend {
-    /// The units that it takes.
+    /// Width and height, in units.
     pub(crate) fn size(&self) -> [f64; 2] {
         let longest = self.0.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-        [LETTER[0] * longest as f64 + AROUND[0], LETTER[1] * self.0.len() as f64 + AROUND[1]]
+        [CHARACTER[0] * longest as f64 + FRAME[0], CHARACTER[1] * self.0.len() as f64 + FRAME[1]]
     }
 
-    /// A corner of a panel of these units through which no curve goes.
+    /// A corner that no curve crosses, in a panel of this width and height.
     pub(crate) fn corner(
         &self,
         panel: [f64; 2],
@@ -39,7 +39,7 @@ impl Legend {
     ) -> Option<Corner> {
         let size = self.size();
         let [width, height] = [0, 1].map(|k| size[k] / (panel[k] - MARGINS[k]));
-        let place =
+        let normalise =
             |(x, y): (f64, f64)| ((x - across.min) / (across.max - across.min), (y - up.min) / (up.max - up.min));
         let is_free = |corner: Corner| {
             let inside = |(x, y): (f64, f64)| {
@@ -49,13 +49,13 @@ impl Legend {
                         Corner::BottomRight => y < height,
                     }
             };
-            !curves.iter().any(|curve| along(curve).map(place).any(inside))
+            !curves.iter().any(|curve| interpolate(curve).map(normalise).any(inside))
         };
         [Corner::TopRight, Corner::BottomRight].into_iter().find(|corner| is_free(*corner))
     }
 
-    /// Puts it there, or beside the panel.
-    pub(crate) fn put(&self, layout: Layout, corner: Option<Corner>) -> Layout {
+    /// Adds it to a layout, in a corner or right of the panel.
+    pub(crate) fn add_to(&self, layout: Layout, corner: Option<Corner>) -> Layout {
         let entry = |(label, colour): &(String, Colour)| LegendEntry {
             label: label.clone(),
             color: colours::hex(*colour),
@@ -72,8 +72,8 @@ impl Legend {
     }
 }
 
-/// Points along a curve, also between those that it goes through.
-fn along(curve: &[(f64, f64)]) -> impl Iterator<Item = (f64, f64)> {
+/// Points on a polyline, its vertices among them.
+fn interpolate(curve: &[(f64, f64)]) -> impl Iterator<Item = (f64, f64)> {
     const STEPS: usize = 32;
     let between = |pair: &[(f64, f64)]| {
         let (from, to) = (pair[0], pair[pair.len() - 1]);
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_legend_is_in_a_corner_that_the_curves_leave_free() {
+    fn a_legend_is_in_a_corner_that_no_curve_crosses() {
         assert!(corner(&[(0.0, 10.0), (2.0, 2.0), (10.0, 1.0)]) == Some(Corner::TopRight));
         assert!(corner(&[(0.0, 0.0), (2.0, 8.0), (10.0, 9.0)]) == Some(Corner::BottomRight));
         assert!(corner(&[(10.0, 10.0)]) == Some(Corner::BottomRight));

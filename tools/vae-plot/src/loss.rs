@@ -1,30 +1,32 @@
-//! Losses by epoch.
+//! The command `loss`.
 
 use std::path::{Path, PathBuf};
 
 use vae_cli::{Error, Result};
+use vae_stream::record::{LOSS, MSE};
 
 use crate::curves::Curves;
 use crate::picture::{self, Picture};
-use crate::run::{Images, Quantity, Run};
+use crate::run::Run;
 
 /// Plot the losses of one or several runs by epoch
 ///
-/// Reads what vae-train writes, newline JSON or, with --preview, a stream: of a run that goes on, was stopped or was killed as
-/// far as it goes, and of a repeated epoch the last. Writes a picture of test losses in full colour and training losses paler,
-/// in nats per image: the loss, reconstruction and KL; or, of models without KL, the squared error per pixel. Memory: the
-/// epochs, and the picture.
+/// Reads the records of vae-train, newline JSON or, with --preview, a stream; the log of a running, stopped or killed
+/// run is read as far as it goes, and the last record of a repeated epoch counts. Writes a picture with a panel for the
+/// loss and one for each of its terms, in nats per image; for models without KL, one of the squared error per pixel.
+/// Test losses are in full colour, training losses paler. Memory: the numbers of the epochs, and the picture.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The metrics of runs, each with its own colour; standard input if absent or -
+    /// Logs of runs, each with its own colour; standard input if absent or -
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
     picture: picture::Args,
-    /// What to show, each in a panel of its own [default: loss,recon,kl; or mse of models without KL]
+    /// Names in the records, each for a panel: loss, its terms, such as recon and kl, and mse [default: loss and its
+    /// terms; mse for models without KL]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
-    show: Vec<Quantity>,
+    show: Vec<String>,
 }
 
 const EXAMPLES: &str = "\
@@ -41,34 +43,40 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let runs = inputs.into_iter().map(Run::read).collect::<Result<Vec<_>>>()?;
     let panels = panels(&runs, &args.show)?;
     let curves = Curves::new(&runs, &panels);
-    let sheet = picture.sheet(curves.needs());
-    picture.write(curves.draw(sheet))
+    let canvas = picture.canvas(curves.size());
+    picture.write(curves.draw(canvas))
 }
 
-/// What to show: what was asked for, or what there is of interest.
-fn panels(runs: &[Run], asked: &[Quantity]) -> Result<Vec<Quantity>> {
-    let has = |run: &Run, quantity| [Images::Train, Images::Test].into_iter().any(|images| run.has(images, quantity));
-    if asked.is_empty() {
-        let wanted = match runs.iter().any(Run::is_variational) {
-            true => &[Quantity::Loss, Quantity::Recon, Quantity::Kl][..],
-            false if runs.iter().all(|run| has(run, Quantity::Mse)) => &[Quantity::Mse],
-            false => &[Quantity::Loss],
-        };
-        let there: Vec<_> = wanted.iter().copied().filter(|q| runs.iter().any(|run| has(run, *q))).collect();
-        return match there.is_empty() {
-            false => Ok(there),
-            true => Err(Error::Data(format!("{}: no losses: expected numbers in its epochs, got none", runs[0].name))),
-        };
-    }
+/// The names of the panels: those of --show, or the loss and its terms, or the squared error of models without KL.
+fn panels(runs: &[Run], show: &[String]) -> Result<Vec<String>> {
+    let has = |run: &Run, name: &str| run.names().any(|known| known == name);
     for run in runs {
-        if let Some(quantity) = asked.iter().find(|quantity| !has(run, **quantity)) {
-            let name = &run.name;
-            let asked =
-                clap::ValueEnum::to_possible_value(quantity).map_or_else(String::new, |v| v.get_name().to_owned());
+        if let Some(missing) = show.iter().find(|name| !has(run, name)) {
+            let (file, names) = (&run.name, run.names().collect::<Vec<_>>().join(", "));
             return Err(Error::Data(format!(
-                "{name}: no {asked} in its epochs: expected it there, as --show asks; leave it out of --show"
+                "{file}: no {missing} in its epochs: expected names among {names}; correct --show"
             )));
         }
     }
-    Ok(asked.to_vec())
+    if !show.is_empty() {
+        return Ok(show.to_vec());
+    }
+    let mut names: Vec<String> = Vec::new();
+    if runs.iter().any(Run::is_regularised) {
+        for name in runs.iter().flat_map(Run::names).filter(|name| *name != MSE) {
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
+        }
+    } else {
+        let name = if runs.iter().all(|run| has(run, MSE)) { MSE } else { LOSS };
+        names.extend(runs.iter().any(|run| has(run, name)).then(|| name.to_owned()));
+    }
+    match names.is_empty() {
+        false => Ok(names),
+        true => Err(Error::Data(format!(
+            "{}: no losses: expected finite numbers in its epochs, got none; plot another run",
+            runs[0].name
+        ))),
+    }
 }

@@ -1,7 +1,7 @@
-//! `vae-plot`: curves of losses, and latents as points of a plane.
+//! `vae-plot`: loss curves and scatter plots of latents.
 
+mod annotations;
 mod axis;
-mod badges;
 mod classes;
 mod colours;
 mod curves;
@@ -21,10 +21,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use vae_cli::Result;
 
-/// Plot losses by epoch, or latents as points coloured by their labels
+/// Plot losses by epoch, or latents as a scatter plot coloured by label
 ///
-/// Each command reads what other programs print and writes one picture, a PNG or an SVG, to standard output or to the file of
-/// --output, which appears only when all went well. Memory: what is drawn, and the picture.
+/// Each command writes one picture, a PNG or an SVG, to standard output or to the file of --output, which appears only
+/// when all went well. Memory: the points drawn, and the picture.
 #[derive(Parser)]
 #[command(version, after_help = EXAMPLES)]
 struct Args {

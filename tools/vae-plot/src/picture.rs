@@ -1,4 +1,4 @@
-//! The picture that is written: its file, its kind and its size.
+//! The output: its file, format and size.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -10,66 +10,68 @@ use vae_cli::{Error, Result};
 
 use crate::png;
 
-/// Pixels of a side, at least and at most.
+/// Pixels of a side, least and most.
 const SIDES: std::ops::RangeInclusive<u32> = 100..=4096;
-/// Pixels of the default sizes for one of the drawing's units, of which a letter has 12.
+/// Pixels of a unit at the default size; the font size is 12 units.
 const DENSITY: f64 = 2.0;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Write to FILE, a PNG, or an SVG where its name ends in .svg; it appears only when all went well. Standard output,
-    /// a PNG, if absent or -
+    /// Write to FILE, a PNG, or an SVG where its name ends in .svg; it appears only when all went well. Standard
+    /// output, a PNG, if absent or -
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Pixels of the picture; text and lines grow with it [default: what the plot needs]
+    /// Width and height of the picture in pixels; text and lines scale with it [default: by the plot]
     #[arg(long, value_name = "WxH", value_parser = size)]
     size: Option<[u32; 2]>,
 }
 
-/// Where a picture will be written.
+/// An output for one picture.
 pub(crate) struct Picture {
     output: Output,
     is_svg: bool,
     size: Option<[u32; 2]>,
 }
 
-/// The measures of a drawing.
+/// The size of a drawing.
 #[derive(Clone, Copy)]
-pub(crate) struct Sheet {
+pub(crate) struct Canvas {
+    /// Pixels.
     pub(crate) width: f64,
+    /// Pixels.
     pub(crate) height: f64,
-    /// How large one unit is: letters have 12, lines 2.
+    /// Pixels of a unit: the font size is 12 units, a line 2.
     pub(crate) unit: f64,
 }
 
 impl Picture {
-    /// Opens the output, before any work is done.
+    /// Opens the output, before any input is read.
     pub(crate) fn open(args: &Args) -> Result<Picture> {
         let path = args.output.as_deref();
         Ok(Picture { is_svg: is_svg(path)?, output: Output::open(path, Kind::Binary)?, size: args.size })
     }
 
-    /// A sheet for a drawing that needs this many units.
-    pub(crate) fn sheet(&self, needed: [f64; 2]) -> Sheet {
+    /// A canvas for a drawing of this width and height in units.
+    pub(crate) fn canvas(&self, needed: [f64; 2]) -> Canvas {
         let [width, height] = match self.size {
             Some(size) => size.map(f64::from),
             None => needed.map(|units| units * DENSITY),
         };
-        Sheet { width, height, unit: (width / needed[0]).min(height / needed[1]) }
+        Canvas { width, height, unit: (width / needed[0]).min(height / needed[1]) }
     }
 
-    /// Writes what was drawn.
+    /// Encodes and writes a drawing.
     pub(crate) fn write(mut self, scene: Scene) -> Result<()> {
         let bytes = match self.is_svg {
             true => SvgBackend::new().with_pretty(true).render_scene(&scene).into_bytes(),
-            false => png::of(scene).map_err(|e| Error::Failed(format!("cannot make a PNG: {e}")))?,
+            false => png::encode(scene).map_err(|e| Error::Failed(format!("cannot make a PNG: {e}")))?,
         };
         self.output.write_all(&bytes).map_err(|e| self.output.error(e))?;
         self.output.commit()
     }
 }
 
-/// Told by the end of the name; what has none, such as a pipe, gets a PNG.
+/// Whether the extension is .svg; a PNG is written where there is none, as to standard output.
 fn is_svg(path: Option<&Path>) -> Result<bool> {
     let Some(path) = path else { return Ok(false) };
     match path.extension().map(|end| end.to_ascii_lowercase()) {

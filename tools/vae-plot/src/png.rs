@@ -1,4 +1,4 @@
-//! A drawing as a PNG.
+//! Drawings as PNG.
 
 use std::error::Error;
 
@@ -9,12 +9,12 @@ use kuva::render::render::{Primitive, Scene};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// Draws a scene of as many pixels.
+/// Rasterises a scene at one pixel per unit of length.
 ///
-/// kuva's letters are smooth where they lie, but jagged where they stand upright, as the names of y axes do. So these are
-/// drawn lying on a sheet of their own, which is then turned and laid over the rest.
-pub(crate) fn of(mut scene: Scene) -> Result<Vec<u8>> {
-    let mut upright = Scene::new(scene.height, scene.width);
+/// kuva antialiases horizontal text but not vertical text, the labels of y axes. So vertical text is rasterised
+/// horizontally in a scene of its own, rotated, and composed with the rest by the darker pixel.
+pub(crate) fn encode(mut scene: Scene) -> Result<Vec<u8>> {
+    let mut vertical = Scene::new(scene.height, scene.width);
     let mut origins = vec![(0.0, 0.0)];
     scene.elements.retain_mut(|element| {
         let (left, top) = origins.last().copied().unwrap_or_default();
@@ -25,8 +25,8 @@ pub(crate) fn of(mut scene: Scene) -> Result<Vec<u8>> {
             }
             Primitive::GroupEnd => drop(origins.pop()),
             Primitive::Text { x, y, rotate, .. } if *rotate == Some(-90.0) => {
-                (*x, *y, *rotate) = (upright.width - (top + *y), left + *x, None);
-                upright.add(std::mem::replace(element, Primitive::GroupEnd));
+                (*x, *y, *rotate) = (vertical.width - (top + *y), left + *x, None);
+                vertical.add(std::mem::replace(element, Primitive::GroupEnd));
                 return false;
             }
             _ => {}
@@ -34,8 +34,8 @@ pub(crate) fn of(mut scene: Scene) -> Result<Vec<u8>> {
         true
     });
     let mut picture = pixels(&scene)?;
-    let upright = imageops::rotate270(&pixels(&upright)?);
-    for (pixel, ink) in picture.pixels_mut().zip(upright.pixels()) {
+    let vertical = imageops::rotate270(&pixels(&vertical)?);
+    for (pixel, ink) in picture.pixels_mut().zip(vertical.pixels()) {
         pixel.0.iter_mut().zip(ink.0).for_each(|(level, ink)| *level = (*level).min(ink));
     }
     let mut png = Vec::new();
@@ -48,7 +48,7 @@ pub(crate) fn of(mut scene: Scene) -> Result<Vec<u8>> {
     Ok(png)
 }
 
-/// Where a group of a drawing begins: `translate(x,y)`.
+/// The origin of a group: `translate(x,y)`.
 fn translation(transform: &str) -> Option<(f64, f64)> {
     let (x, y) = transform.strip_prefix("translate(")?.strip_suffix(')')?.split_once(',')?;
     Some((x.trim().parse().ok()?, y.trim().parse().ok()?))

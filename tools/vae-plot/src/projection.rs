@@ -1,4 +1,4 @@
-//! Points in the coordinates of their first principal components.
+//! Projection on principal components.
 
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView2, Axis};
@@ -6,29 +6,29 @@ use vae_cli::memory::expect_memory;
 use vae_cli::{Error, Result};
 use vae_numerics::eigen::principal;
 
-/// Points whose products are added up at a time.
+/// Points per matrix product of the covariance.
 const BLOCK: usize = 256;
 
-/// Points in the coordinates of their first principal components.
+/// Scores on the first principal components.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Projection {
-    /// [N, count], around the mean of the points.
+    /// [N, count], centred.
     pub(crate) points: Array2<f64>,
-    /// How much of the variance each component has, from 0 to 1; 0 where the points do not vary.
-    pub(crate) shares: Vec<f64>,
+    /// Share of the variance of each component, from 0 to 1; 0 if the points are equal.
+    pub(crate) variance_ratios: Vec<f64>,
 }
 
-/// Projects points [N, D] on their first principal components, `count` of them.
+/// Projects points [N, D] on their first `count` principal components.
 ///
 /// # Errors
-/// A covariance beyond the memory of the machine.
+/// A covariance matrix larger than the memory of the machine.
 ///
 /// # Panics
-/// If there are fewer dimensions.
+/// If `count` exceeds D.
 pub(crate) fn project(points: ArrayView2<f32>, count: usize) -> Result<Projection> {
     let (items, size) = points.dim();
     assert!(count <= size, "{count} components of {size} dimensions");
-    expect_memory(2 * 8 * (size * size) as u64, "choose some of the dimensions")?;
+    expect_memory(2 * 8 * (size * size) as u64, "select two with --dims")?;
     let items = items.max(1) as f64;
     let mean = points.fold_axis(Axis(0), 0.0, |sum, v| sum + f64::from(*v)) / items;
     let centred = |rows: ArrayView2<f32>| rows.mapv(f64::from) - &mean;
@@ -39,8 +39,9 @@ pub(crate) fn project(points: ArrayView2<f32>, count: usize) -> Result<Projectio
     }
     let total = covariance.diag().sum();
     let (variances, components) = principal(covariance, count).map_err(|e| Error::Failed(e.to_string()))?;
-    let shares = variances.iter().map(|v| if total > 0.0 { (v / total).clamp(0.0, 1.0) } else { 0.0 }).collect();
-    Ok(Projection { points: centred(points).dot(&components.t()), shares })
+    let variance_ratios =
+        variances.iter().map(|v| if total > 0.0 { (v / total).clamp(0.0, 1.0) } else { 0.0 }).collect();
+    Ok(Projection { points: centred(points).dot(&components.t()), variance_ratios })
 }
 
 #[cfg(test)]
@@ -57,12 +58,15 @@ mod tests {
         for (row, [a, b]) in found.points.rows().into_iter().zip(points) {
             assert!((row[0] - a).abs() < 1e-6 && (row[1] - b).abs() < 1e-6, "expected {a} {b}, got {row}");
         }
-        assert!((found.shares[0] - 16.0 / 17.0).abs() < 1e-6 && (found.shares[1] - 1.0 / 17.0).abs() < 1e-6);
+        assert!(
+            (found.variance_ratios[0] - 16.0 / 17.0).abs() < 1e-6
+                && (found.variance_ratios[1] - 1.0 / 17.0).abs() < 1e-6
+        );
     }
 
     #[test]
     fn points_that_do_not_vary_are_projected_on_one() {
         let found = project(Array2::from_elem((3, 4), 0.5).view(), 2).unwrap();
-        assert_eq!((found.points, found.shares), (Array2::zeros((3, 2)), vec![0.0, 0.0]));
+        assert_eq!((found.points, found.variance_ratios), (Array2::zeros((3, 2)), vec![0.0, 0.0]));
     }
 }

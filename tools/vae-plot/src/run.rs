@@ -1,89 +1,82 @@
-//! What a run of vae-train told of its epochs.
+//! The losses of a training run, from its log.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use clap::ValueEnum;
-use serde_json::{Map, Value};
 use vae_cli::{Error, Result, input};
+use vae_stream::record::{Epoch, LOSS, MSE, RECON};
 
-/// A number of each epoch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Quantity {
-    /// reconstruction + beta times KL
-    Loss,
-    /// reconstruction
-    Recon,
-    /// KL divergence, before it is multiplied by beta
-    Kl,
-    /// squared error per pixel
-    Mse,
-}
-
-/// Which images a number is of.
+/// The images that a loss is averaged over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Images {
     Train,
     Test,
 }
 
-/// The epochs of one log.
+/// A number by epoch.
+type Curve = BTreeMap<u64, f64>;
+
+/// The curves of one log.
 #[derive(Debug)]
 pub(crate) struct Run {
-    /// The file as it was given.
+    /// The file as given.
     pub(crate) name: String,
-    /// Of an epoch that was told twice, as after a resumption, the last.
-    epochs: BTreeMap<u64, Epoch>,
+    /// By name, in the order of the records; over training and test images. The last record of a repeated epoch counts.
+    curves: Vec<(String, [Curve; 2])>,
 }
-
-/// By images and quantity.
-type Epoch = [[Option<f64>; 4]; 2];
 
 impl Run {
     /// Reads a log to its end, finished or not.
     pub(crate) fn read(path: Option<&Path>) -> Result<Run> {
         let mut records = input::records(path)?;
-        let mut epochs = BTreeMap::new();
-        while let Some(record) = records.next_record()? {
-            if record.get("kind").and_then(Value::as_str) != Some("epoch") {
-                continue;
+        let mut run = Run { name: records.name().to_owned(), curves: Vec::new() };
+        let mut has_epochs = false;
+        while let Some(json) = records.next_record()? {
+            if let Some(epoch) = Epoch::parse(&json).map_err(|e| e.within(&run.name))? {
+                run.add(&epoch);
+                has_epochs = true;
             }
-            let number = record.get("epoch").and_then(Value::as_u64).ok_or_else(|| {
-                let got = record.get("epoch").map_or("none".to_owned(), Value::to_string);
-                Error::Data(format!("{}: bad record of an epoch: expected its number, got {got}", records.name()))
-            })?;
-            epochs.insert(number, epoch(&record));
         }
-        match epochs.is_empty() {
-            false => Ok(Run { name: records.name().to_owned(), epochs }),
-            true => Err(Error::Data(format!(
-                "{}: no epochs: expected the records of vae-train, got none of an epoch; is its first one over?",
-                records.name()
+        match has_epochs {
+            true => Ok(run),
+            false => Err(Error::Data(format!(
+                "{}: no epochs: expected epoch records of vae-train, got none; wait for the end of the first epoch",
+                run.name
             ))),
         }
     }
 
-    /// The numbers of the epochs, with the epochs.
-    pub(crate) fn curve(&self, images: Images, quantity: Quantity) -> Vec<(f64, f64)> {
-        let point =
-            |(number, epoch): (&u64, &Epoch)| Some((*number as f64, epoch[images as usize][quantity as usize]?));
-        self.epochs.iter().filter_map(point).collect()
+    /// Numbers that are not finite, which are text in a record, are left out.
+    fn add(&mut self, epoch: &Epoch) {
+        for curve in self.curves.iter_mut().flat_map(|(_, curves)| curves) {
+            curve.remove(&epoch.epoch);
+        }
+        for (images, (_, terms)) in epoch.losses().into_iter().enumerate() {
+            for (name, value) in terms.into_iter().flat_map(|terms| terms.iter()) {
+                let known = self.curves.iter().position(|(known, _)| known == name);
+                let index = known.unwrap_or_else(|| {
+                    self.curves.push((name.to_owned(), Default::default()));
+                    self.curves.len() - 1
+                });
+                self.curves[index].1[images].insert(epoch.epoch, value);
+            }
+        }
     }
 
-    /// Whether any epoch has this.
-    pub(crate) fn has(&self, images: Images, quantity: Quantity) -> bool {
-        self.epochs.values().any(|epoch| epoch[images as usize][quantity as usize].is_some())
+    /// The names of the numbers.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.curves.iter().filter(|(_, curves)| curves.iter().any(|curve| !curve.is_empty())).map(|(name, _)| &name[..])
     }
 
-    /// Whether z is drawn: a KL that is not 0.
-    pub(crate) fn is_variational(&self) -> bool {
-        let of = |epoch: &Epoch| epoch.iter().any(|parts| parts[Quantity::Kl as usize].is_some_and(|kl| kl != 0.0));
-        self.epochs.values().any(of)
+    /// A number over some images: epochs and values.
+    pub(crate) fn curve(&self, images: Images, name: &str) -> Vec<(f64, f64)> {
+        let curve = self.curves.iter().find(|(known, _)| known == name).map(|(_, curves)| &curves[images as usize]);
+        curve.into_iter().flatten().map(|(epoch, value)| (*epoch as f64, *value)).collect()
     }
-}
 
-/// Numbers that are not finite, which are written as text, are left out.
-fn epoch(record: &Map<String, Value>) -> Epoch {
-    let number = |images: &str, part: &str| record.get(images)?.get(part)?.as_f64().filter(|v| v.is_finite());
-    ["train", "test"].map(|images| ["loss", "recon", "kl", "mse"].map(|part| number(images, part)))
+    /// Whether the loss has a term beside the reconstruction that is not always 0, as the KL of a VAE.
+    pub(crate) fn is_regularised(&self) -> bool {
+        let others = self.curves.iter().filter(|(name, _)| ![LOSS, RECON, MSE].contains(&&name[..]));
+        others.flat_map(|(_, curves)| curves).any(|curve| curve.values().any(|value| *value != 0.0))
+    }
 }

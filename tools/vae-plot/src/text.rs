@@ -1,10 +1,9 @@
-//! Text that comes from outside, such as the names of files.
+//! Text from input, such as file names.
 
-/// Characters of a name at most; of a longer one the end is shown, which tells files apart.
+/// Most characters of a name; the end of a longer one is shown, where file names differ.
 const LONGEST: usize = 40;
 
-/// The text as it can stand on a picture: no control characters, which no SVG may have, and no formulas, which kuva sees
-/// between dollars.
+/// The text without control characters, which are invalid in SVG, and with `$` escaped, which begins a formula in kuva.
 pub(crate) fn plain(text: &str) -> String {
     let length = text.chars().count();
     let cut = length.saturating_sub(LONGEST);

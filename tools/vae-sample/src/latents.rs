@@ -1,4 +1,4 @@
-//! Latents that are made a few at a time, and the frames that they leave in.
+//! Latents, computed one batch at a time, and their frames.
 
 use common::model::Network;
 use ndarray::{Array1, Array2};
@@ -6,24 +6,24 @@ use std::ops::Range;
 use vae_cli::Result;
 use vae_stream::{Data, Dtype, Frame, Head, Tensor, TensorSpec, Writer};
 
-/// A sequence of latents.
-pub trait Latents {
-    /// How many.
-    fn count(&self) -> usize;
+/// A sequence of N latents.
+pub trait LatentSequence {
+    /// N.
+    fn len(&self) -> usize;
 
-    /// Some of them, z `[N, Z]`. Each is a function of its place alone, so that frames of any size hold the same.
+    /// z `[n, Z]` of a range. Each latent is a function of its index alone, so that the batch size changes no value.
     ///
     /// # Errors
-    /// Those of the device, where one computes them.
-    fn z(&mut self, which: Range<usize>) -> Result<Array2<f32>>;
+    /// Those of the device that evaluates a learned prior.
+    fn z(&mut self, range: Range<usize>) -> Result<Array2<f32>>;
 
-    /// The labels of some of them, if they have any.
-    fn y(&self, _which: Range<usize>) -> Option<Tensor> {
+    /// The labels y `[n]` of a range, if the latents have any.
+    fn y(&self, _range: Range<usize>) -> Option<Tensor> {
         None
     }
 }
 
-/// Lets a head announce latents, with the labels `y` that it knows, or that a conditional model is given, and nothing else.
+/// Makes `z`, `i` and, if the input has labels or the model is conditional, `y` the only tensors of a head.
 pub fn describe(head: &mut Head, network: &Network) {
     let y = head.tensor("y").or_else(|| network.classes.map(|_| TensorSpec::new(Dtype::U8, &[])));
     head.tensors().iter().for_each(|(name, _)| head.remove_tensor(name));
@@ -34,28 +34,28 @@ pub fn describe(head: &mut Head, network: &Network) {
     }
 }
 
-/// Writes latents in frames, numbered.
-pub struct Frames<'a> {
+/// Writes latents in batches, with consecutive indices.
+pub struct LatentWriter<'a> {
     writer: &'a mut Writer,
     batch: usize,
     written: usize,
 }
 
-impl Frames<'_> {
-    /// At most `batch` latents to a frame.
-    pub fn new(writer: &mut Writer, batch: usize) -> Frames<'_> {
-        Frames { writer, batch, written: 0 }
+impl LatentWriter<'_> {
+    /// At most `batch` latents per frame.
+    pub fn new(writer: &mut Writer, batch: usize) -> LatentWriter<'_> {
+        LatentWriter { writer, batch, written: 0 }
     }
 
-    /// Writes all of these.
-    pub fn write(&mut self, latents: &mut dyn Latents) -> Result<()> {
-        let count = latents.count();
+    /// Writes a whole sequence.
+    pub fn write(&mut self, latents: &mut dyn LatentSequence) -> Result<()> {
+        let count = latents.len();
         for first in (0..count).step_by(self.batch) {
-            let which = first..count.min(first + self.batch);
-            let i: Array1<i64> = which.clone().map(|k| (self.written + k) as i64).collect();
-            let z = latents.z(which.clone())?;
+            let range = first..count.min(first + self.batch);
+            let i: Array1<i64> = range.clone().map(|k| (self.written + k) as i64).collect();
+            let z = latents.z(range.clone())?;
             let mut data = Data::new([("z", Tensor::from_array(&z)), ("i", Tensor::from_array(&i))]);
-            if let Some(y) = latents.y(which) {
+            if let Some(y) = latents.y(range) {
                 data.set("y", y);
             }
             self.writer.write(data)?;
@@ -64,8 +64,8 @@ impl Frames<'_> {
         Ok(())
     }
 
-    /// Writes a frame that is no latents of ours.
-    pub fn pass_on(&mut self, frame: Frame) -> Result<()> {
+    /// Writes any other frame unchanged.
+    pub fn pass_through(&mut self, frame: Frame) -> Result<()> {
         Ok(self.writer.write(frame)?)
     }
 }

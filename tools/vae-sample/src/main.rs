@@ -1,15 +1,15 @@
-//! Latents out: drawn from the prior, on a plane, or along paths between and through points.
+//! Latents out: draws from the prior, a grid over the latent plane, interpolations and traversals.
 
 mod classes;
-mod interpolate;
+mod interpolation;
 mod latents;
 mod manifold;
 mod model;
+mod path_points;
 mod paths;
-mod plan;
-mod points;
 mod prior;
-mod traverse;
+mod sampling;
+mod traversal;
 
 use clap::Parser;
 use std::path::PathBuf;
@@ -18,41 +18,42 @@ use vae_cli::{InputArgs, OutputArgs, Result};
 use vae_stream::Head;
 
 use crate::classes::ClassArgs;
-use crate::latents::Frames;
-use crate::manifold::Grid;
+use crate::latents::LatentWriter;
+use crate::manifold::GridSize;
 use crate::paths::PathArgs;
-use crate::plan::Plan;
-use crate::prior::Draws;
+use crate::prior::DrawArgs;
+use crate::sampling::Sampling;
 
-/// Make latents: draws from the prior of a model, a plane, or paths between and through points
+/// Make latents: draws from the prior of a model, a grid over its latent plane, interpolations or traversals
 ///
-/// Reads nothing, except for --interpolate, and for --traverse of a FILE: latents `z [N, Z]` as a stream, .npy or newline
-/// JSON such as {"z":[0.5,-1]}. Writes a stream of latents `z [N, Z]`, their numbers `i [N]`, and labels `y [N]`: those of
-/// the points that paths start from, where these have any, else the classes of a conditional model; vae-decode makes images
-/// of them. Memory is a frame of what is read and a frame of what is written, however many.
+/// Reads nothing, except for --interpolate, and for --traverse of a FILE: latents `z [N, Z]` as a stream, .npy or
+/// newline JSON such as {"z":[0.5,-1]}. Writes a stream of latents `z [N, Z]`, their indices `i [N]`, and labels `y
+/// [N]`: those of the points read, where these have any, else the classes of a conditional model; vae-decode makes
+/// images of them. Memory is one frame of the input and one of the output, whatever N.
 #[derive(Parser)]
 #[command(version, after_help = EXAMPLES)]
 struct Args {
     /// The points of paths: a stream, .npy or newline JSON; standard input if -, and for --interpolate if absent
-    #[arg(value_name = "FILE", requires = "path", conflicts_with_all = ["Draws", "manifold"])]
+    #[arg(value_name = "FILE", requires = "path", conflicts_with_all = ["DrawArgs", "manifold"])]
     file: Option<PathBuf>,
     #[command(flatten)]
     output: OutputArgs,
-    /// The model, made by vae-train; not needed where points are read that name theirs
+    /// The model, made by vae-train; not needed where the input names its model
     #[arg(short, long, value_name = "FILE", required_unless_present_any = ["interpolate", "file"])]
     model: Option<PathBuf>,
-    /// Latents in a frame
+    /// Latents per frame
     #[arg(long, value_name = "N", default_value_t = vae_stream::BATCH, value_parser = vae_cli::batch)]
     batch: usize,
-    /// Send the model inside the stream, for a vae-decode on another machine
+    /// Embed the model in the stream, for a vae-decode on another machine
     #[arg(long)]
     embed_model: bool,
     #[command(flatten)]
-    draws: Draws,
-    /// A grid over 2 latent dimensions, N for NxN: in each the quantiles of the prior at (i + 0.5) / N, the first growing from
-    /// left to right, the second from bottom to top. An autoencoder has no prior, and so no such grid
-    #[arg(long, value_name = "ROWSxCOLUMNS", conflicts_with_all = ["Draws", "path"], help_heading = "Plane")]
-    manifold: Option<Grid>,
+    draws: DrawArgs,
+    /// A grid over 2 latent dimensions, N for NxN: along each axis the quantiles of the prior at (i + 0.5) / N, the
+    /// first dimension increasing from left to right, the second from bottom to top. Needs a prior, so not for an
+    /// autoencoder
+    #[arg(long, value_name = "ROWSxCOLUMNS", conflicts_with_all = ["DrawArgs", "path"], help_heading = "Plane")]
+    manifold: Option<GridSize>,
     #[command(flatten)]
     paths: PathArgs,
     #[command(flatten)]
@@ -72,22 +73,22 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Result<()> {
-    let mut input = args.input().map(|input| points::open(&input)).transpose()?;
+    let mut input = args.input().map(|input| path_points::open(&input)).transpose()?;
     let mut head = input.as_ref().map_or_else(Head::new, |reader| reader.head().clone());
-    let (model, sent) = model::find(input.as_mut(), args.model.as_deref(), &mut head, args.embed_model)?;
-    let plan = Plan::new(&args, input, &model.file)?;
+    let (model, model_frame) = model::resolve(input.as_mut(), args.model.as_deref(), &mut head, args.embed_model)?;
+    let sampling = Sampling::resolve(&args, input, &model.file)?;
     latents::describe(&mut head, &model.spec().network);
     args.output.writer(head)?.run(|writer| {
-        let mut frames = Frames::new(writer, args.batch);
-        if let Some(model) = sent {
-            frames.pass_on(model.into())?;
+        let mut writer = LatentWriter::new(writer, args.batch);
+        if let Some(frame) = model_frame {
+            writer.pass_through(frame.into())?;
         }
-        plan.run(&mut frames)
+        sampling.run(&mut writer)
     })
 }
 
 impl Args {
-    /// Standard input is read only where it is asked for: this may run in a loop that reads it.
+    /// The input of paths. Draws read no standard input, so that they can run inside a loop that does.
     fn input(&self) -> Option<InputArgs> {
         (self.file.is_some() || self.paths.need_points()).then(|| InputArgs { file: self.file.clone() })
     }

@@ -1,4 +1,5 @@
-//! A plane of 2 latent dimensions, as in figure 4 of Kingma and Welling, "Auto-Encoding Variational Bayes", 2014.
+//! The learned manifold: a grid of quantiles over 2 latent dimensions, as in figure 4 of Kingma and Welling,
+//! "Auto-Encoding Variational Bayes", 2014.
 
 use common::model::Network;
 use ndarray::Array2;
@@ -9,87 +10,88 @@ use vae_cli::{Error, Result};
 use vae_stream::Tensor;
 
 use crate::classes;
-use crate::latents::Latents;
+use crate::latents::LatentSequence;
 
-/// Rows or columns at most.
-const MOST: usize = 10_000;
+/// Largest number of rows or columns.
+const MAX_SIDE: usize = 10_000;
 
-/// How many points.
+/// The number of rows and columns.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Grid {
+pub struct GridSize {
     rows: usize,
     columns: usize,
 }
 
-impl FromStr for Grid {
+impl FromStr for GridSize {
     type Err = String;
 
-    /// `20x30`, or `20` for as many rows as columns.
-    fn from_str(text: &str) -> Result<Grid, String> {
+    /// `20x30`, or `20` for 20x20.
+    fn from_str(text: &str) -> Result<GridSize, String> {
         let (rows, columns) = text.split_once('x').unwrap_or((text, text));
-        let size = |text: &str| text.parse().ok().filter(|n| (1..=MOST).contains(n));
-        let grid = size(rows).zip(size(columns)).map(|(rows, columns)| Grid { rows, columns });
-        grid.ok_or_else(|| format!("expected ROWSxCOLUMNS, such as 20x20, each from 1 to {MOST}"))
+        let side = |text: &str| text.parse().ok().filter(|n| (1..=MAX_SIDE).contains(n));
+        let grid = side(rows).zip(side(columns)).map(|(rows, columns)| GridSize { rows, columns });
+        grid.ok_or_else(|| format!("expected ROWSxCOLUMNS, such as 20x20, each from 1 to {MAX_SIDE}"))
     }
 }
 
-/// The points of a grid, row by row from the top; all of them for each class.
+/// The points of a grid in row-major order from the top left; the whole grid once per class.
 pub struct Manifold {
-    /// The first latent of each column, growing.
-    across: Vec<f32>,
-    /// The second latent of each row, falling.
-    down: Vec<f32>,
-    /// None in a model that is not conditional.
+    /// z0 of each column, increasing.
+    z0: Vec<f32>,
+    /// z1 of each row, decreasing.
+    z1: Vec<f32>,
+    /// Empty for a model that is not conditional.
     classes: Vec<u8>,
 }
 
 impl Manifold {
     /// # Errors
-    /// A model whose latents are no plane, or that has no prior: nothing says where on a plane its codes lie.
-    pub fn new(grid: Grid, network: &Network, classes: Vec<u8>) -> Result<Manifold> {
+    /// A model without a prior, or with more or fewer than 2 latent dimensions.
+    pub fn new(grid: GridSize, network: &Network, classes: Vec<u8>) -> Result<Manifold> {
         if !network.bottleneck.is_distribution() {
             return Err(Error::Usage(
-                "--manifold is laid out by the prior, and this model has none: expected a VAE; see --traverse 0,1 and --range"
+                "--manifold takes quantiles of the prior, and this model has none: expected a VAE; see --traverse 0,1 \
+                 and --range"
                     .into(),
             ));
         }
         let latent = network.latent;
         if latent != 2 {
             return Err(Error::Usage(format!(
-                "--manifold needs 2 latent dimensions: expected 2, got {latent}; train a model with vae-train --latent 2, or \
-                 see --traverse"
+                "--manifold needs 2 latent dimensions: expected 2, got {latent}; train a model with vae-train \
+                 --latent 2, or see --traverse"
             )));
         }
-        let down = quantiles(grid.rows).into_iter().rev().collect();
-        Ok(Manifold { across: quantiles(grid.columns), down, classes })
+        let z1 = quantiles(grid.rows).into_iter().rev().collect();
+        Ok(Manifold { z0: quantiles(grid.columns), z1, classes })
     }
 
-    /// The points of a plane.
-    fn each(&self) -> usize {
-        self.across.len() * self.down.len()
+    /// Points per class.
+    fn per_class(&self) -> usize {
+        self.z0.len() * self.z1.len()
     }
 }
 
-impl Latents for Manifold {
-    fn count(&self) -> usize {
-        self.each() * self.classes.len().max(1)
+impl LatentSequence for Manifold {
+    fn len(&self) -> usize {
+        self.per_class() * self.classes.len().max(1)
     }
 
-    fn z(&mut self, which: Range<usize>) -> Result<Array2<f32>> {
-        let columns = self.across.len();
-        Ok(Array2::from_shape_fn([which.len(), 2], |(k, dimension)| {
-            let k = (which.start + k) % self.each();
-            if dimension == 0 { self.across[k % columns] } else { self.down[k / columns] }
+    fn z(&mut self, range: Range<usize>) -> Result<Array2<f32>> {
+        let columns = self.z0.len();
+        Ok(Array2::from_shape_fn([range.len(), 2], |(k, dimension)| {
+            let k = (range.start + k) % self.per_class();
+            if dimension == 0 { self.z0[k % columns] } else { self.z1[k / columns] }
         }))
     }
 
-    fn y(&self, which: Range<usize>) -> Option<Tensor> {
-        let label = |k| self.classes[k / self.each()];
-        (!self.classes.is_empty()).then(|| classes::tensor(which.map(label).collect()))
+    fn y(&self, range: Range<usize>) -> Option<Tensor> {
+        let label = |k| self.classes[k / self.per_class()];
+        (!self.classes.is_empty()).then(|| classes::tensor(range.map(label).collect()))
     }
 }
 
-/// The quantiles of N(0, 1) in the middles of n equal parts of the unit interval: as likely a value in each.
+/// The quantiles of N(0, 1) at (i + 0.5) / n: the midpoints of n intervals of equal probability.
 fn quantiles(n: usize) -> Vec<f32> {
     let normal = Normal::standard();
     (0..n).map(|i| normal.inverse_cdf((i as f64 + 0.5) / n as f64) as f32).collect()
@@ -123,8 +125,8 @@ mod tests {
     }
 
     #[test]
-    fn quantiles_grow_and_mirror_each_other() {
-        for n in [1, 2, 3, 20, 999, MOST] {
+    fn quantiles_increase_and_are_symmetric() {
+        for n in [1, 2, 3, 20, 999, MAX_SIDE] {
             let q = quantiles(n);
             assert!(q.windows(2).all(|pair| pair[0] < pair[1]), "{n}");
             assert!(q.iter().zip(q.iter().rev()).all(|(a, b)| (a + b).abs() < 1e-6), "{n}");
@@ -132,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_latent_grows_to_the_right_and_the_second_to_the_top() {
+    fn the_first_latent_increases_to_the_right_and_the_second_to_the_top() {
         let z = manifold("2x3").z(0..6).expect("latents");
         // Of 1/6 and 1/4, from Python's statistics.NormalDist().inv_cdf.
         let (a, b) = (0.967_421_6, 0.674_489_75);
@@ -152,10 +154,10 @@ mod tests {
 
     #[test]
     fn a_grid_is_one_size_or_two() {
-        assert_eq!("20".parse(), Ok(Grid { rows: 20, columns: 20 }));
-        assert_eq!("20x30".parse(), Ok(Grid { rows: 20, columns: 30 }));
+        assert_eq!("20".parse(), Ok(GridSize { rows: 20, columns: 20 }));
+        assert_eq!("20x30".parse(), Ok(GridSize { rows: 20, columns: 30 }));
         for bad in ["", "0", "x", "3x", "x3", "0x3", "3x0", "-1", "2x2x2", "3,3", "10001", "99999999999999999999"] {
-            assert!(bad.parse::<Grid>().is_err(), "{bad}");
+            assert!(bad.parse::<GridSize>().is_err(), "{bad}");
         }
     }
 }

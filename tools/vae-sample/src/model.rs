@@ -1,16 +1,16 @@
-//! The model that latents are for, named in the head of the output, so that vae-decode finds it.
+//! The model of the latents, named in the head of the output for vae-decode.
 
 use common::model::Stored;
 use std::path::Path;
 use vae_cli::{Error, Result};
 use vae_stream::{Data, Head, ModelRef, Reader};
 
-/// The model that is `given`, else the one that the input names, with the frame that sends it along, to be written first;
-/// `embed`: in any case. What the input brings with it is passed on, and needs no frame.
+/// The model of -m, else the one that the input names; and the frame that embeds it, to be written first: with `embed`,
+/// or if no path names the model. A model already embedded in the input passes through and needs no new frame.
 ///
 /// # Errors
-/// None that can be found; one that is given, while the input names another.
-pub fn find(
+/// No model found; -m and the input name different models.
+pub fn resolve(
     input: Option<&mut Reader>,
     given: Option<&Path>,
     head: &mut Head,
@@ -21,7 +21,7 @@ pub fn find(
         (None, Some(path)) => Stored::open(path)?,
         (None, None) => return Err(Error::Usage("no model: expected -m MODEL".into())),
     };
-    let brought = matches!(head.model(), Some(ModelRef::Embedded { .. }));
-    let frame = if brought { None } else { stored.describe(head, embed) };
+    let embedded = matches!(head.model(), Some(ModelRef::Embedded { .. }));
+    let frame = if embedded { None } else { stored.describe(head, embed) };
     Ok((stored, frame))
 }

@@ -1,4 +1,4 @@
-//! The prior of a model, N(0, I) or learned for each class: draws from it, and shapes laid out in it.
+//! The prior of a model, N(0, I) or learned for each class: draws from it, and latents scaled by it.
 
 use common::backend::Device;
 use common::infer::Prior;
@@ -8,82 +8,82 @@ use std::ops::Range;
 use vae_cli::Result;
 use vae_stream::Tensor;
 
-use crate::classes::{self, Turns};
-use crate::latents::Latents;
+use crate::classes::{self, ClassCycle};
+use crate::latents::LatentSequence;
 
-/// How many draws where nothing is asked for.
-pub const USUAL: u32 = 64;
+/// Default of -n.
+pub const DEFAULT_DRAWS: u32 = 64;
 
-/// Which draws.
+/// Options of draws.
 #[derive(clap::Args, Clone, Copy)]
-#[command(next_help_heading = "Draws from the prior, if nothing below is asked for")]
-pub struct Draws {
-    /// How many draws [default: 64, or as many as --classes says]
+#[command(next_help_heading = "Draws from the prior, the default")]
+pub struct DrawArgs {
+    /// Number of draws [default: 64, or as many as --classes makes]
     #[arg(short = 'n', long, value_name = "N")]
     pub number: Option<u32>,
-    /// Key of the draws; draw i is the same for any N
+    /// Seed of the draws; draw i is the same for any N
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u32,
-    /// Times the standard deviation of the prior: below 1 nearer to its middle, beyond 1 farther out
+    /// Factor on the standard deviation of the prior: below 1 closer to its mean, above 1 farther from it
     #[arg(long, value_name = "T", default_value_t = 1.0, value_parser = temperature, allow_negative_numbers = true)]
     temperature: f32,
 }
 
-/// The prior of a model.
+/// Loads the prior of a model.
 ///
 /// # Errors
-/// A model that has none.
-pub fn of(model: &ModelFile) -> Result<Prior> {
-    Prior::new(model, Device::cpu(1)?)
+/// A model without a prior.
+pub fn load(model: &ModelFile) -> Result<Prior> {
+    Ok(Prior::new(model, Device::cpu(1)?)?)
 }
 
 /// Draws from a prior.
-pub struct Drawn {
+pub struct Draws {
     pub prior: Prior,
-    pub draws: Draws,
+    pub args: DrawArgs,
     pub count: usize,
-    /// Of which classes, in a conditional model.
-    pub turns: Option<Turns>,
+    /// Their classes, in a conditional model.
+    pub classes: Option<ClassCycle>,
 }
 
-impl Latents for Drawn {
-    fn count(&self) -> usize {
+impl LatentSequence for Draws {
+    fn len(&self) -> usize {
         self.count
     }
 
-    fn z(&mut self, which: Range<usize>) -> Result<Array2<f32>> {
-        let labels = self.turns.as_ref().map(|turns| turns.labels(which.clone()));
-        let Draws { seed, temperature, .. } = self.draws;
-        self.prior.draw(seed, which.start, which.len(), labels.as_deref(), temperature)
+    fn z(&mut self, range: Range<usize>) -> Result<Array2<f32>> {
+        let labels = self.classes.as_ref().map(|classes| classes.labels(range.clone()));
+        let DrawArgs { seed, temperature, .. } = self.args;
+        Ok(self.prior.draw(seed, range.start, range.len(), labels.as_deref(), temperature)?)
     }
 
-    fn y(&self, which: Range<usize>) -> Option<Tensor> {
-        self.turns.as_ref().map(|turns| classes::tensor(turns.labels(which)))
+    fn y(&self, range: Range<usize>) -> Option<Tensor> {
+        self.classes.as_ref().map(|classes| classes::tensor(classes.labels(range)))
     }
 }
 
-/// Latents counted in standard deviations of a prior from its mean.
-pub struct LaidOut {
+/// z = mu_p + sigma_p * eps, where `eps` is a sequence in units of the prior's standard deviation.
+pub struct ScaledByPrior {
     pub prior: Prior,
-    pub shape: Box<dyn Latents>,
+    pub eps: Box<dyn LatentSequence>,
 }
 
-impl Latents for LaidOut {
-    fn count(&self) -> usize {
-        self.shape.count()
+impl LatentSequence for ScaledByPrior {
+    fn len(&self) -> usize {
+        self.eps.len()
     }
 
-    fn z(&mut self, which: Range<usize>) -> Result<Array2<f32>> {
-        let y = self.shape.y(which.clone());
-        self.prior.at(self.shape.z(which)?, y.as_ref().map(Tensor::data)) // labels of classes are bytes
+    fn z(&mut self, range: Range<usize>) -> Result<Array2<f32>> {
+        let y = self.eps.y(range.clone());
+        Ok(self.prior.at(self.eps.z(range)?, y.as_ref().map(Tensor::data))?) // class labels are u8
     }
 
-    fn y(&self, which: Range<usize>) -> Option<Tensor> {
-        self.shape.y(which)
+    fn y(&self, range: Range<usize>) -> Option<Tensor> {
+        self.eps.y(range)
     }
 }
 
-/// A factor with which no draw leaves the range of f32, unless a learned standard deviation is absurd.
+/// Parses --temperature. Up to 1e30, no draw overflows f32 unless a learned standard deviation is absurd.
 fn temperature(text: &str) -> Result<f32, String> {
     let in_range = text.parse().ok().filter(|t| (0.0..=1e30).contains(t));
     in_range.ok_or_else(|| "expected a number from 0 to 1e30".to_owned())

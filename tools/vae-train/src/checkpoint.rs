@@ -1,4 +1,4 @@
-//! Where the state of a run is kept, and how it is found again.
+//! The checkpoints of a run: their names, writing, finding and removing them.
 
 use common::model::{Model, Stored, writable};
 use common::train::Trainer;
@@ -9,28 +9,28 @@ use vae_cli::{Error, Result};
 
 const EPOCH: &str = "{epoch}";
 
-/// The file, or one for each epoch, that a run can go on from.
+/// The checkpoint file of a run, or one per epoch.
 pub struct Checkpoints {
-    /// May hold `{epoch}` in its last part.
+    /// May hold `{epoch}` in its file name.
     path: PathBuf,
-    /// Asked for by name, so not removed when the run is complete.
+    /// Named by --checkpoint, so not removed after a complete run.
     kept: bool,
-    /// The last one of this run.
+    /// The latest of this run.
     last: RefCell<Option<PathBuf>>,
 }
 
 impl Checkpoints {
-    pub fn new(output: &Path, asked: Option<&Path>) -> Result<Checkpoints> {
+    pub fn new(output: &Path, named: Option<&Path>) -> Result<Checkpoints> {
         let default = || {
             let mut name = output.as_os_str().to_owned();
             name.push(".ckpt");
             PathBuf::from(name)
         };
-        let path = asked.map_or_else(default, Path::to_path_buf);
-        let checkpoints = Checkpoints { path, kept: asked.is_some(), last: RefCell::new(None) };
+        let path = named.map_or_else(default, Path::to_path_buf);
+        let checkpoints = Checkpoints { path, kept: named.is_some(), last: RefCell::new(None) };
         writable(&checkpoints.of(0))?;
         let same_folder = fs::canonicalize(folder(output)).ok() == fs::canonicalize(folder(&checkpoints.path)).ok();
-        if same_folder && output.file_name().is_some_and(|name| checkpoints.is_one(name)) {
+        if same_folder && output.file_name().is_some_and(|name| checkpoints.is_checkpoint(name)) {
             return Err(Error::Usage("--checkpoint and -o name the same file: expected two".into()));
         }
         Ok(checkpoints)
@@ -38,7 +38,7 @@ impl Checkpoints {
     pub fn kept(&self) -> bool {
         self.kept
     }
-    /// The name without its folder, cut at `{epoch}` if that is in it.
+    /// The file name before and after `{epoch}`.
     fn pattern(&self) -> Option<(&str, &str)> {
         self.path.file_name()?.to_str()?.split_once(EPOCH)
     }
@@ -48,16 +48,16 @@ impl Checkpoints {
             None => self.path.clone(),
         }
     }
-    /// The epoch in the name of a file, if it is one of ours.
+    /// The epoch in a file name of the pattern.
     fn epoch(&self, name: &std::ffi::OsStr) -> Option<usize> {
         let (before, after) = self.pattern()?;
         let digits = name.to_str()?.strip_prefix(before)?.strip_suffix(after)?;
         digits.parse().ok().filter(|epoch: &usize| epoch.to_string() == digits)
     }
-    fn is_one(&self, name: &std::ffi::OsStr) -> bool {
+    fn is_checkpoint(&self, name: &std::ffi::OsStr) -> bool {
         self.epoch(name).is_some() || self.path.file_name() == Some(name)
     }
-    /// The file of the furthest epoch that is there.
+    /// The existing file of the latest epoch.
     fn newest(&self) -> Option<PathBuf> {
         if self.pattern().is_none() {
             return Some(self.path.clone()).filter(|p| p.exists());
@@ -66,9 +66,9 @@ impl Checkpoints {
         Some(self.of(epochs.max()?))
     }
 
-    /// With `resume` the state to go on from, if there is one. Without, tells of one that this run will replace, and
-    /// refuses those of a pattern, which a later --resume could not tell from this run's.
-    pub fn begin(&self, resume: bool, output: &Path) -> Result<Option<Model>> {
+    /// The checkpoint to continue from, with `resume` and if there is one. Without `resume`, warns of one that this run will
+    /// replace, and refuses those of a pattern, which a later --resume could not tell from this run's.
+    pub fn open(&self, resume: bool, output: &Path) -> Result<Option<Model>> {
         let (newest, output) = (self.newest(), output.display());
         match newest {
             Some(path) if resume => {
@@ -87,13 +87,13 @@ impl Checkpoints {
                 path.display()
             )),
             None if resume && Path::new(&output.to_string()).exists() => {
-                vae_cli::tell(&format!("no checkpoint, so training starts anew, and {output} will be replaced"));
+                vae_cli::tell(&format!("no checkpoint: training starts from scratch, and {output} will be replaced"));
             }
             None => {}
         }
         Ok(None)
     }
-    /// Writes the state as it is now.
+    /// Writes the state of the trainer.
     pub fn save(&self, trainer: &Trainer) -> Result<()> {
         let progress = trainer.progress();
         let path = self.of(progress.epoch - (progress.at == 0) as usize);
@@ -101,14 +101,14 @@ impl Checkpoints {
         *self.last.borrow_mut() = Some(path);
         Ok(())
     }
-    /// After a complete run, unless it was asked for by name.
+    /// Removes it, unless it was named.
     pub fn remove(&self) {
         if !self.kept {
             let _ = fs::remove_file(&self.path);
         }
     }
 
-    /// Adds to the error of a run that failed what is left of it.
+    /// The error of a failed run with its last checkpoint.
     pub fn mention(&self, error: Error) -> Error {
         match (error, &*self.last.borrow()) {
             (Error::Failed(message), Some(path)) => {
@@ -117,7 +117,7 @@ impl Checkpoints {
             (error, _) => error,
         }
     }
-    /// What to say when a signal has stopped the run.
+    /// The error of a run that a signal has stopped, with the command to resume it.
     pub fn interrupted(&self, signal: i32) -> Error {
         let mut command: Vec<String> = std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect();
         if !command.iter().any(|arg| arg == "--resume") {
@@ -134,7 +134,7 @@ fn folder(path: &Path) -> &Path {
     path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// A command line that a shell reads as these words.
+/// The words quoted for a shell.
 fn shell(words: &[String]) -> String {
     let plain = |w: &str| !w.is_empty() && w.chars().all(|c| c.is_ascii_alphanumeric() || "-_./,=:+@%".contains(c));
     let quoted = words.iter().map(|w| if plain(w) { w.clone() } else { format!("'{}'", w.replace('\'', r"'\''")) });

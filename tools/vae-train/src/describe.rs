@@ -1,6 +1,5 @@
-//! What would be trained, for people.
+//! A dry run: a table of the parameters, the objective and the hyperparameters, for people.
 
-use crate::options::Args;
 use common::model::{Binarize, Bottleneck, Prior, Spec};
 use common::network::loss_graph;
 use common::parameters;
@@ -8,17 +7,9 @@ use common::plan::{PixelType, Plan, Precision};
 use std::io::Write;
 use vae_cli::Result;
 use vae_cli::output::{Kind, Output};
-use vae_stream::images::{self, ImageShape};
 
-/// Writes layers, shapes and parameters on standard output.
-pub fn describe(args: &Args) -> Result<()> {
-    let image = if args.input.file.is_some() || vae_cli::stdin_holds_something() {
-        let reader = args.input.reader("x")?;
-        images::size(&reader.head().need("x")?.shape, None)?
-    } else {
-        ImageShape::grey(28, 28)
-    };
-    let spec = args.spec_for(image)?;
+/// Writes tensors, shapes and parameter counts on standard output.
+pub fn describe(spec: &Spec) -> Result<()> {
     let mut plan = Plan::new(1);
     loss_graph(&mut plan, &spec.network, &spec.objective, &spec.data, 1, PixelType::U8);
     let mut text = format!("{:24} {:>20} {:>12}\n", "tensor", "shape", "parameters");
@@ -29,7 +20,7 @@ pub fn describe(args: &Args) -> Result<()> {
         total += count;
     }
     text += &format!("{:24} {:>20} {total:>12}\n\n", "total", "");
-    text += &format!("{}\n{}\n", objective(&spec), run(&spec));
+    text += &format!("{}\n{}\n", objective(spec), training(spec));
     let mut output = Output::open(None, Kind::Text)?;
     output.write_all(text.as_bytes()).map_err(|e| output.error(e))?;
     output.commit()
@@ -58,17 +49,17 @@ fn objective(spec: &Spec) -> String {
     format!("images {image} {pixels}{labels}; loss = {likelihood}{kl}, nats per image{draws}")
 }
 
-fn run(spec: &Spec) -> String {
+fn training(spec: &Spec) -> String {
     let (network, training) = (&spec.network, &spec.training);
     if network.bottleneck == Bottleneck::Components {
         return "exact: the eigenvectors of the pixels' covariance".into();
     }
-    let products = match training.precision {
+    let precision = match training.precision {
         Precision::Fp32 => String::new(),
         other => format!(", products of {}", other.name()),
     };
     format!(
-        "{}; Adam lr {}, batches of {}, {} epochs, seed {}{products}",
+        "{}; Adam lr {}, batches of {}, {} epochs, seed {}{precision}",
         network.activations(),
         training.lr,
         training.batch,

@@ -1,10 +1,11 @@
-//! The command line.
+//! The command line, as typed; [`resolve`](crate::resolve) makes a run of it.
 
-use clap::builder::{PossibleValue, PossibleValuesParser};
-use clap::{Parser, ValueEnum};
-use common::model::{Bottleneck, Preset, writable};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Command, FromArgMatches, Parser};
+use common::model::{Binarize, Bottleneck, Init, OutputBias, Preset, writable};
 use common::options::{ActivationArgs, DeviceArgs, LikelihoodArgs};
-use common::plan::Activation;
+use common::plan::{Activation, Precision};
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -13,9 +14,9 @@ use vae_cli::{Error, InputArgs, Result};
 /// Train a VAE on a stream of images
 ///
 /// Reads a whole stream of images `x` (or .npy) of any size, and for a conditional model labels `y`, and holds it in memory
-/// as it came: 60,000 MNIST images of bytes take 47 MB. Writes the model to the file of -o once training is complete, and on standard output one JSON record
-/// per epoch: the loss (reconstruction summed over pixels + beta · KL summed over dimensions, averaged over images, in
-/// nats), its parts, and the speed.
+/// as it came: 60,000 MNIST images of bytes take 47 MB. Writes the model to the file of -o once training is complete, and on
+/// standard output one JSON record per epoch: the loss (reconstruction summed over pixels + beta · KL summed over
+/// dimensions, averaged over images, in nats), its terms, and the speed.
 ///
 /// --preset pca-20 finds principal components in one pass instead, to compare with; it takes --latent, --test and --preview.
 #[derive(Parser)]
@@ -26,17 +27,19 @@ use vae_cli::{Error, InputArgs, Result};
 )]
 pub struct Args {
     #[command(flatten)]
+    pub given: Given,
+    #[command(flatten)]
     pub input: InputArgs,
-    /// Where the model goes, when training is complete
+    /// Where to write the model, once training is complete
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// A well-known model, from whose settings the options below depart
+    /// A well-known model, whose settings the options below override
     #[arg(long, value_name = "NAME", default_value = "mlp-400-20", value_parser = presets(), help_heading = "Model")]
-    pub preset: String,
+    pub preset: Preset,
     /// Units of each hidden layer, from the image inwards [default: the preset's]
     #[arg(long, value_name = "N,N", value_delimiter = ',', help_heading = "Model")]
     pub hidden: Option<Vec<usize>>,
-    /// Convolutions instead, with so many channels, each of 5 x 5 pixels and half the side of the one before
+    /// Channels of each convolution, instead of --hidden; kernels of 5 x 5 pixels, stride 2
     #[arg(long, value_name = "N,N", value_delimiter = ',', conflicts_with = "hidden", help_heading = "Model")]
     pub conv: Option<Vec<usize>>,
     /// Dimensions of z [default: the preset's]
@@ -44,13 +47,13 @@ pub struct Args {
     pub latent: Option<usize>,
     #[command(flatten)]
     pub activation: ActivationArgs,
-    /// A plain autoencoder: the code is a point, with this activation behind it, and there is no KL
+    /// A plain autoencoder: the code is a point, after this activation, and there is no KL
     #[arg(long, value_name = "ACT", num_args = 0..=1, require_equals = true, default_missing_value = "none", help_heading = "Model")]
     pub autoencoder: Option<Activation>,
-    /// A conditional model: encoder, decoder and prior see labels `y` of so many classes [default: the preset's]
+    /// Classes of a conditional model, whose encoder, decoder and prior see the labels `y` [default: the preset's]
     #[arg(long, value_name = "K", help_heading = "Model")]
     pub classes: Option<usize>,
-    /// The prior of a conditional model: standard, N(0, I), or p(z given y) learned with hidden layers of so many units
+    /// The prior of a conditional model: standard, N(0, I), or p(z given y), learned, by the units of its hidden layers
     /// [default: the preset's, or standard]
     #[arg(long, value_name = "standard|N,N", help_heading = "Model")]
     pub prior: Option<PriorChoice>,
@@ -59,103 +62,95 @@ pub struct Args {
     /// Weight of the KL in the loss [default: 1]
     #[arg(long, value_name = "B", help_heading = "Objective")]
     pub beta: Option<f64>,
-    /// Epochs in which the weight of the KL grows from 0 to that, step by step
+    /// Epochs of warm-up, in which the weight of the KL grows from 0 to --beta, step by step
     #[arg(long, value_name = "EPOCHS", default_value_t = 0.0, hide_default_value = true, help_heading = "Objective")]
     pub kl_warmup: f64,
-    /// Draws of z for each image
+    /// Draws of z per image
     #[arg(long, value_name = "L", default_value_t = 1, help_heading = "Objective")]
     pub samples: usize,
     /// Make pixels black or white, as the network sees them
     #[arg(long, value_name = "HOW", default_value = "none", help_heading = "Objective")]
-    pub binarize: BinarizeChoice,
-    /// Times that every image is seen [default: the preset's]
+    pub binarize: Binarize,
+    /// Passes over the images [default: the preset's]
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub epochs: Option<usize>,
-    /// Images in a step [default: the preset's]
+    /// Images per step [default: the preset's]
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub batch: Option<usize>,
     /// Adam's step size [default: the preset's]
     #[arg(long, value_name = "LR", help_heading = "Training")]
     pub lr: Option<f64>,
-    /// The numbers that products multiply; sums, weights and the optimizer are fp32 always
+    /// Operand type of matrix products; sums, weights and the optimizer are always fp32
     #[arg(long, value_name = "TYPE", default_value = "fp32", help_heading = "Training")]
-    pub precision: Products,
-    /// Where weights start
+    pub precision: Precision,
+    /// Initialization of the weights
     #[arg(long, value_name = "HOW", default_value = "pytorch", help_heading = "Training")]
-    pub init: InitChoice,
-    /// Where the biases of the decoder's output start
+    pub init: Init,
+    /// Initialization of the biases of the decoder's output
     #[arg(long, value_name = "HOW", default_value = "init", help_heading = "Training")]
-    pub output_bias: OutputBiasChoice,
-    /// Key of all randomness: the same seed gives the same bytes
+    pub output_bias: OutputBias,
+    /// Seed of all randomness: the same seed gives the same bytes
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Training")]
     pub seed: u32,
     /// Images to evaluate after each epoch, by sampling: a file or FIFO
     #[arg(long, value_name = "PATH", help_heading = "Training")]
     pub test: Option<PathBuf>,
-    /// Where the state goes from which a run goes on; {epoch} in the name keeps one for each epoch. The default, FILE of
-    /// -o with .ckpt, is removed after a complete run
+    /// Where to write the checkpoint; {epoch} in the name keeps one per epoch. The default, FILE of -o with .ckpt, is removed
+    /// after a complete run
     #[arg(long, value_name = "FILE", help_heading = "Checkpoints")]
     pub checkpoint: Option<PathBuf>,
-    /// Write it every N steps instead of after each epoch
+    /// Write the checkpoint every N steps instead of after each epoch
     #[arg(long, value_name = "N", help_heading = "Checkpoints")]
     pub every: Option<NonZeroU64>,
-    /// Go on from the checkpoint if it is there, else start; from one that was named, with more --epochs too
+    /// Continue from the checkpoint, if there is one; from a named one, with more --epochs too
     #[arg(long, help_heading = "Checkpoints")]
     pub resume: bool,
     /// Write a stream instead of plain JSON: the same records, and after each epoch N images in the groups `recon` (x,
     /// x_hat) and, of a VAE, `sample` (x_hat)
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub preview: usize,
-    /// Show layers, shapes and parameters, and stop; 28 x 28 images are assumed if none are piped in
+    /// Show tensors, shapes and parameter counts, and stop; 28 x 28 images are assumed if none are piped in
     #[arg(long)]
     pub dry_run: bool,
-    /// A line for each epoch on standard error, where that is no terminal
+    /// Show a line per epoch on standard error, even where that is no terminal
     #[arg(short, long)]
     pub verbose: bool,
     #[command(flatten)]
     pub device: DeviceArgs,
 }
 
-/// What [`Precision`](common::backend::Precision) is called on the command line.
-#[derive(ValueEnum, Clone, Copy)]
-pub enum Products {
-    /// a significand of 24 bits
-    Fp32,
-    /// a significand of 11 bits: faster on a GPU from Ampere on; a CPU multiplies fp32
-    Tf32,
-    /// a significand of 8 bits: faster on CPUs with AVX512_BF16, and on a GPU from Ampere on
-    Bf16,
+/// The ids of the options on the command line.
+pub struct Given(Vec<String>);
+
+impl Given {
+    /// The long name of the first option on the command line, in the order of the help, that is none of these.
+    pub fn other_than(&self, ids: &[&str]) -> Option<String> {
+        let command = <Args as clap::CommandFactory>::command();
+        let given = |id: &str| self.0.iter().any(|given| given == id);
+        let mut options = command.get_arguments().filter(|option| given(option.get_id().as_str()));
+        options.find(|option| !ids.contains(&option.get_id().as_str()))?.get_long().map(str::to_owned)
+    }
 }
 
-/// How pixels become black or white.
-#[derive(ValueEnum, Clone, Copy)]
-pub enum BinarizeChoice {
-    /// they stay grey
-    None,
-    /// white above 0.5
-    Threshold,
-    /// white with the probability that the pixel holds, drawn once for each image
-    Static,
-    /// drawn anew at each visit
-    Dynamic,
+impl FromArgMatches for Given {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Given, clap::Error> {
+        let typed = |id: &&clap::Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
+        Ok(Given(matches.ids().filter(typed).map(|id| id.to_string()).collect()))
+    }
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Given::from_arg_matches(matches)?;
+        Ok(())
+    }
 }
 
-/// Where weights start.
-#[derive(ValueEnum, Clone, Copy)]
-pub enum InitChoice {
-    /// weights and biases uniform in ±1/sqrt(fan in)
-    Pytorch,
-    /// weights uniform in ±sqrt(6 / (fan in + fan out)), biases 0
-    Glorot,
-}
-
-/// Where the biases of the decoder's output start.
-#[derive(ValueEnum, Clone, Copy)]
-pub enum OutputBiasChoice {
-    /// as the other biases
-    Init,
-    /// the logit of the mean pixel of the images
-    Mean,
+/// No option of its own: it reads which of the others are there.
+impl clap::Args for Given {
+    fn augment_args(command: Command) -> Command {
+        command
+    }
+    fn augment_args_for_update(command: Command) -> Command {
+        command
+    }
 }
 
 /// The prior of a conditional model.
@@ -177,39 +172,33 @@ impl FromStr for PriorChoice {
     }
 }
 
-/// The names of the presets, with what they are.
-fn presets() -> PossibleValuesParser {
+/// A preset by its name; the help tells what each is.
+fn presets() -> impl TypedValueParser<Value = Preset> {
     let about = |p: &Preset| match p.network.bottleneck {
         Bottleneck::Components => p.about.to_owned(),
         _ => format!("{}; lr {}, batches of {}, {} epochs", p.about, p.lr, p.batch, p.epochs),
     };
-    PossibleValuesParser::new(
-        Preset::all().iter().map(|p| PossibleValue::new(p.name).help(about(p))).collect::<Vec<_>>(),
-    )
+    let names: Vec<_> = Preset::all().iter().map(|p| PossibleValue::new(p.name).help(about(p))).collect();
+    PossibleValuesParser::new(names).map(|name| Preset::named(&name).expect("a possible value is a preset"))
 }
 
 impl Args {
-    /// Refuses what can be refused before any image is read. Gives the place of the model.
-    pub fn check(&self) -> Result<&Path> {
-        let output = self.output.as_deref();
-        let output = output.ok_or_else(|| Error::Usage("no place for the model: expected -o FILE".into()))?;
+    /// The file of the model. With [`check_test`](Args::check_test), what can be refused before any image is read.
+    pub fn output(&self) -> Result<&Path> {
+        let missing = || Error::Usage("missing -o FILE: where to write the model".into());
+        let output = self.output.as_deref().ok_or_else(missing)?;
         writable(output)?;
-        self.spec_for([28, 28].into())?;
+        Ok(output)
+    }
+
+    /// Refuses test images that cannot be read.
+    pub fn check_test(&self) -> Result<()> {
         match &self.test {
             Some(path) if path.as_os_str() == "-" => Err(Error::Usage(
                 "--test -: expected a file or FIFO, since standard input is for training images".into(),
             )),
             Some(path) if !path.exists() => Err(Error::NoInput(format!("--test {}: no such file", path.display()))),
-            _ => Ok(output),
+            _ => Ok(()),
         }
-    }
-
-    /// Steps from this one to the next checkpoint, where --every asks for them.
-    pub fn to_checkpoint(&self, step: u64) -> Option<u64> {
-        self.every.map(|every| every.get() - step % every)
-    }
-    /// Whether --every asks for a checkpoint after this step.
-    pub fn due(&self, step: u64) -> bool {
-        self.every.is_some_and(|every| step % every == 0)
     }
 }

@@ -1,15 +1,15 @@
-//! Pictures of a model in training: the same images and the same noise after every epoch.
+//! Previews of a model in training: the same images and the same noise after every epoch.
 
 use common::backend::Device;
 use common::dataset::Dataset;
-use common::infer::{Decoder, Encoder, Prior};
+use common::infer::{Decoder, Encoder, Latent, Prior};
 use common::model::Model;
-use ndarray::{Array1, Array2};
+use ndarray::{Array2, aview1};
 use vae_cli::Result;
 use vae_stream::images::Pixels;
 use vae_stream::{Data, Tensor};
 
-/// The images to reconstruct: the first of the test images, or of the others.
+/// The images to reconstruct: the first of the test images, or else of the training images.
 pub struct Preview {
     images: Dataset,
 }
@@ -33,18 +33,19 @@ impl Preview {
         let group = |name: &str, tensors: Vec<(&str, Tensor)>, labels: Option<&[u8]>| {
             let mut data = Data::new(tensors);
             if let Some(labels) = labels {
-                data.set("y", Tensor::from_array(&Array1::from(labels.to_vec())));
+                data.set("y", Tensor::from_array(&aview1(labels)));
             }
             Data { group: Some(name.into()), epoch: Some(epoch as u64), ..data }
         };
 
         let draws = network.bottleneck.is_distribution().then_some(seed);
-        let latents = Encoder::new(model, self.images.pixel_type(), draws, device)?.encode(&self.images)?;
+        let mut encoder = Encoder::new(model, self.images.pixel_type(), &[Latent::Z], draws, device)?;
+        let z = encoder.encode(&self.images)?.remove(0);
         let x = match self.images.pixels() {
             Pixels::U8(a) => Tensor::from_array(a),
             Pixels::F32(a) => Tensor::from_array(a),
         };
-        let x_hat = decoded(&latents.z.unwrap_or(latents.mu), self.images.labels())?;
+        let x_hat = decoded(&z, self.images.labels())?;
         let mut frames = vec![group("recon", vec![("x", x), ("x_hat", x_hat)], self.images.labels())];
 
         if network.bottleneck.is_distribution() {

@@ -1,178 +1,162 @@
-//! Standard output: newline JSON, or the same records in a stream with pictures between them.
+//! Standard output: records as newline JSON, or as frames of a stream with preview images.
 //!
-//! A reader that goes away does not lose the run: from then on nothing is reported. Any other failure to write is kept
-//! for the end, when the model is safe.
+//! A broken pipe does not end the run: from then on nothing is written. Any other write error is returned at the end, after
+//! the model is saved.
 
 use common::backend::Device;
 use common::dataset::Dataset;
 use common::model::Spec;
 use common::train::Losses;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 use std::io::Write;
 use std::path::Path;
 use vae_cli::output::{Kind, Output};
 use vae_cli::{Error, Result};
+use vae_stream::record::{Done, Epoch, LOSS, MSE, Number, RECON, Record, Run, Terms, TestImages};
 use vae_stream::{Data, Head, Writer};
 
-enum To {
+/// The form of the output.
+enum Form {
     Lines(Output),
     Stream(Box<Writer>),
 }
 
+/// The report of a run.
 pub struct Report {
-    to: Option<To>,
-    failed: Option<Error>,
+    /// None after a write error.
+    output: Option<Form>,
+    error: Option<Error>,
 }
 
 impl Report {
-    /// A stream if there will be pictures.
-    pub fn open(pictures: bool) -> Result<Report> {
-        let to = if pictures {
-            To::Stream(Box::new(vae_cli::OutputArgs::default().writer(Head::new())?))
+    /// A stream if there are preview images, else newline JSON.
+    pub fn open(has_previews: bool) -> Result<Report> {
+        let form = if has_previews {
+            Form::Stream(Box::new(vae_cli::OutputArgs::default().writer(Head::new())?))
         } else {
-            To::Lines(Output::open(None, Kind::Text)?)
+            Form::Lines(Output::open(None, Kind::Text)?)
         };
-        Ok(Report { to: Some(to), failed: None })
+        Ok(Report { output: Some(form), error: None })
     }
 
-    fn attempt(&mut self, write: impl FnOnce(&mut To) -> Result<()>) {
-        let Some(to) = &mut self.to else { return };
-        if let Err(e) = write(to) {
-            self.to = None;
-            self.failed = Some(e).filter(|e| !matches!(e, Error::Closed));
+    fn attempt(&mut self, write: impl FnOnce(&mut Form) -> Result<()>) {
+        let Some(form) = &mut self.output else { return };
+        if let Err(e) = write(form) {
+            self.output = None;
+            self.error = Some(e).filter(|e| !matches!(e, Error::Closed));
         }
     }
 
     /// Writes one record.
-    pub fn record(&mut self, record: Map<String, Value>) {
-        self.attempt(|to| match to {
-            To::Stream(writer) => Ok(writer.write(record)?),
-            To::Lines(output) => {
-                let line = Value::Object(record).to_string() + "\n";
+    pub fn record(&mut self, record: Record) {
+        self.attempt(|form| match form {
+            Form::Stream(writer) => Ok(writer.write(record)?),
+            Form::Lines(output) => {
+                let line = format!("{record}\n");
                 output.write_all(line.as_bytes()).and_then(|()| output.flush()).map_err(|e| output.error(e))
             }
         });
     }
 
-    /// Pictures of an epoch.
+    /// Writes the preview images of an epoch.
     pub fn preview(&mut self, frames: Vec<Data>) {
         for data in frames {
-            self.attempt(|to| match to {
-                To::Stream(writer) => Ok(writer.write(data)?),
-                To::Lines(_) => Ok(()),
+            self.attempt(|form| match form {
+                Form::Stream(writer) => Ok(writer.write(data)?),
+                Form::Lines(_) => Ok(()),
             });
         }
     }
 
-    /// Ends what was written.
+    /// Ends the output.
     pub fn finish(self) -> Result<()> {
-        let finished = match self.to {
-            Some(To::Stream(writer)) => writer.finish().map_err(Error::from),
-            Some(To::Lines(output)) => output.commit(),
-            None => self.failed.map_or(Ok(()), Err),
+        let finished = match self.output {
+            Some(Form::Stream(writer)) => writer.finish().map_err(Error::from),
+            Some(Form::Lines(output)) => output.commit(),
+            None => self.error.map_or(Ok(()), Err),
         };
         match finished {
             Err(Error::Closed) => Ok(()),
             other => other,
         }
     }
-    /// Ends it with the error that ends the run.
+
+    /// Ends a stream with an error frame.
     pub fn fail(self, error: Error) -> Error {
-        match self.to {
-            Some(To::Stream(writer)) => writer.fail(error),
+        match self.output {
+            Some(Form::Stream(writer)) => writer.fail(error),
             _ => error,
         }
     }
 }
 
-/// The objective in full, the options, the data and the device.
-pub fn run(spec: &Spec, test: Option<&Dataset>, device: Device) -> Map<String, Value> {
-    let mut record = object(json!({
-        "kind": "run",
-        "tool": spec.tool,
-        "network": spec.network,
-        "objective": spec.objective,
-        "reduction": "summed over pixels and dimensions, averaged over images, nats",
-        "training": spec.training,
-        "data": spec.data,
-        "device": device.name(),
-    }));
-    match device {
-        Device::Cpu { threads, isa } => {
-            record.insert("threads".into(), threads.into());
-            record.insert("instructions".into(), isa.name().into());
-        }
-        Device::Cuda { ordinal } => {
-            record.insert("gpu".into(), ordinal.into());
-        }
-    }
-    if let Some(test) = test {
-        let how = match spec.network.bottleneck.is_distribution() {
-            true => "with a drawn z, as in training; the same noise after every epoch",
-            false => "through the code, which is a point",
-        };
-        record.insert("test".into(), json!({"images": test.items(), "sha256": test.sha256(), "evaluated": how}));
-    }
-    record
-}
-
-/// The losses of an epoch; `seconds` were spent on training, over `images`.
-pub fn epoch(
-    number: usize,
-    spec: &Spec,
-    [train, test]: [Option<&Losses>; 2],
-    seconds: f64,
-    images: usize,
-) -> Map<String, Value> {
-    let mut record = object(json!({
-        "kind": "epoch",
-        "epoch": number,
-        "epochs": spec.training.epochs,
-        "steps": spec.training.steps,
-        "objective": spec.objective,
-    }));
-    for (name, losses) in [("train", train), ("test", test)] {
-        if let Some(losses) = losses {
-            record.insert(name.into(), parts(losses, spec));
-        }
-    }
-    record.insert("images_per_second".into(), rounded(images as f64 / seconds, 0));
-    record.insert("seconds".into(), rounded(seconds, 3));
-    record
-}
-
-/// The model that was written.
-pub fn done(model: &Path, sha256: &str, spec: &Spec, seconds: f64) -> Map<String, Value> {
-    object(json!({
-        "kind": "done",
-        "model": model.display().to_string(),
-        "sha256": sha256,
-        "epochs": spec.training.epochs,
-        "steps": spec.training.steps,
-        "seconds": rounded(seconds, 3),
+/// The configuration of a run.
+pub fn run(spec: &Spec, test: Option<&Dataset>, device: Device) -> Record {
+    let (threads, instructions, gpu) = match device {
+        Device::Cpu { threads, isa } => (Some(threads as u64), Some(isa.name().to_owned()), None),
+        Device::Cuda { ordinal } => (None, None, Some(ordinal as u64)),
+    };
+    let evaluated = match spec.network.bottleneck.is_distribution() {
+        true => "with a drawn z, as in training; the same noise after every epoch",
+        false => "through the code, which is a point",
+    };
+    let test = test.map(|test| TestImages {
+        images: test.items() as u64,
+        sha256: test.sha256(),
+        evaluated: evaluated.into(),
+        ..TestImages::default()
+    });
+    Record::Run(Box::new(Run {
+        tool: Some(spec.tool.clone()),
+        network: json!(spec.network),
+        objective: json!(spec.objective),
+        reduction: Some("summed over pixels and dimensions, averaged over images, nats".into()),
+        training: json!(spec.training),
+        data: json!(spec.data),
+        device: Some(device.name().into()),
+        threads,
+        instructions,
+        gpu,
+        test,
+        rest: Map::new(),
     }))
 }
 
-fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(map) => map,
-        other => unreachable!("{other} is no object"),
-    }
+/// The losses of an epoch; `seconds` of training on `images`.
+pub fn epoch(number: usize, spec: &Spec, losses: [Option<&Losses>; 2], seconds: f64, images: usize) -> Record {
+    let [train, test] = losses.map(|losses| losses.map(|losses| terms(losses, spec)));
+    Record::Epoch(Box::new(Epoch {
+        epoch: number as u64,
+        epochs: Some(spec.training.epochs as u64),
+        steps: Some(spec.training.steps),
+        objective: json!(spec.objective),
+        train,
+        test,
+        images_per_second: Some(Number::rounded(images as f64 / seconds, 0)),
+        seconds: Some(Number::rounded(seconds, 3)),
+        rest: Map::new(),
+    }))
 }
 
-/// `mse`: the squared error per pixel, where the likelihood tells it.
-fn parts(losses: &Losses, spec: &Spec) -> Value {
-    let terms = losses.terms.iter().map(|term| (term.name, term.mean));
-    let parts = [("loss", losses.loss())].into_iter().chain(terms);
-    let mut parts: Map<_, _> = parts.map(|(name, v)| (name.to_string(), rounded(v, 4))).collect();
-    if let Some(mse) = spec.objective.likelihood.mse(losses.term("recon"), spec.network.values()) {
-        parts.insert("mse".into(), rounded(mse, 6));
-    }
-    Value::Object(parts)
+/// The model file.
+pub fn done(model: &Path, sha256: &str, spec: &Spec, seconds: f64) -> Record {
+    Record::Done(Box::new(Done {
+        model: model.display().to_string(),
+        sha256: sha256.into(),
+        epochs: spec.training.epochs as u64,
+        steps: spec.training.steps,
+        seconds: Number::rounded(seconds, 3),
+        rest: Map::new(),
+    }))
 }
 
-/// A number as JSON with so many decimals.
-fn rounded(value: f64, decimals: i32) -> Value {
-    let scale = 10f64.powi(decimals);
-    json!((value * scale).round() / scale)
+/// The loss, its terms, and the squared error per pixel where the likelihood implies it.
+fn terms(losses: &Losses, spec: &Spec) -> Terms {
+    let mut terms = Terms::default();
+    terms.insert(LOSS, Number::rounded(losses.loss(), 4));
+    losses.terms.iter().for_each(|term| terms.insert(term.name, Number::rounded(term.mean, 4)));
+    if let Some(mse) = spec.objective.likelihood.mse(losses.term(RECON), spec.network.values()) {
+        terms.insert(MSE, Number::rounded(mse, 6));
+    }
+    terms
 }

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the first asks the run to stop in good order, the second stops it at once.
+//! SIGINT (Ctrl-C) and SIGTERM: the first asks the run to stop after a checkpoint, the second ends it at once.
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -13,7 +13,7 @@ impl Signals {
         let signals = Signals([SIGINT, SIGTERM].map(|signal| (signal, Arc::new(AtomicBool::new(false)))));
         let failed = |e| Error::io("cannot listen for signals", e);
         for (signal, flag) in &signals.0 {
-            // In this order: the first signal finds the flag down, raises it, and the second finds it up.
+            // Handlers run in this order: the first signal finds the flag unset and sets it; the second finds it set.
             flag::register_conditional_shutdown(*signal, 128 + signal, flag.clone()).map_err(failed)?;
             flag::register(*signal, flag.clone()).map_err(failed)?;
         }

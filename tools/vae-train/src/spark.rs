@@ -1,10 +1,10 @@
-//! A curve as one word: `▇▃▂▁`.
+//! A sparkline: `▇▃▂▁`.
 
 use std::collections::VecDeque;
 
-/// Numbers shown, the latest.
+/// The most numbers shown, the latest.
 const LENGTH: usize = 16;
-/// From the least to the greatest.
+/// From the minimum to the maximum.
 const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// The latest of some numbers, such as the losses of epochs.
@@ -12,7 +12,7 @@ const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█
 pub struct Spark(VecDeque<f64>);
 
 impl Spark {
-    /// One more.
+    /// Appends a number.
     pub fn push(&mut self, value: f64) {
         if self.0.len() == LENGTH {
             self.0.pop_front();
@@ -20,7 +20,7 @@ impl Spark {
         self.0.push_back(value);
     }
 
-    /// A character for each, between the least and the greatest; nothing of a single number, which shows no course.
+    /// A character per number, scaled to minimum and maximum; empty for fewer than two numbers.
     pub fn text(&self) -> String {
         let (low, high) = self.0.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(*v), h.max(*v)));
         if self.0.len() < 2 {

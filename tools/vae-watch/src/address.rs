@@ -1,10 +1,10 @@
-//! Where the page is served, and by which names it may be asked for.
+//! The address of the server, and the values of `Host` that it accepts.
 
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 
 use vae_cli::{Error, Result};
 
-/// What the command line says.
+/// The address of --host and --port.
 pub struct Address {
     host: String,
     pub sockets: Vec<SocketAddr>,
@@ -19,10 +19,10 @@ impl Address {
         }
     }
 
-    /// Whether a request with this `Host` may be answered.
+    /// Whether a request with this `Host` is answered.
     ///
-    /// A page elsewhere can have its own name lead to this machine (DNS rebinding), and its requests then carry that name.
-    /// So no names are answered but localhost and what the command line says; numbers cannot be made to lead elsewhere.
+    /// Against DNS rebinding, where a foreign name resolves to this machine, the names localhost and that of --host are
+    /// accepted alone. A numeric address cannot be rebound.
     pub fn allows(&self, host: &str) -> bool {
         let Some(name) = without_port(host) else { return false };
         let open = self.sockets.iter().any(|socket| !socket.ip().is_loopback());
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_machine_is_answered_by_its_own_names_with_or_without_a_port() {
+    fn the_names_of_this_machine_are_accepted_with_or_without_a_port() {
         let address = Address::new("127.0.0.1", 8097).unwrap();
         for host in ["localhost", "LocalHost:8097", "127.0.0.1", "127.0.0.1:9", "[::1]", "[::1]:8097"] {
             assert!(address.allows(host), "{host}");
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn other_names_are_not_answered() {
+    fn other_names_are_refused() {
         let address = Address::new("127.0.0.1", 8097).unwrap();
         for host in [
             "example.org",
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_for_others_is_answered_by_numbers_but_by_no_foreign_name() {
+    fn a_server_on_all_interfaces_accepts_addresses_but_no_foreign_name() {
         let address = Address::new("0.0.0.0", 8097).unwrap();
         assert!(address.allows("10.0.0.1:8097") && address.allows("[fe80::1]") && address.allows("localhost"));
         assert!(!address.allows("example.org"));

@@ -1,40 +1,40 @@
-//! What goes by, as frames of a stream or as records on lines.
+//! Reads the input: frames of a stream, or newline JSON.
 
 use std::io::{Cursor, Read};
 
 use vae_cli::{Error, Result};
 use vae_stream::{Frame, Reader, Records, START};
 
-use crate::pass::Pass;
-use crate::shown::Shown;
+use crate::state::Shared;
+use crate::tee::Tee;
 
-/// Reads everything, and shows what there is to see. `name` is what messages call the input.
-pub fn all(mut pass: Pass, name: &str, shown: &Shown) -> Result<()> {
+/// Reads the input to its end into the state of the page. `name` is the input in messages.
+pub fn follow(mut tee: Tee, name: &str, shared: &Shared) -> Result<()> {
     let mut start = Vec::new();
     let failed = |e| Error::io(format!("cannot read {name}"), e);
-    pass.by_ref().take(START.len() as u64).read_to_end(&mut start).map_err(failed)?;
-    let records = start.starts_with(b"{") && start != START;
-    let input = Cursor::new(start).chain(pass);
-    match records {
-        true => lines(Records::new(input, name)?, shown),
-        false => frames(Reader::new(input, name, "x")?, shown),
+    tee.by_ref().take(START.len() as u64).read_to_end(&mut start).map_err(failed)?;
+    let is_lines = start.starts_with(b"{") && start != START;
+    let input = Cursor::new(start).chain(tee);
+    match is_lines {
+        true => lines(Records::new(input, name)?, shared),
+        false => frames(Reader::new(input, name, "x")?, shared),
     }
 }
 
-fn frames(mut input: Reader, shown: &Shown) -> Result<()> {
+fn frames(mut input: Reader, shared: &Shared) -> Result<()> {
     while let Some(frame) = input.next_frame()? {
         match frame {
-            Frame::Json(record) => shown.record(&record),
-            Frame::Data(data) => shown.pictures(&data),
+            Frame::Json(record) => shared.record(&record),
+            Frame::Data(data) => shared.preview(&data),
         }
     }
     Ok(())
 }
 
-/// Newline JSON; its last line may be unfinished, as that of a run that was killed.
-fn lines(mut input: Records, shown: &Shown) -> Result<()> {
+/// Newline JSON; the last line may be incomplete, as after a kill.
+fn lines(mut input: Records, shared: &Shared) -> Result<()> {
     while let Some(record) = input.next_record()? {
-        shown.record(&record);
+        shared.record(&record);
     }
     Ok(())
 }

@@ -1,14 +1,14 @@
-//! Passes a stream on, and shows it on a page while it goes by.
+//! `vae-watch`: a tee that shows the stream on a live page.
 
 mod address;
+mod curves;
 mod follow;
-mod news;
-mod pass;
-mod pictures;
-mod points;
+mod history;
+mod poll;
+mod preview;
 mod server;
-mod shown;
-mod thin;
+mod state;
+mod tee;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,17 +20,17 @@ use signal_hook::iterator::Signals;
 use vae_cli::{Error, InputArgs, Result};
 
 use address::Address;
-use pass::{Pass, Passed};
 use server::Server;
-use shown::Shown;
+use state::Shared;
+use tee::{Tee, TeeOutput};
 
-/// Pass a stream on unchanged, and show it live on a page in the browser
+/// Copy a stream to standard output, and show it live on a web page
 ///
-/// Reads the stream of vae-train --preview, or its losses as newline JSON, and writes the same bytes; at a terminal,
-/// nothing. The page has the losses, originals above their reconstructions, and draws from the prior, of the newest epoch
-/// or, with its slider, of an earlier one. It is served on this machine alone, and keeps what it has when the stream ends.
-/// A slow page never holds up the pipe. Memory is bounded: of a long run the page keeps every second epoch, or every
-/// fourth, and so on, and the newest.
+/// Reads the stream of vae-train --preview, or its records as newline JSON, and writes the same bytes; nothing at a
+/// terminal. The page shows the losses, originals above their reconstructions, and samples from the prior, of the
+/// newest epoch or, by a slider, of an earlier one. It is served to this machine only, and stays as it is when the
+/// stream ends. A slow page never blocks the pipe. Memory is bounded: of a long run the page keeps every second epoch,
+/// or every fourth, and so on, and the newest.
 #[derive(Parser)]
 #[command(version, after_help = EXAMPLES)]
 struct Args {
@@ -39,10 +39,10 @@ struct Args {
     /// The port to serve the page on; 0 is any that is free
     #[arg(long, value_name = "N", default_value_t = 8097)]
     port: u16,
-    /// The address to serve on; another than this lets others on the network look
+    /// The address to serve on; any but a loopback address lets other machines see the page
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     host: String,
-    /// Go on serving when the stream has ended well, until Ctrl-C
+    /// Keep serving after the end of the stream, until Ctrl-C
     #[arg(long)]
     stay: bool,
     /// Write to FILE, which appears only when all went well; standard output if absent or -
@@ -63,24 +63,24 @@ fn main() -> ExitCode {
 fn run(args: Args) -> Result<()> {
     let server = Server::bind(Address::new(&args.host, args.port)?)?;
     let (input, name) = args.input.open()?;
-    let (pass, passed) = Pass::new(input, args.output.as_deref(), args.stay)?;
-    let shown = Arc::new(Shown::new());
-    let server = server.start(shown.clone())?;
-    server.say("");
+    let (tee, output) = Tee::new(input, args.output.as_deref(), args.stay)?;
+    let shared = Arc::new(Shared::new());
+    let server = server.start(shared.clone())?;
+    server.print_url("");
 
-    let followed = follow::all(pass, &name, &shown);
-    let (done, read_on) = Passed::finish(&passed, followed);
-    shown.end(done.as_ref().err());
+    let read = follow::follow(tee, &name, &shared);
+    let (done, is_pipe) = TeeOutput::finish(&output, read);
+    shared.end(done.as_ref().err());
     if args.stay && done.is_ok() {
-        server.say("the stream has ended, the page stays until Ctrl-C: ");
+        server.print_url("the stream has ended, the page stays until Ctrl-C: ");
         let failed = |e| Error::io("cannot listen for signals", e);
         Signals::new([SIGINT]).map_err(failed)?.forever().next();
     } else {
-        server.farewell();
+        server.shut_down();
     }
     match done {
-        // As in every filter: whoever reads what went through will say it.
-        Err(Error::Upstream { .. }) if read_on => Err(Error::Relayed),
+        // As in every filter: the program after this one reports it.
+        Err(Error::Upstream { .. }) if is_pipe => Err(Error::Relayed),
         done => done,
     }
 }

@@ -1,4 +1,4 @@
-//! The page and its news over HTTP, on a thread of its own.
+//! The HTTP server of the page and of its polls, on a thread of its own.
 
 use std::convert::Infallible;
 use std::io;
@@ -22,22 +22,23 @@ use tokio::time::timeout;
 use vae_cli::{Error, Result, html};
 
 use crate::address::Address;
-use crate::news;
-use crate::shown::Shown;
+use crate::poll;
+use crate::state::Shared;
 
-/// Connections at a time.
-const CONNECTIONS: usize = 32;
-/// Bytes of a request's head at most.
-const HEAD: usize = 16 << 10;
-/// How long a request's head may take.
-const HEAD_TIME: Duration = Duration::from_secs(10);
-/// How long a connection is kept; then its last request is answered, in as much time again.
-const CONNECTED: Duration = Duration::from_secs(60);
-/// How long pages may fetch what they lack when the stream has ended, and how long none asks when all have it.
-const FAREWELL: Duration = Duration::from_secs(2);
-const QUIET: Duration = Duration::from_millis(300);
+/// Most connections at a time.
+const MAX_CONNECTIONS: usize = 32;
+/// Most bytes of a request's header.
+const MAX_HEADER: usize = 16 << 10;
+/// The timeout of a request's header.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// The timeout of a connection, after which its last request is answered within as much time again.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
+/// The timeout of a shutdown, in which open pages poll for the last changes.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
+/// Without a poll for this long, no page is open.
+const IDLE: Duration = Duration::from_millis(300);
 
-/// What nobody else may do with the page, and what it may do itself: ask this server for news, and nothing else.
+/// The page may connect to this server only, and no other origin may embed or read it.
 const HEADERS: [(&str, &str); 6] = [
     (
         "content-security-policy",
@@ -51,42 +52,42 @@ const HEADERS: [(&str, &str); 6] = [
     ("x-content-type-options", "nosniff"),
 ];
 
-/// A port that is ours.
+/// A bound port.
 pub struct Server {
     listener: TcpListener,
     address: Address,
 }
 
-/// A server that answers.
-pub struct Serving {
-    at: SocketAddr,
-    desk: Arc<Desk>,
+/// A running server.
+pub struct Running {
+    address: SocketAddr,
+    service: Arc<Service>,
 }
 
-/// What every answer is made from.
-struct Desk {
+/// What requests are answered from.
+struct Service {
     address: Address,
-    shown: Arc<Shown>,
+    shared: Arc<Shared>,
     page: Bytes,
-    pages: Mutex<Pages>,
+    polls: Mutex<Polls>,
 }
 
-/// Pages that ask for news.
+/// The polls of open pages.
 #[derive(Default)]
-struct Pages {
+struct Polls {
     waiting: usize,
     last: Option<Instant>,
 }
 
 impl Server {
-    /// Takes the port, before anything else is done.
+    /// Binds the port, before any input is read.
     pub fn bind(address: Address) -> Result<Server> {
         let listener = TcpListener::bind(&*address.sockets).map_err(|e| {
             let socket = address.sockets[0];
             Error::Unavailable(match e.kind() {
                 io::ErrorKind::AddrInUse => format!(
-                    "cannot serve on {socket}: expected a free port, got one in use; try another --port, or --port 0 for \
-                     any that is free"
+                    "cannot serve on {socket}: expected a free port, got one in use; try another --port, or --port 0 \
+                     for any that is free"
                 ),
                 io::ErrorKind::AddrNotAvailable => {
                     format!("cannot serve on {socket}: expected an address of this machine as --host; {e}")
@@ -97,45 +98,46 @@ impl Server {
         Ok(Server { listener, address })
     }
 
-    /// Begins to answer.
-    pub fn start(self, shown: Arc<Shown>) -> Result<Serving> {
+    /// Starts the thread.
+    pub fn start(self, shared: Arc<Shared>) -> Result<Running> {
         let failed = |e| Error::io("cannot serve", e);
-        let at = self.listener.local_addr().map_err(failed)?;
+        let address = self.listener.local_addr().map_err(failed)?;
         self.listener.set_nonblocking(true).map_err(failed)?;
-        let desk = Desk { address: self.address, shown, page: page().into(), pages: Mutex::default() };
-        let desk = Arc::new(desk);
-        let (runtime, shared) =
-            (runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?, desk.clone());
-        let serve = move || runtime.block_on(serve(self.listener, shared));
+        let service = Service { address: self.address, shared, page: page().into(), polls: Mutex::default() };
+        let service = Arc::new(service);
+        let (runtime, own) =
+            (runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?, service.clone());
+        let serve = move || runtime.block_on(serve(self.listener, own));
         thread::Builder::new().name("server".to_owned()).spawn(serve).map_err(failed)?;
-        Ok(Serving { at, desk })
+        Ok(Running { address, service })
     }
 }
 
-impl Serving {
-    /// Says on standard error where the page is.
-    pub fn say(&self, words: &str) {
-        vae_cli::tell(&format!("{words}http://{}/", self.at));
+impl Running {
+    /// Prints the URL of the page on standard error, after some words.
+    pub fn print_url(&self, words: &str) {
+        vae_cli::tell(&format!("{words}http://{}/", self.address));
     }
 
-    /// Lets pages that are open fetch the end, for a moment.
-    pub fn farewell(&self) {
-        let end = Instant::now() + FAREWELL;
-        while self.desk.pages().are_open() && Instant::now() < end {
+    /// Waits until open pages have the last changes.
+    pub fn shut_down(&self) {
+        let end = Instant::now() + SHUTDOWN_TIMEOUT;
+        while self.service.polls().are_open() && Instant::now() < end {
             sleep(Duration::from_millis(10));
         }
     }
 }
 
-impl Pages {
+impl Polls {
+    /// Whether a page is open.
     fn are_open(&self) -> bool {
-        self.waiting > 0 || self.last.is_some_and(|last| last.elapsed() < QUIET)
+        self.waiting > 0 || self.last.is_some_and(|last| last.elapsed() < IDLE)
     }
 }
 
-impl Desk {
-    fn pages(&self) -> MutexGuard<'_, Pages> {
-        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+impl Service {
+    fn polls(&self) -> MutexGuard<'_, Polls> {
+        self.polls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
@@ -143,7 +145,7 @@ impl Desk {
         let host = request.uri().authority().map(|authority| authority.as_str()).or(host);
         let is_head = request.method() == Method::HEAD;
         if !host.is_some_and(|host| self.address.allows(host)) {
-            return text(StatusCode::FORBIDDEN, "this page is served to this machine only, by its own name\n");
+            return text(StatusCode::FORBIDDEN, "expected the name or an address of this machine as Host\n");
         }
         if !is_head && request.method() != Method::GET {
             return text(StatusCode::METHOD_NOT_ALLOWED, "expected GET or HEAD\n");
@@ -153,69 +155,69 @@ impl Desk {
             "/news" => {
                 let query = request.uri().query().unwrap_or_default();
                 let since = value(query, "since").and_then(|since| since.parse().ok()).unwrap_or(0);
-                let news = match is_head {
-                    true => news::now(&self.shown, since),
-                    false => self.news(value(query, "session").unwrap_or_default(), since).await,
+                let changes = match is_head {
+                    true => poll::changes(&self.shared, since),
+                    false => self.poll(value(query, "session").unwrap_or_default(), since).await,
                 };
-                respond(StatusCode::OK, "application/json", news.into())
+                respond(StatusCode::OK, "application/json", changes.into())
             }
-            _ => text(StatusCode::NOT_FOUND, "there is only one page here, at /\n"),
+            _ => text(StatusCode::NOT_FOUND, "no such page: expected /\n"),
         }
     }
 
-    async fn news(&self, session: &str, since: u64) -> String {
-        let _asking = Asking::new(self);
-        news::wait(&self.shown, session, since).await
+    async fn poll(&self, session: &str, since: u64) -> String {
+        let _poll = Poll::new(self);
+        poll::wait(&self.shared, session, since).await
     }
 }
 
-/// A page that asks, also if it goes away before it is answered.
-struct Asking<'a>(&'a Desk);
+/// A poll under way; dropped also if its connection closes first.
+struct Poll<'a>(&'a Service);
 
-impl<'a> Asking<'a> {
-    fn new(desk: &'a Desk) -> Asking<'a> {
-        desk.pages().waiting += 1;
-        Asking(desk)
+impl<'a> Poll<'a> {
+    fn new(service: &'a Service) -> Poll<'a> {
+        service.polls().waiting += 1;
+        Poll(service)
     }
 }
 
-impl Drop for Asking<'_> {
+impl Drop for Poll<'_> {
     fn drop(&mut self) {
-        let mut pages = self.0.pages();
-        pages.waiting -= 1;
-        pages.last = Some(Instant::now());
+        let mut polls = self.0.polls();
+        polls.waiting -= 1;
+        polls.last = Some(Instant::now());
     }
 }
 
-async fn serve(listener: TcpListener, desk: Arc<Desk>) {
+async fn serve(listener: TcpListener, service: Arc<Service>) {
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
-        let Ok(place) = places.clone().acquire_owned().await else { return };
+        let Ok(permit) = permits.clone().acquire_owned().await else { return };
         let Ok((connection, _)) = listener.accept().await else {
-            tokio::time::sleep(QUIET).await; // too many open files, say
+            tokio::time::sleep(IDLE).await; // for example too many open files
             continue;
         };
-        let desk = desk.clone();
+        let service = service.clone();
         let answer = move |request| {
-            let desk = desk.clone();
-            async move { Ok::<_, Infallible>(desk.answer(request).await) }
+            let service = service.clone();
+            async move { Ok::<_, Infallible>(service.answer(request).await) }
         };
         runtime::Handle::current().spawn(async move {
             let mut protocol = http1::Builder::new();
-            protocol.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_buf_size(HEAD);
+            protocol.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(MAX_HEADER);
             let mut connection = pin!(protocol.serve_connection(TokioIo::new(connection), service_fn(answer)));
-            // A page that goes away is no fault, and one that takes nothing must not keep its place for ever.
-            if timeout(CONNECTED, connection.as_mut()).await.is_err() {
+            // A closed connection is no error; a stalled one loses its permit.
+            if timeout(CONNECTION_TIMEOUT, connection.as_mut()).await.is_err() {
                 connection.as_mut().graceful_shutdown();
-                let _ = timeout(CONNECTED, connection).await;
+                let _ = timeout(CONNECTION_TIMEOUT, connection).await;
             }
-            drop(place);
+            drop(permit);
         });
     }
 }
 
-/// The one page, which needs nothing else.
+/// The page, with its style and scripts inline.
 fn page() -> String {
     html::fill(include_str!("page/page.html"), |part| match part {
         "style" => html::STYLE.to_owned() + include_str!("page/style.css"),

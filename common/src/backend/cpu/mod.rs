@@ -16,23 +16,20 @@ mod gemm;
 mod memory;
 mod ops;
 mod partition;
-mod peak;
 mod profile;
 mod simd;
 mod step;
 mod threads;
 
 use super::{Backend, ProgramId, SampleIndex, State};
+use crate::Result;
 use crate::plan::{Buf, Plan, Precision, Program};
 use memory::Memory;
-pub use peak::peak;
 pub use profile::Profile;
-use profile::Profiler;
 pub use simd::InstructionSet;
 use std::sync::Mutex;
-use std::thread::{Builder, scope};
-use step::{Compiled, Run};
-use vae_cli::Result;
+use step::{Compiled, Run, Schedule, WorkerMemory};
+use threads::Pool;
 
 /// The buffers of a plan in main memory, and the threads that compute on them.
 pub struct Cpu {
@@ -41,21 +38,32 @@ pub struct Cpu {
     threads: usize,
     cores: usize,
     precision: Precision,
-    isa: InstructionSet,
     profile: Option<Profile>,
     programs: Vec<Compiled>,
+    pool: Pool,
+    /// Of each thread of the pool.
+    workers: Vec<Mutex<WorkerMemory>>,
 }
 
 impl Cpu {
     /// Allocates the buffers of a plan. The state starts empty: no item, no learning rate.
     ///
     /// # Errors
-    /// [`Error::Unavailable`](vae_cli::Error::Unavailable) where the system has no memory.
+    /// [`Error::Allocation`](crate::Error::Allocation) where the system has no memory.
     pub fn new(plan: &Plan, threads: usize, precision: Precision, isa: InstructionSet) -> Result<Cpu> {
         let memory = Memory::new(plan, isa, precision)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let (state, threads) = (State::new(plan), threads.max(1));
-        Ok(Cpu { memory, state, threads, cores, precision, isa, profile: None, programs: vec![] })
+        Ok(Cpu {
+            memory,
+            state: State::new(plan),
+            threads: threads.max(1),
+            cores,
+            precision,
+            profile: None,
+            programs: vec![],
+            pool: Pool::new(),
+            workers: vec![],
+        })
     }
     /// The time spent since the last call; the first call enables the profiler, which costs some time.
     pub fn profile(&mut self) -> Profile {
@@ -92,42 +100,29 @@ impl Backend for Cpu {
         &mut self.state
     }
     fn compile(&mut self, program: &Program) -> Result<ProgramId> {
-        let compiled = Compiled::new(program, self.isa, self.precision, self.state.batch);
+        let compiled = Compiled::new(program, self.memory.isa, self.precision, self.state.batch);
         self.memory.prepare(program, compiled.precision)?;
         self.programs.push(compiled);
         Ok(ProgramId(self.programs.len() - 1))
     }
     fn run(&mut self, program: ProgramId, steps: usize) -> Result<()> {
         assert!(steps <= self.state.steps_left(), "a run ends with the epoch");
-        let compiled = &self.programs[program.0];
+        let (compiled, start) = (&self.programs[program.0], self.state);
         let threads = [self.threads, self.cores];
-        let profiled = self.profile.is_some();
-        let run = Run::new(compiled, &self.memory, self.isa, self.state, steps, threads, profiled);
-        let (state, profilers) = on_threads(&run);
-        self.state = state;
+        let schedule = Schedule::new(compiled, &self.memory, &start, &mut self.pool, threads);
+        let threads = schedule.threads;
+        self.workers.resize_with(self.workers.len().max(threads), Mutex::default);
+        let run = Run { compiled, memory: &self.memory, start, steps, profiled: self.profile.is_some(), schedule };
+        let (ends, workers) = (Mutex::new(vec![]), &self.workers);
+        self.pool.run(threads, &|thread| {
+            let end = run.work(thread, &mut workers[thread].lock().expect("each thread has its own"));
+            ends.lock().expect("no thread panics with it").push(end);
+        });
+        let ends = ends.into_inner().expect("no thread panics with it");
+        self.state = ends[0].0;
         if let Some(profile) = &mut self.profile {
-            profilers.into_iter().for_each(|profiler| profiler.add_to(profile, &compiled.program));
+            ends.into_iter().for_each(|(_, profiler)| profiler.add_to(profile, &compiled.program));
         }
         Ok(())
     }
-}
-
-/// Executes a run on its threads, of which the caller's is the first.
-fn on_threads(run: &Run) -> (State, Vec<Profiler>) {
-    let profilers = Mutex::new(vec![]);
-    let add = |profiler| profilers.lock().expect("no thread panics with it").push(profiler);
-    let state = scope(|s| {
-        for thread in 1..run.threads {
-            let spawned = Builder::new().spawn_scoped(s, move || add(run.work(thread).1));
-            if spawned.is_err() {
-                // The system has no more threads; those that started do all tasks.
-                run.barrier.expect_fewer(run.threads - thread);
-                break;
-            }
-        }
-        let (state, profiler) = run.work(0);
-        add(profiler);
-        state
-    });
-    (state, profilers.into_inner().expect("no thread panics with it"))
 }

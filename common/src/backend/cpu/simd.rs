@@ -9,7 +9,7 @@
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use vae_cli::{Error, Result};
+use crate::{Error, Result};
 
 /// A vector of 32-bit packed elements: each an f32, or a pair of bf16 with the first in the low half.
 pub(crate) trait Simd: Copy {
@@ -134,7 +134,7 @@ impl InstructionSet {
     /// The best of this CPU, or the value of the environment variable `VAE_CPU`: `avx512`, `avx2` or `portable`.
     ///
     /// # Errors
-    /// [`Error::Usage`] for another value of `VAE_CPU`, or one that this CPU does not support.
+    /// [`Error::InstructionSet`] for another value of `VAE_CPU`, or one that this CPU does not support.
     pub fn from_env() -> Result<InstructionSet> {
         let available = InstructionSet::available();
         let Some(asked) = std::env::var_os("VAE_CPU").filter(|v| !v.is_empty()) else {
@@ -143,8 +143,7 @@ impl InstructionSet {
         available.iter().rev().find(|isa| asked == *isa.name()).copied().ok_or_else(|| {
             let mut here: Vec<&str> = available.iter().map(|isa| isa.name()).collect();
             here.dedup();
-            let (asked, here) = (asked.display(), here.join(", "));
-            Error::Usage(format!("VAE_CPU is {asked}: expected one of those that this CPU has: {here}"))
+            Error::InstructionSet { asked: asked.display().to_string(), available: here.join(", ") }
         })
     }
 

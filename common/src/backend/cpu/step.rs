@@ -1,14 +1,14 @@
-//! A run of a program: compiled once, then executed step by step by every thread.
+//! A program compiled once, and its runs, which every thread executes step by step.
 
 use super::gemm::microkernel::AtPrecision;
 use super::memory::{BlockView, Memory, TileView};
-use super::ops::interpreter::{PackOperand, execute};
+use super::ops::interpreter::{CompiledOp, PackOperand};
 use super::ops::update::Update;
 use super::ops::{AdamStep, Scratch};
 use super::partition::{ParamTile, block_size};
 use super::profile::Profiler;
 use super::simd::InstructionSet;
-use super::threads::{Barrier, PoisonOnPanic, WorkQueue};
+use super::threads::{Barrier, PoisonOnPanic, Pool, WorkQueue};
 use crate::backend::State;
 use crate::plan::{Activations, Precision, Program};
 
@@ -16,6 +16,7 @@ use crate::plan::{Activations, Precision, Program};
 pub(crate) struct Compiled {
     pub(crate) program: Program,
     pub(crate) precision: Precision,
+    ops: Vec<CompiledOp>,
     tiles: Vec<ParamTile>,
     tile_costs: Vec<usize>,
     /// Values of the largest tile.
@@ -31,6 +32,7 @@ impl Compiled {
         Compiled {
             program: program.clone(),
             precision,
+            ops: program.ops().iter().map(|checked| CompiledOp::new(checked, program)).collect(),
             tile_costs: tiles.iter().map(|tile| tile.cost(program)).collect(),
             gradient_len: tiles.iter().map(ParamTile::values).max().unwrap_or(0),
             tiles,
@@ -39,52 +41,29 @@ impl Compiled {
     }
 }
 
-/// What the threads of a run share.
-pub(crate) struct Run<'a> {
-    compiled: &'a Compiled,
-    memory: &'a Memory,
-    isa: InstructionSet,
-    /// The state at the first step.
-    start: State,
-    steps: usize,
-    profiled: bool,
+/// How a run is divided among threads.
+pub(crate) struct Schedule {
     pub(crate) threads: usize,
     /// Images of a block.
     block: usize,
     blocks: WorkQueue,
     tiles: WorkQueue,
-    pub(crate) barrier: Barrier,
+    barrier: Barrier,
 }
 
-/// What a thread owns.
-struct Worker {
-    thread: usize,
-    scratch: Scratch,
-    gradient: Vec<f32>,
-    profiler: Profiler,
-}
-
-impl<'a> Run<'a> {
-    /// With at most `threads`, on `cores`.
+impl Schedule {
+    /// Of a run from this state, on at most `threads` of the pool.
     pub(crate) fn new(
-        compiled: &'a Compiled,
-        memory: &'a Memory,
-        isa: InstructionSet,
-        start: State,
-        steps: usize,
+        compiled: &Compiled,
+        memory: &Memory,
+        start: &State,
+        pool: &mut Pool,
         [threads, cores]: [usize; 2],
-        profiled: bool,
-    ) -> Run<'a> {
+    ) -> Schedule {
         let block = block_size(memory, start.live(), threads);
         let blocks = start.live().div_ceil(block);
-        let threads = threads.min(blocks.max(compiled.tiles.len())).max(1);
-        Run {
-            compiled,
-            memory,
-            isa,
-            start,
-            steps,
-            profiled,
+        let threads = pool.grow(threads.min(blocks.max(compiled.tiles.len())).max(1));
+        Schedule {
             threads,
             block,
             blocks: WorkQueue::new(vec![1; blocks], threads),
@@ -92,16 +71,40 @@ impl<'a> Run<'a> {
             barrier: Barrier::new(threads, cores),
         }
     }
+}
 
+/// What the threads of a run share.
+pub(crate) struct Run<'a> {
+    pub(crate) compiled: &'a Compiled,
+    pub(crate) memory: &'a Memory,
+    /// The state at the first step.
+    pub(crate) start: State,
+    pub(crate) steps: usize,
+    pub(crate) profiled: bool,
+    pub(crate) schedule: Schedule,
+}
+
+/// Scratch memory of a thread, which it keeps between runs.
+#[derive(Default)]
+pub(crate) struct WorkerMemory {
+    scratch: Scratch,
+    gradient: Vec<f32>,
+}
+
+/// A thread of a run.
+struct Worker<'a> {
+    thread: usize,
+    memory: &'a mut WorkerMemory,
+    profiler: Profiler,
+}
+
+impl Run<'_> {
     /// The steps as one thread of the run executes them; outputs the state after the last.
-    pub(crate) fn work(&self, thread: usize) -> (State, Profiler) {
-        let _guard = PoisonOnPanic(&self.barrier);
-        let mut worker = Worker {
-            thread,
-            scratch: Scratch::default(),
-            gradient: vec![0.0; self.compiled.gradient_len],
-            profiler: Profiler::new(&self.compiled.program, self.profiled),
-        };
+    pub(crate) fn work(&self, thread: usize, memory: &mut WorkerMemory) -> (State, Profiler) {
+        let _guard = PoisonOnPanic(&self.schedule.barrier);
+        memory.gradient.resize(memory.gradient.len().max(self.compiled.gradient_len), 0.0);
+        let profiler = Profiler::new(&self.compiled.program, self.profiled);
+        let mut worker = Worker { thread, memory, profiler };
         let mut state = self.start;
         for step in 1..=self.steps {
             self.forward_backward(&mut worker, &state, step);
@@ -120,28 +123,28 @@ impl<'a> Run<'a> {
     }
 
     fn synchronize(&self, worker: &mut Worker) {
-        self.barrier.wait();
+        self.schedule.barrier.wait();
         worker.profiler.barrier();
     }
 
     /// The first phase: every operation on each block of images, then the operands of the second.
     fn forward_backward(&self, worker: &mut Worker, state: &State, step: usize) {
-        let Compiled { ref program, precision, ref operands, .. } = *self.compiled;
-        let Worker { thread, scratch, profiler, .. } = worker;
-        self.blocks.for_each(*thread, step, self.blocks(state), |block| {
-            let images = block * self.block..(block + 1) * self.block;
-            for (i, checked) in program.ops().iter().enumerate() {
+        let Compiled { precision, ref ops, ref operands, .. } = *self.compiled;
+        let Worker { thread, memory: WorkerMemory { scratch, .. }, profiler } = worker;
+        self.schedule.blocks.for_each(*thread, step, self.blocks(state), |block| {
+            let images = block * self.schedule.block..(block + 1) * self.schedule.block;
+            for (i, op) in ops.iter().enumerate() {
                 // SAFETY: the queue gives a block to one thread; barriers keep blocks and tiles apart.
                 #[allow(unsafe_code)]
-                let at = unsafe { BlockView::new(self.memory, images.clone(), state, checked) };
-                execute(self.isa, precision, &checked.op, at, program, scratch);
+                let at = unsafe { BlockView::new(self.memory, images.clone(), state, &op.checked) };
+                op.execute(self.memory.isa, precision, at, scratch);
                 profiler.operation(i);
             }
             for &operand in operands {
                 // SAFETY: as above.
                 #[allow(unsafe_code)]
                 let at = unsafe { BlockView::operand(self.memory, images.clone(), state, &operand.buf) };
-                self.isa.dispatch(PackOperand { operand, at, scratch });
+                self.memory.isa.dispatch(PackOperand { operand, at, scratch });
             }
             profiler.operands();
         });
@@ -149,20 +152,20 @@ impl<'a> Run<'a> {
 
     /// The second phase: the gradient and the update of each tile of a parameter.
     fn update(&self, worker: &mut Worker, state: &State, step: usize) {
-        let (images, adam) = (self.blocks(state) * self.block, AdamStep::new(state));
-        let Worker { thread, gradient, profiler, .. } = worker;
-        self.tiles.for_each(*thread, step, self.compiled.tiles.len(), |i| {
+        let (images, adam) = (self.blocks(state) * self.schedule.block, AdamStep::new(state));
+        let Worker { thread, memory: WorkerMemory { gradient, .. }, profiler } = worker;
+        self.schedule.tiles.for_each(*thread, step, self.compiled.tiles.len(), |i| {
             let tile = &self.compiled.tiles[i];
             // SAFETY: as for blocks; tiles of a parameter are disjoint, and a parameter is updated once.
             #[allow(unsafe_code)]
-            let at = unsafe { TileView::new(self.memory, tile, images, self.block) };
-            self.isa.dispatch(AtPrecision(self.compiled.precision, Update { tile, at, gradient, adam }));
+            let at = unsafe { TileView::new(self.memory, tile, images, self.schedule.block) };
+            self.memory.isa.dispatch(AtPrecision(self.compiled.precision, Update { tile, at, gradient, adam }));
             profiler.gradient(tile.index);
         });
     }
 
     /// Blocks of the batch.
     fn blocks(&self, state: &State) -> usize {
-        state.live().div_ceil(self.block)
+        state.live().div_ceil(self.schedule.block)
     }
 }

@@ -1,6 +1,7 @@
 //! A GPU: detection, its context and its loaded modules.
 
 use crate::plan::Precision;
+use crate::{GpuError, Result};
 use cust::context::{Context, CurrentContext};
 use cust::device::{Device, DeviceAttribute};
 use cust::error::CudaError;
@@ -11,7 +12,6 @@ use cust::{CudaApiVersion, CudaFlags};
 use std::ffi::{CString, c_void};
 use std::fmt::{Debug, Display, Write};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use vae_cli::{Error, Result};
 
 /// A GPU with the context of this process and the modules of the kernels.
 pub(super) struct Gpu {
@@ -35,7 +35,7 @@ impl Gpu {
     /// Opens the GPU of this ordinal, once per process.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] without such a GPU, or a driver and a compute capability that are recent enough.
+    /// [`GpuError`], for what is missing.
     pub(super) fn open(ordinal: u32) -> Result<&'static Gpu> {
         static OPEN: Mutex<Vec<&Gpu>> = Mutex::new(vec![]);
         let mut open = OPEN.lock().expect("no panic while it is locked");
@@ -43,7 +43,7 @@ impl Gpu {
             gpu.make_current()?;
             return Ok(gpu);
         }
-        let device = find(ordinal).map_err(|missing| missing.error)?;
+        let device = find(ordinal)?;
         let context = Context::new(device).map_err(|e| failed("open the GPU", e))?;
         let (ops, gemm) = (load(kernels::OPS)?, load(kernels::GEMM)?);
         let gpu = Box::leak(Box::new(Gpu {
@@ -60,7 +60,7 @@ impl Gpu {
     }
     /// Makes its context current on this thread.
     pub(super) fn make_current(&self) -> Result<()> {
-        CurrentContext::set_current(&self.context).map_err(|e| failed("use the GPU", e))
+        Ok(CurrentContext::set_current(&self.context).map_err(|e| failed("use the GPU", e))?)
     }
     /// Serializes loads of kernels and stream captures: a load may synchronize the device, which invalidates a capture.
     pub(super) fn exclusive(&self) -> MutexGuard<'_, ()> {
@@ -69,19 +69,15 @@ impl Gpu {
     /// Loads the GEMM kernels of this precision.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if the GPU has no tensor cores for it.
+    /// [`GpuError::NoTensorCores`] if the GPU has none for it.
     pub(super) fn prepare(&self, precision: Precision) -> Result<()> {
         if precision == Precision::Fp32 || self.gemm_tensor_cores.get().is_some() {
             return Ok(());
         }
         let got = capability(self.device)?;
         if got < TENSOR_CAPABILITY {
-            return Err(Error::Unavailable(format!(
-                "this GPU has no tensor cores for {}: expected compute capability {}, got {}; leave out --precision",
-                precision.name(),
-                dotted(TENSOR_CAPABILITY),
-                dotted(got)
-            )));
+            let (precision, expected) = (precision.name(), TENSOR_CAPABILITY);
+            return Err(GpuError::NoTensorCores { precision, expected, got }.into());
         }
         let _exclusive = self.exclusive();
         let module = load(kernels::GEMM_TENSOR_CORES)?;
@@ -92,64 +88,43 @@ impl Gpu {
     pub(super) fn kernel(&self, name: &str) -> Result<Function<'_>> {
         let modules = [Some(&self.ops), Some(&self.gemm), self.gemm_tensor_cores.get()];
         let found = modules.into_iter().flatten().find_map(|module| module.get_function(name).ok());
-        found.ok_or_else(|| Error::Unavailable(format!("the GPU has no kernel {name}: expected one; try --device cpu")))
+        Ok(found.ok_or_else(|| GpuError::NoKernel(name.into()))?)
     }
-}
-
-/// Why no GPU can be used.
-pub struct Missing {
-    /// The reason.
-    pub error: Error,
-    /// Whether there is a GPU, which is too old, or its driver.
-    pub too_old: bool,
 }
 
 /// The device of this ordinal, if the kernels run on it.
-pub(super) fn find(ordinal: u32) -> Result<Device, Missing> {
-    let missing =
-        |why: String, too_old| Missing { error: Error::Unavailable(format!("{why}; try --device cpu")), too_old };
-    let unavailable = |why| missing(why, false);
+pub(super) fn find(ordinal: u32) -> Result<Device, GpuError> {
     if let Some(why) = cuda_driver::load_error() {
-        return Err(unavailable(format!("no CUDA driver was found: expected NVIDIA's libcuda.so.1, got: {why}")));
+        return Err(GpuError::NoDriver(why.to_string()));
     }
-    let none =
-        |e: CudaError| unavailable(format!("no CUDA device was found: expected an NVIDIA GPU, got: {}", text(e)));
+    let none = |e: CudaError| GpuError::NoDevice(text(e));
     cust::init(CudaFlags::empty()).map_err(none)?;
     let version = CudaApiVersion::get().map_err(none)?;
     let got = (version.major(), version.minor());
     if got < DRIVER {
-        let expected = dotted(DRIVER);
-        let why =
-            format!("the CUDA driver is too old: expected one of CUDA {expected} (NVIDIA 525), got {}", dotted(got));
-        return Err(missing(why, true));
+        return Err(GpuError::OldDriver { expected: DRIVER, got });
     }
     let count = Device::num_devices().map_err(none)?;
     if ordinal >= count {
-        return Err(unavailable(format!("there is no CUDA device {ordinal}: expected one of the {count} from 0 on")));
+        return Err(GpuError::NoSuchDevice { ordinal, count });
     }
     let device = Device::get_device(ordinal).map_err(none)?;
-    let got = capability(device).map_err(|error| Missing { error, too_old: false })?;
+    let got = capability(device)?;
     if got < CAPABILITY {
-        let expected = dotted(CAPABILITY);
-        let why = format!("the GPU is too old: expected compute capability {expected}, got {}", dotted(got));
-        return Err(missing(why, true));
+        return Err(GpuError::OldDevice { expected: CAPABILITY, got });
     }
     Ok(device)
 }
 
-fn capability(device: Device) -> Result<(i32, i32)> {
+fn capability(device: Device) -> Result<(i32, i32), GpuError> {
     let attribute = |which| device.get_attribute(which).map_err(|e| failed("report its compute capability", e));
     Ok((attribute(DeviceAttribute::ComputeCapabilityMajor)?, attribute(DeviceAttribute::ComputeCapabilityMinor)?))
 }
 
-fn dotted((major, minor): (i32, i32)) -> String {
-    format!("{major}.{minor}")
-}
-
-fn load(ptx: &str) -> Result<Module> {
+fn load(ptx: &str) -> Result<Module, GpuError> {
     let text = CString::new(ptx).expect("PTX holds no zero byte");
     Module::from_ptx_cstr(&text, &[]).map_err(|e| match compiler_log(&text) {
-        Some(log) => Error::Unavailable(format!("the CUDA driver refuses the kernels: {log}; try --device cpu")),
+        Some(log) => GpuError::RefusedKernels(log),
         None => failed("load the kernels", e),
     })
 }
@@ -171,8 +146,8 @@ fn compiler_log(ptx: &CString) -> Option<String> {
 }
 
 /// The error of a failed GPU call.
-pub(super) fn failed(doing: &str, error: impl Display + Debug) -> Error {
-    Error::Unavailable(format!("the GPU failed to {doing}: {}; try again, or --device cpu", text(error)))
+pub(super) fn failed(doing: &str, error: impl Display + Debug) -> GpuError {
+    GpuError::Failed { doing: doing.into(), why: text(error) }
 }
 
 /// The driver's message for an error, without the quotation marks of `cust`. (For a code unknown to the driver, `cust`
@@ -186,6 +161,6 @@ pub(super) fn text(error: impl Display + Debug) -> String {
 }
 
 /// Bytes of free memory on the current GPU.
-pub(super) fn free_memory() -> Result<u64> {
+pub(super) fn free_memory() -> Result<u64, GpuError> {
     cust::memory::mem_get_info().map(|(free, _)| free as u64).map_err(|e| failed("report its free memory", e))
 }

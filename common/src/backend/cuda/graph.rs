@@ -2,9 +2,9 @@
 #![allow(unsafe_code)] // cust has no stream capture
 
 use super::stream::{Stream, check};
+use crate::Result;
 use cust::sys::{self, CUgraph, CUgraphExec, CUstreamCaptureMode};
 use std::ptr::null_mut;
-use vae_cli::Result;
 
 /// An instantiated graph.
 pub(super) struct Graph(CUgraphExec);

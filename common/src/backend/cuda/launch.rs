@@ -7,11 +7,11 @@ use super::lower::{KernelArgs, Launch, Lowered};
 use super::memory::{Memory, zeros};
 use super::pinned::Pinned;
 use super::stream::Stream;
+use crate::Result;
 use crate::plan::{Precision, Program};
 use cust::function::{Function, FunctionAttribute, GridSize};
 use cust::launch;
 use cust::memory::{DeviceBuffer, DevicePointer};
-use vae_cli::Result;
 
 /// Threads of a block, in every kernel: `THREADS` of `kernels/args.h`.
 pub(super) const THREADS: usize = 256;

@@ -5,10 +5,10 @@ use super::gpu::{failed, free_memory, text};
 use super::pinned::Pinned;
 use super::stream::Stream;
 use crate::plan::{Activations, Buf, BufferShape, Param, PixelType, Plan, Table};
+use crate::{GpuError, Result};
 use cust::error::CudaError;
 use cust::memory::bytemuck::Zeroable;
 use cust::memory::{DeviceBuffer, DeviceCopy, DevicePointer};
-use vae_cli::{Error, Result};
 
 enum Buffer {
     Floats(DeviceBuffer<f32>),
@@ -26,7 +26,7 @@ impl Memory {
     /// Zero-initialized buffers.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if the GPU has too little free memory.
+    /// [`GpuError::Memory`] if the GPU has too little free memory.
     pub(super) fn new(plan: &Plan, stream: &Stream) -> Result<Memory> {
         let values = |shape: &BufferShape| match *shape {
             BufferShape::Activations(width) => plan.batch * width,
@@ -96,27 +96,19 @@ fn is_bytes(shape: &BufferShape) -> bool {
 }
 
 /// # Errors
-/// [`Error::Unavailable`] if fewer than `needed` bytes are free.
-fn expect_free(needed: u64) -> Result<()> {
+/// [`GpuError::Memory`] if fewer than `needed` bytes are free.
+fn expect_free(needed: u64) -> Result<(), GpuError> {
     let free = free_memory()?;
     if needed <= free {
         return Ok(());
     }
-    Err(Error::Unavailable(format!(
-        "this needs {} MB of the GPU's memory: expected at most the {} MB that are free; {SMALLER}",
-        needed >> 20,
-        free >> 20
-    )))
+    Err(GpuError::Memory { needed, free })
 }
-
-const SMALLER: &str = "try a smaller --batch, --samples or --hidden, or --device cpu";
 
 /// A zeroed buffer of at least one value, in stream order.
 pub(super) fn zeros<T: DeviceCopy + Zeroable>(values: usize, stream: &Stream) -> Result<DeviceBuffer<T>> {
-    let buffer = uninitialized(values).map_err(|e| {
-        let megabytes = (values * size_of::<T>()) >> 20;
-        Error::Unavailable(format!("the GPU gives no {megabytes} MB of memory: {}; {SMALLER}", text(e)))
-    })?;
+    let bytes = values * size_of::<T>();
+    let buffer = uninitialized(values).map_err(|e| GpuError::Allocation { bytes, why: text(e) })?;
     stream.zero(&buffer)?;
     Ok(buffer)
 }

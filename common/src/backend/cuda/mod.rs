@@ -15,6 +15,7 @@
 //! of the CPU by that order, and by the rounding of GEMMs and Adam.
 
 mod args;
+mod error;
 mod gpu;
 mod graph;
 mod launch;
@@ -24,15 +25,15 @@ mod pinned;
 mod stream;
 
 use super::{Backend, ProgramId, State};
+use crate::Result;
 use crate::plan::{Buf, Plan, Precision, Program};
 use args::{Run, SampleIndex, Step};
+pub use error::GpuError;
 use gpu::Gpu;
-pub use gpu::Missing;
 use graph::Graph;
 use launch::{FiniteCheck, Launches};
 use memory::{List, Memory};
 use pinned::Pinned;
-use vae_cli::Result;
 
 /// The buffers of a plan on a GPU. (Fields are dropped in this order: graphs before the buffers of their kernels.)
 pub struct Cuda {
@@ -63,7 +64,7 @@ const GRAPH_STEPS: [usize; 3] = [32, 4, 1];
 ///
 /// # Errors
 /// The reason why they do not.
-pub fn expect(ordinal: u32) -> Result<(), Missing> {
+pub fn expect(ordinal: u32) -> Result<(), GpuError> {
     gpu::find(ordinal).map(drop)
 }
 
@@ -71,7 +72,7 @@ impl Cuda {
     /// Allocates the buffers of a plan on the GPU of this ordinal. The state starts empty: no items, learning rate 0.
     ///
     /// # Errors
-    /// [`Error::Unavailable`](crate::Error::Unavailable) without such a GPU, a recent driver or enough memory.
+    /// [`Error::Gpu`](crate::Error::Gpu) without such a GPU, a recent driver or enough memory.
     pub fn new(plan: &Plan, ordinal: u32, precision: Precision) -> Result<Cuda> {
         let gpu = Gpu::open(ordinal)?;
         gpu.prepare(precision)?;

@@ -6,9 +6,9 @@
 #![allow(unsafe_code)] // DMA from and to host memory
 
 use super::stream::Stream;
+use crate::Result;
 use cust::memory::{DeviceCopy, DeviceSlice, cuda_free_locked, cuda_malloc_locked};
 use std::cell::Cell;
-use vae_cli::Result;
 
 /// The stream of a plan, with the page-locked buffer of its copies.
 pub(super) struct Pinned {

@@ -4,12 +4,12 @@
 
 use super::args::Address;
 use super::gpu::failed;
+use crate::Result;
 use cust::function::{BlockSize, Function, GridSize};
 use cust::memory::{DeviceBuffer, DeviceCopy, DevicePointer};
 use cust::sys::{self, CUresult, CUstream, CUstream_flags};
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr::null_mut;
-use vae_cli::Result;
 
 /// A stream. All methods but [`wait`](Stream::wait) are asynchronous.
 pub(super) struct Stream(CUstream);
@@ -87,7 +87,7 @@ impl Drop for Stream {
 pub(super) fn check(doing: &str, result: CUresult) -> Result<()> {
     match result {
         CUresult::CUDA_SUCCESS => Ok(()),
-        error => Err(failed(doing, message(error))),
+        error => Err(failed(doing, message(error)).into()),
     }
 }
 

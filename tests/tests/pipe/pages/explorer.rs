@@ -11,7 +11,7 @@ const NODE: &str = r#"
 const fs = require("fs");
 const html = fs.readFileSync("page.html", "utf8");
 const part = (id) => html.match(new RegExp(`id="${id}">([^]*?)</script>`))[1];
-const { readModel, between } = new Function(`${part("decoder")}; return { readModel, between };`)();
+const { readModel, interpolate } = new Function(`${part("decoder")}; return { readModel, interpolate };`)();
 const description = JSON.parse(part("model"));
 const model = readModel(description, part("weights"));
 const lines = (name) => fs.readFileSync(name, "utf8").trim().split("\n").map((line) => JSON.parse(line));
@@ -26,7 +26,7 @@ lines("z.jsonl").forEach(({ z, y }, item) => {
 const priors = Array.from({ length: Math.max(1, description.classes) }, (_, k) => model.prior(k));
 const plain = ({ mean, sigma }) => [Array.from(mean), Array.from(sigma)];
 const [a, b] = [[3, 0, 0], [0, 1, 0]];
-const walk = ["linear", "spherical"].map((how) => [0, 0.5, 1].map((t) => between(a, b, t, how === "spherical")));
+const walk = ["linear", "spherical"].map((how) => [0, 0.5, 1].map((t) => interpolate(a, b, t, how === "spherical")));
 console.log(JSON.stringify({ largest, priors: priors.map(plain), walk }));
 "#;
 

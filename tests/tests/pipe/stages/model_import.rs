@@ -211,9 +211,9 @@ fn a_tensor_of_another_shape_is_named_with_what_was_expected() {
         ("fc2_logvar.weight", &[4, 8], ["tensor fc2_logvar.weight", "expected shape [3, 8], got [4, 8]"]),
         ("fc3.weight", &[9, 3], ["tensor fc3.weight", "expected shape [8, 3], got [9, 3]"]),
         ("fc1.weight", &[8, 28, 28], ["tensor fc1.weight", "expected 2 dimensions, got shape [8, 28, 28]"]),
-        ("fc1.weight", &[8, 700], ["fc1.weight takes 700", "fc4.weight puts out 784"]),
-        ("fc4.weight", &[700, 8], ["fc1.weight takes 784", "fc4.weight puts out 700"]),
-        ("fc3.weight", &[8, 5], ["fc3.weight takes 5", "fc2_mean.weight makes 3 latent dimensions"]),
+        ("fc1.weight", &[8, 700], ["fc1.weight has 700 inputs", "fc4.weight has 784 outputs"]),
+        ("fc4.weight", &[700, 8], ["fc1.weight has 784 inputs", "fc4.weight has 700 outputs"]),
+        ("fc3.weight", &[8, 5], ["fc3.weight has 5 inputs", "fc2_mean.weight has 3 outputs"]),
     ] {
         refused_shapes(&reshaped(classic(), name, got), "", &words);
     }
@@ -236,13 +236,13 @@ fn a_convolution_of_another_size_is_refused() {
     refused_shapes(&flat, "", &["tensor mu.weight", "expected shape [2, 196], got [2, 100]"]);
     refused_shapes(&conv, "--image 32x32", &["tensor mu.weight", "expected shape [2, 256], got [2, 196]"]);
     let normed = conv.into_iter().chain([("encoder.1.weight".to_owned(), vec![3])]).collect();
-    refused_shapes(&normed, "", &["tensor encoder.1.weight has no place"]);
+    refused_shapes(&normed, "", &["unexpected tensor encoder.1.weight"]);
 }
 
 #[test]
 fn one_head_for_mu_and_sigma_is_refused_with_the_reason() {
     let chain = layers(&[("fc1", [8, 784]), ("fc2", [6, 8]), ("fc3", [8, 3]), ("fc4", [784, 8])]);
-    refused_shapes(&chain, "", &["fc2 puts out 6 values and fc3 takes 3", "relu", "mu = fc2[:3]"]);
+    refused_shapes(&chain, "", &["fc2 has 6 outputs and fc3 has 3 inputs", "relu", "mu = fc2[:3]"]);
     let stacks = layers(&[
         ("encoder.0", [9, 784]),
         ("encoder.2", [8, 9]),
@@ -251,7 +251,7 @@ fn one_head_for_mu_and_sigma_is_refused_with_the_reason() {
         ("decoder.2", [9, 8]),
         ("decoder.4", [784, 9]),
     ]);
-    refused_shapes(&stacks, "", &["encoder.4 puts out 6 values and decoder.0 takes 3", "mu and sigma", "relu"]);
+    refused_shapes(&stacks, "", &["encoder.4 has 6 outputs and decoder.0 has 3 inputs", "mu and sigma", "relu"]);
 }
 
 #[test]
@@ -388,7 +388,7 @@ fn options_that_do_not_go_with_the_weights_are_2() {
     for (options, words) in [
         ("--autoencoder", ["--autoencoder", "fc2_mean.weight"]),
         ("--sigma 0.5", ["--sigma", "--likelihood gaussian"]),
-        ("--likelihood gaussian --sigma learned", ["puts out 1", "fixed --sigma"]),
+        ("--likelihood gaussian --sigma learned", ["got 1", "fixed --sigma"]),
         ("--likelihood gaussian --sigma 0", ["--sigma is 0", "0.001"]),
         ("--input-range 1,-1", ["--input-range is 1", "black below white"]),
         ("--activation relu,relu,tanh", ["--activation", "got 3"]),

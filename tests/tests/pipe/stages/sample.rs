@@ -301,7 +301,7 @@ fn an_autoencoder_has_paths_and_no_prior() {
     dir.run("vae-train --preset ae-20 --hidden 8 --latent 2 --epochs 1 digits.vae -o ae.bin > losses.jsonl").succeeds();
     let words = ["has no prior to draw from", "expected a VAE"];
     dir.run("vae-sample -m ae.bin -o z.vae").fails(2, "vae-sample", &words);
-    let words = ["--manifold is laid out by the prior", "expected a VAE", "--traverse 0,1"];
+    let words = ["--manifold takes quantiles of the prior", "expected a VAE", "--traverse 0,1"];
     dir.run("vae-sample -m ae.bin --manifold 3 -o z.vae").fails(2, "vae-sample", &words);
     assert!(!dir.path("z.vae").exists());
     let z = latents(&dir, "vae-sample -m ae.bin --traverse all --range 0,4 --steps 3");

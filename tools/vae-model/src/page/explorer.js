@@ -1,11 +1,11 @@
-// What moves: a point of the latent space, and all that shows it.
+// The page: a current point of the latent space, the controls that move it, and the pictures decoded from it.
 "use strict";
 
 (() => {
   const $ = (id) => document.getElementById(id);
   const description = JSON.parse($("model").textContent);
   const model = readModel(description, $("weights").textContent);
-  const { latent, classes, drawn, reach, signed } = description;
+  const { latent, classes, variational, range, signed } = description;
   const [height, width] = description.image;
   const TILES = 11;
   const STEPS = 9;
@@ -15,132 +15,132 @@
   let axes = [0, 1];
   const low = [];
   const high = [];
-  let ends;
+  let endpoints;
 
   // ---- points
 
   /** A draw from N(0, 1) (Box and Muller 1958). */
   const normal = () => Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
 
-  function random() {
+  function draw() {
     const { mean, sigma } = model.prior(label);
-    return Array.from(mean, (m, i) => (drawn ? m + sigma[i] * normal() : at(i, Math.random())));
+    return Array.from(mean, (m, i) => (variational ? m + sigma[i] * normal() : fromUnit(i, Math.random())));
   }
 
-  const middle = () => Array.from(model.prior(label).mean);
+  const priorMean = () => Array.from(model.prior(label).mean);
 
-  /** How far a dimension goes: standard deviations of the prior, of every class where it is learned, or a plain number. */
-  function setReach(reach) {
-    if (!(reach > 0)) return;
+  /** Slider limits: standard deviations around the prior's means, of all classes if it is learned; or plain values. */
+  function setRange(range) {
+    if (!(range > 0)) return;
     const priors = Array.from({ length: Math.max(1, classes) }, (_, k) => model.prior(k));
     for (let i = 0; i < latent; i++) {
-      low[i] = drawn ? Math.min(...priors.map((p) => p.mean[i] - reach * p.sigma[i])) : signed ? -reach : 0;
-      high[i] = drawn ? Math.max(...priors.map((p) => p.mean[i] + reach * p.sigma[i])) : reach;
-      Object.assign(sliders[i].range, { min: low[i], max: high[i], step: (high[i] - low[i]) / 200 });
+      low[i] = variational ? Math.min(...priors.map((p) => p.mean[i] - range * p.sigma[i])) : signed ? -range : 0;
+      high[i] = variational ? Math.max(...priors.map((p) => p.mean[i] + range * p.sigma[i])) : range;
+      Object.assign(sliders[i].input, { min: low[i], max: high[i], step: (high[i] - low[i]) / 200 });
     }
   }
 
-  const at = (i, share) => low[i] + share * (high[i] - low[i]);
-  const share = (i, v) => (v - low[i]) / (high[i] - low[i]);
-  const within = (share) => Math.min(1, Math.max(0, share));
+  const fromUnit = (i, u) => low[i] + u * (high[i] - low[i]);
+  const toUnit = (i, v) => (v - low[i]) / (high[i] - low[i]);
+  const clamp = (u) => Math.min(1, Math.max(0, u));
 
   // ---- pictures
 
-  function size(canvas, across, down) {
-    canvas.width = width * across;
-    canvas.height = height * down;
+  function resize(canvas, columns, rows) {
+    canvas.width = width * columns;
+    canvas.height = height * rows;
   }
 
-  function paint(canvas, point, across = 0, down = 0) {
-    const picture = new ImageData(width, height);
+  function paint(canvas, point, column = 0, row = 0) {
+    const image = new ImageData(width, height);
     model.decode(point, label).forEach((mean, i) => {
-      picture.data.fill(255 * Math.min(1, Math.max(0, mean)), 4 * i, 4 * i + 3);
-      picture.data[4 * i + 3] = 255;
+      image.data.fill(255 * Math.min(1, Math.max(0, mean)), 4 * i, 4 * i + 3);
+      image.data[4 * i + 3] = 255;
     });
-    canvas.getContext("2d").putImageData(picture, across * width, down * height);
+    canvas.getContext("2d").putImageData(image, column * width, row * height);
   }
 
   function paintStrip() {
-    for (let k = 0; k < STEPS; k++) paint($("strip"), way(k / (STEPS - 1)), k);
+    for (let k = 0; k < STEPS; k++) paint($("strip"), interpolated(k / (STEPS - 1)), k);
   }
 
-  let tilesOf = "";
-  let round = 0;
+  let paintedPlane = "";
+  let generation = 0;
 
-  /** The plane through this point, a few tiles at a time so that the page stays live. */
-  function paintTiles() {
+  /** Paints the plane through the current point, 10 ms per frame so that the page stays responsive. */
+  function paintPlane() {
     const fixed = z.map((v, i) => (axes.includes(i) ? 0 : v));
-    const wanted = JSON.stringify([fixed, label, axes, low, high]);
-    if ($("map").hidden || wanted === tilesOf) return;
-    tilesOf = wanted;
-    const mine = ++round;
+    const plane = JSON.stringify([fixed, label, axes, low, high]);
+    if ($("map").hidden || plane === paintedPlane) return;
+    paintedPlane = plane;
+    const mine = ++generation;
     let tile = 0;
-    const some = () => {
-      const until = performance.now() + 10;
-      while (mine === round && tile < TILES * TILES && performance.now() < until) {
+    const paintSome = () => {
+      const deadline = performance.now() + 10;
+      while (mine === generation && tile < TILES * TILES && performance.now() < deadline) {
         const [column, row] = [tile % TILES, Math.floor(tile / TILES)];
         const point = fixed.slice();
-        point[axes[0]] = at(axes[0], (column + 0.5) / TILES);
-        point[axes[1]] = at(axes[1], 1 - (row + 0.5) / TILES);
+        point[axes[0]] = fromUnit(axes[0], (column + 0.5) / TILES);
+        point[axes[1]] = fromUnit(axes[1], 1 - (row + 0.5) / TILES);
         paint($("tiles"), point, column, row);
         tile++;
       }
-      if (mine === round && tile < TILES * TILES) requestAnimationFrame(some);
+      if (mine === generation && tile < TILES * TILES) requestAnimationFrame(paintSome);
     };
-    some();
+    paintSome();
   }
 
-  // ---- the page
+  // ---- controls
 
-  const way = (t) => between(ends[0], ends[1], t, $("path").value === "spherical");
-  const sliders = Array.from({ length: latent }, (_, i) => slider(i));
+  const interpolated = (t) => interpolate(endpoints[0], endpoints[1], t, $("path").value === "spherical");
+  const sliders = Array.from({ length: latent }, (_, i) => makeSlider(i));
 
-  function slider(i) {
+  function makeSlider(i) {
     const row = document.createElement("label");
-    const [name, range, value] = ["span", "input", "output"].map((tag) => document.createElement(tag));
+    const [name, input, output] = ["span", "input", "output"].map((tag) => document.createElement(tag));
     name.textContent = `z${i}`;
-    range.type = "range";
-    range.addEventListener("input", () => move([i], [Number(range.value)]));
-    row.append(name, range, value);
+    input.type = "range";
+    input.addEventListener("input", () => setCoordinates([i], [Number(input.value)]));
+    row.append(name, input, output);
     $("sliders").append(row);
-    return { range, value };
+    return { input, output };
   }
 
-  let waiting = false;
+  let scheduled = false;
 
-  /** Shows what has changed, once for all changes before the next frame. */
-  function show() {
-    if (waiting) return;
-    waiting = true;
+  /** Repaints before the next frame, once for all changes until then. */
+  function update() {
+    if (scheduled) return;
+    scheduled = true;
     requestAnimationFrame(() => {
-      waiting = false;
+      scheduled = false;
       paint($("picture"), z);
-      sliders.forEach(({ range, value }, i) => {
-        range.value = z[i];
-        value.textContent = z[i].toFixed(2);
+      sliders.forEach(({ input, output }, i) => {
+        input.value = z[i];
+        output.textContent = z[i].toFixed(2);
       });
-      if (latent > 1) showCross();
-      paintTiles();
+      if (latent > 1) moveCross();
+      paintPlane();
     });
   }
 
-  function showCross() {
-    const [x, y] = axes.map((axis) => within(share(axis, z[axis])));
+  function moveCross() {
+    const [x, y] = axes.map((axis) => clamp(toUnit(axis, z[axis])));
     $("cross").style.left = `${100 * x}%`;
     $("cross").style.top = `${100 * (1 - y)}%`;
-    const place = axes.map((axis) => `z${axis} ${z[axis].toFixed(2)}`).join(", ");
-    $("plane").setAttribute("aria-label", `Latent plane, at ${place}`);
+    const coordinates = axes.map((axis) => `z${axis} ${z[axis].toFixed(2)}`).join(", ");
+    $("plane").setAttribute("aria-label", `Latent plane, at ${coordinates}`);
   }
 
-  function go(point) {
+  function setPoint(point) {
     z = point;
-    show();
+    update();
   }
 
-  function move(which, values) {
+  function setCoordinates(indices, values) {
     const point = z.slice();
-    which.forEach((i, k) => (point[i] = values[k]));
-    go(point);
+    indices.forEach((i, k) => (point[i] = values[k]));
+    setPoint(point);
   }
 
   function makeLabels() {
@@ -152,7 +152,7 @@
       radio.addEventListener("change", () => {
         label = k;
         paintStrip();
-        show();
+        update();
       });
       choice.append(radio, name);
       $("labels").append(choice);
@@ -165,68 +165,69 @@
     $("map").hidden = latent < 2;
     $("axes").hidden = latent === 2;
     document.querySelector("main").classList.toggle("flat", latent < 2);
-    ["across", "up"].forEach((id, k) => {
+    ["horizontal", "vertical"].forEach((id, k) => {
       for (let i = 0; i < latent; i++) $(id).add(new Option(`z${i}`, i, i === k, i === k));
       $(id).addEventListener("change", () => {
         const other = axes[1 - k];
         axes[k] = Number($(id).value);
         if (axes[k] === other) axes[1 - k] = (other + 1) % latent;
-        [$("across").value, $("up").value] = axes;
-        show();
+        [$("horizontal").value, $("vertical").value] = axes;
+        update();
       });
     });
-    const point = (event) => {
+    const movePoint = (event) => {
       const box = plane.getBoundingClientRect();
-      const shares = [(event.clientX - box.left) / box.width, 1 - (event.clientY - box.top) / box.height];
-      move(axes, shares.map((share, k) => at(axes[k], within(share))));
+      const units = [(event.clientX - box.left) / box.width, 1 - (event.clientY - box.top) / box.height];
+      setCoordinates(axes, units.map((u, k) => fromUnit(axes[k], clamp(u))));
     };
     plane.addEventListener("pointerdown", (event) => {
       plane.setPointerCapture(event.pointerId);
-      point(event);
+      movePoint(event);
     });
     plane.addEventListener("pointermove", (event) => {
-      if (plane.hasPointerCapture(event.pointerId)) point(event);
+      if (plane.hasPointerCapture(event.pointerId)) movePoint(event);
     });
-    const keys = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] };
+    const directions = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] };
     plane.addEventListener("keydown", (event) => {
-      const key = keys[event.key];
-      if (!key) return;
+      const direction = directions[event.key];
+      if (!direction) return;
       event.preventDefault();
       const step = event.shiftKey ? 0.1 : 0.01;
-      move(axes, axes.map((axis, k) => (key[k] ? at(axis, within(share(axis, z[axis]) + step * key[k])) : z[axis])));
+      const moved = (axis, k) => fromUnit(axis, clamp(toUnit(axis, z[axis]) + step * direction[k]));
+      setCoordinates(axes, axes.map((axis, k) => (direction[k] ? moved(axis, k) : z[axis])));
     });
   }
 
-  function makeWalk() {
+  function makeInterpolation() {
     ["keep-a", "keep-b"].forEach((id, end) => {
       $(id).addEventListener("click", () => {
-        ends[end] = z.slice();
+        endpoints[end] = z.slice();
         $("way").value = end;
         paintStrip();
       });
     });
-    $("way").addEventListener("input", () => go(way(Number($("way").value))));
+    $("way").addEventListener("input", () => setPoint(interpolated(Number($("way").value))));
     $("path").addEventListener("change", paintStrip);
-    $("path").value = drawn && latent > 2 ? "spherical" : "linear";
+    $("path").value = variational && latent > 2 ? "spherical" : "linear";
   }
 
-  size($("picture"), 1, 1);
-  size($("tiles"), TILES, TILES);
-  size($("strip"), STEPS, 1);
-  if (!drawn) $("draw").textContent = "Random point";
-  $("draw").addEventListener("click", () => go(random()));
-  $("reset").addEventListener("click", () => go(middle()));
-  $("reach").addEventListener("input", () => {
-    setReach(Number($("reach").value));
-    show();
+  resize($("picture"), 1, 1);
+  resize($("tiles"), TILES, TILES);
+  resize($("strip"), STEPS, 1);
+  if (!variational) $("draw").textContent = "Random point";
+  $("draw").addEventListener("click", () => setPoint(draw()));
+  $("reset").addEventListener("click", () => setPoint(priorMean()));
+  $("range").addEventListener("input", () => {
+    setRange(Number($("range").value));
+    update();
   });
-  $("reach").value = reach;
-  $("unit").hidden = !drawn;
+  $("range").value = range;
+  $("unit").hidden = !variational;
   makeLabels();
   makePlane();
-  makeWalk();
-  setReach(reach);
-  ends = [random(), random()];
+  makeInterpolation();
+  setRange(range);
+  endpoints = [draw(), draw()];
   paintStrip();
-  go(drawn ? middle() : random());
+  setPoint(variational ? priorMean() : draw());
 })();

@@ -1,13 +1,13 @@
-//! A page to explore the latent space of a model with: one file, with the decoder in it.
+//! The explorer: one HTML file that decodes points of a model's latent space.
 
-mod facts;
-mod layers;
+mod decoder;
+mod summary;
 
-use crate::opened::Opened;
+use crate::loaded::LoadedModel;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use common::model::{Bottleneck, Network};
 use common::plan::Activation;
-use layers::Decoder;
+use decoder::Decoder;
 use serde_json::json;
 use std::io::Write;
 use std::path::PathBuf;
@@ -17,14 +17,14 @@ use vae_cli::output::{Kind, Output};
 
 const TEMPLATE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("style.css");
-const DECODER: &str = include_str!("decoder.js");
-const EXPLORER: &str = include_str!("explorer.js");
+const DECODER_JS: &str = include_str!("decoder.js");
+const EXPLORER_JS: &str = include_str!("explorer.js");
 
-/// Make a page to explore a model with: one HTML file, which needs no server and asks for nothing outside
+/// Make a page to explore the latent space of a model: one HTML file, without a server and without network requests
 ///
-/// Reads a model or checkpoint. Writes HTML with the decoder's weights in it, f32, so that what it shows is what vae-decode
-/// makes; it is about one and a third times as large as these. Open it in a browser.
-/// Memory is a few times the size of the model.
+/// Reads a model or checkpoint. Writes HTML that contains the decoder's weights as f32, base64: it decodes what
+/// vae-decode decodes, and is about one and a third times as large as these weights. Open it in a browser. Memory is a
+/// few times the size of the model.
 #[derive(clap::Args)]
 #[command(after_help = "Example: vae-model page -m model.bin > explore.html")]
 pub struct Args {
@@ -37,18 +37,18 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> Result<()> {
-    let opened = Opened::whole(&args.model)?;
+    let loaded = LoadedModel::load_verified(&args.model)?;
     let mut output = Output::open(args.output.as_deref(), Kind::Text)?;
     let name = args.model.file_name().unwrap_or_default().to_string_lossy();
-    output.write_all(page(&opened, &name).as_bytes()).map_err(|e| output.error(e))?;
+    output.write_all(page(&loaded, &name).as_bytes()).map_err(|e| output.error(e))?;
     output.commit()
 }
 
-fn page(opened: &Opened, name: &str) -> String {
-    let spec = &opened.model.spec;
+fn page(loaded: &LoadedModel, name: &str) -> String {
+    let spec = &loaded.model.spec;
     let network = &spec.network;
-    let Decoder { layers, prior, weights } = Decoder::new(&opened.model);
-    let (reach, signed) = reach(network);
+    let Decoder { layers, prior, weights } = Decoder::new(&loaded.model);
+    let (range, signed) = slider_range(network);
     let description = json!({
         "image": network.image,
         "latent": network.latent,
@@ -56,27 +56,28 @@ fn page(opened: &Opened, name: &str) -> String {
         "sigmoid": network.bottleneck != Bottleneck::Components,
         "decoder": layers,
         "prior": prior,
-        "drawn": network.bottleneck.is_distribution(),
-        "reach": reach,
+        "variational": network.bottleneck.is_distribution(),
+        "range": range,
         "signed": signed,
     });
-    // A script ends at the first `</`, wherever it stands.
+    // HTML ends a script at the first `</`, even inside a JSON string.
     let description = description.to_string().replace('<', "\\u003c");
     let bytes: Vec<u8> = weights.iter().flat_map(|v| v.to_le_bytes()).collect();
-    html::fill(TEMPLATE, |hole| match hole {
+    html::fill(TEMPLATE, |field| match field {
         "name" => escaped(name),
-        "facts" => facts::list(opened).iter().map(|(what, fact)| entry(what, fact)).collect(),
+        "summary" => summary::entries(loaded).iter().map(|(term, text)| entry(term, text)).collect(),
         "style" => html::STYLE.to_owned() + STYLE,
         "model" => description.clone(),
         "weights" => STANDARD.encode(&bytes),
-        "decoder" => DECODER.to_owned(),
-        "explorer" => EXPLORER.to_owned(),
-        _ => unreachable!("the template has no {hole}"),
+        "decoder" => DECODER_JS.to_owned(),
+        "explorer" => EXPLORER_JS.to_owned(),
+        _ => unreachable!("the template has no {field}"),
     })
 }
 
-/// How far codes go, about, in standard deviations of the prior or as an activation puts them; and whether below 0 too.
-fn reach(network: &Network) -> (f64, bool) {
+/// The largest absolute value on a slider, in standard deviations of a prior or in units of an autoencoder's latents,
+/// which have no prior; and whether they can be negative.
+fn slider_range(network: &Network) -> (f64, bool) {
     match network.bottleneck {
         Bottleneck::Point(Activation::Tanh) => (1.0, true),
         Bottleneck::Point(Activation::Relu | Activation::Softplus) => (15.0, false),
@@ -86,8 +87,8 @@ fn reach(network: &Network) -> (f64, bool) {
     }
 }
 
-fn entry(what: &str, fact: &str) -> String {
-    format!("<div><dt>{}</dt><dd>{}</dd></div>", escaped(what), escaped(fact))
+fn entry(term: &str, text: &str) -> String {
+    format!("<div><dt>{}</dt><dd>{}</dd></div>", escaped(term), escaped(text))
 }
 
 #[cfg(test)]
@@ -95,17 +96,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_hole_of_the_template_is_known() {
-        let known = ["name", "facts", "style", "model", "weights", "decoder", "explorer"];
-        html::fill(TEMPLATE, |hole| {
-            assert!(known.contains(&hole), "{hole}");
+    fn every_field_of_the_template_is_known() {
+        let known = ["name", "summary", "style", "model", "weights", "decoder", "explorer"];
+        html::fill(TEMPLATE, |field| {
+            assert!(known.contains(&field), "{field}");
             String::new()
         });
     }
 
     #[test]
-    fn no_script_ends_before_its_end() {
-        for script in [DECODER, EXPLORER] {
+    fn no_script_contains_its_end_tag() {
+        for script in [DECODER_JS, EXPLORER_JS] {
             assert!(!script.to_lowercase().contains("</script") && !script.contains("<!--"));
         }
     }

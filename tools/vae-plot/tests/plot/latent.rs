@@ -4,7 +4,7 @@ use ndarray::Array2;
 
 use super::{count, latents, points, svg, texts};
 
-/// The colours of the points of an SVG, in order; the badges have a border, and the legend is larger.
+/// The colours of the points of an SVG, in order; annotations have a border, and markers of the legend are larger.
 fn dots(svg: &str) -> Vec<&str> {
     let dots = svg
         .lines()
@@ -22,7 +22,7 @@ fn each_item_is_a_point_in_the_colour_of_its_label() {
 }
 
 #[test]
-fn the_legend_names_each_label_and_so_does_a_badge_among_its_points() {
+fn the_legend_names_each_label_and_so_does_an_annotation_among_its_points() {
     let y: Vec<u8> = (0..40).map(|n| n % 10).collect();
     let svg = svg("latent", &latents(&points(40, 2), Some(&y)), &[]);
     for label in 0..10 {

@@ -102,3 +102,20 @@ fn a_name_cannot_break_the_svg() {
     let svg = svg("loss <&>$x$.jsonl b.jsonl", b"", &[("<&>$x$.jsonl", log.as_bytes()), ("b.jsonl", log.as_bytes())]);
     assert!(texts(&svg).contains(&"&lt;&amp;&gt;$x$.jsonl"), "{:?}", texts(&svg));
 }
+
+#[test]
+fn terms_of_other_objectives_have_panels_in_the_order_of_the_records() {
+    let line = |n: usize| {
+        let terms = format!(r#"{{"loss":{},"recon":{},"tc":{},"dwkl":1.5,"mse":0.1}}"#, 90 / n, 80 / n, 9 / n);
+        format!(r#"{{"kind":"epoch","epoch":{n},"train":{terms}}}"#) + "\n"
+    };
+    let log: String = (1..=3).map(line).collect();
+    let labels = |arguments: &str| {
+        let svg = svg(arguments, log.as_bytes(), &[]);
+        let expected = ["loss (nats per image)", "reconstruction (nats per image)", "tc", "dwkl"];
+        expected.map(|label| texts(&svg).iter().position(|text| *text == label))
+    };
+    let places = labels("loss");
+    assert!(places[0].is_some() && places.is_sorted(), "{places:?}");
+    assert_eq!(labels("loss --show tc").map(|place| place.is_some()), [false, false, true, false]);
+}

@@ -1,7 +1,7 @@
-// One chart: lines over epochs, in SVG.
+// A line chart over epochs, in SVG.
 "use strict";
 
-/** Round numbers from about low to about high: 1, 2 or 5 times a power of ten apart. */
+/** Ticks between low and high, 1, 2 or 5 times a power of ten apart; as in vae-plot, axis.rs. */
 function ticks(low, high, most) {
   const rough = (high - low) / most || 1;
   const power = 10 ** Math.floor(Math.log10(rough));
@@ -11,23 +11,23 @@ function ticks(low, high, most) {
   return Array.from({ length: Math.max(0, count) }, (_, k) => Number(((first + k) * step).toPrecision(12)));
 }
 
-/** A number in about four digits. */
-function shown(value) {
+/** A number to about four digits. */
+function format(value) {
   if (value === null || value === undefined) return "–";
   const digits = Math.max(0, 3 - Math.floor(Math.log10(Math.abs(value) || 1)));
   return value.toFixed(Math.min(digits, 5));
 }
 
 /**
- * Draws `lines`, {name: [value or null, ..]}, over `epochs` into an svg, with a mark at the epoch `now`. Gives a function
- * from a place across the svg, in pixels, to the nearest of the epochs.
+ * Draws `lines`, {name: [value or null, ..]}, over `epochs` into an svg, with a line at the epoch `current`. Gives a
+ * function from an x coordinate, in pixels, to the nearest epoch.
  */
-function drawChart(svg, epochs, lines, now) {
+function drawChart(svg, epochs, lines, current) {
   const [width, height] = [svg.clientWidth || 600, svg.clientHeight || 176];
   const values = Object.values(lines).flat().filter((v) => v !== null);
   let [low, high] = values.length ? [Math.min(...values), Math.max(...values)] : [0, 1];
-  const room = 0.06 * (high - low) || 0.05 * Math.abs(high) || 0.5;
-  [low, high] = [low - room, high + room];
+  const margin = 0.06 * (high - low) || 0.05 * Math.abs(high) || 0.5;
+  [low, high] = [low - margin, high + margin];
   const [first, last] = [epochs[0], epochs[epochs.length - 1]];
   const levels = ticks(low, high, 4);
   const names = levels.map((v) => (Math.abs(v) >= 1e5 ? v.toExponential() : String(v)));
@@ -52,7 +52,7 @@ function drawChart(svg, epochs, lines, now) {
     add("text", { x: x(epoch), y: height - 6, "text-anchor": "middle" }, epoch);
   }
   add("text", { x: left - 18, y: height - 6, "text-anchor": "end" }, "epoch");
-  if (epochs.includes(now)) add("line", { class: "now", x1: x(now), x2: x(now), y1: top, y2: height - bottom });
+  if (epochs.includes(current)) add("line", { class: "now", x1: x(current), x2: x(current), y1: top, y2: height - bottom });
   for (const [name, line] of Object.entries(lines)) {
     let pen = "M";
     const path = line.map((value, i) => {
@@ -65,13 +65,13 @@ function drawChart(svg, epochs, lines, now) {
       return point;
     });
     add("path", { class: name, d: path.join("") });
-    const value = line[epochs.indexOf(now)];
-    if (typeof value === "number") add("circle", { class: name, cx: x(now), cy: y(value), r: 4 });
+    const value = line[epochs.indexOf(current)];
+    if (typeof value === "number") add("circle", { class: name, cx: x(current), cy: y(value), r: 4 });
   }
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
   svg.replaceChildren(...parts);
 
-  const share = (place) => first + ((place - left) / (width - left - right)) * (last - first);
+  const epochAt = (pixel) => first + ((pixel - left) / (width - left - right)) * (last - first);
   const nearer = (wanted) => (a, b) => (Math.abs(b - wanted) < Math.abs(a - wanted) ? b : a);
-  return (place) => epochs.reduce(nearer(share(place)));
+  return (pixel) => epochs.reduce(nearer(epochAt(pixel)));
 }

@@ -1,113 +1,115 @@
-// Asks for news, keeps what comes, and shows one epoch of it: the newest, or the one that the slider is at.
+// Polls for changes, keeps them, and shows one epoch: the newest, or that of the slider.
 "use strict";
 
 (() => {
   const $ = (id) => document.getElementById(id);
-  const CHARTS = [
-    ["loss", "Loss", "nats per image"],
-    ["recon", "Reconstruction", "nats per image"],
-    ["kl", "KL divergence", "nats per image"],
-    ["mse", "Squared error", "per pixel"],
-  ];
-  const AGAIN = 2000; // milliseconds until a lost server is asked again
+  // Label and unit by name in the records, as in vae-plot, curves.rs; another name is its own label.
+  const LABELS = new Map([
+    ["loss", ["Loss", "nats per image"]],
+    ["recon", ["Reconstruction", "nats per image"]],
+    ["kl", ["KL divergence", "nats per image"]],
+    ["mse", ["Squared error", "per pixel"]],
+  ]);
+  const RETRY = 2000; // milliseconds from a lost connection to the next poll
 
-  let news = { session: "", serial: 0, stage: "waiting" };
-  let curves = { epochs: [] };
-  const album = new Map(); // pictures by epoch
-  let stops = []; // the epochs of the slider
-  let now = null; // the epoch that is shown
-  let follow = true; // whether it is the newest
+  let state = { session: "", serial: 0, stage: "waiting" };
+  let curves = { epochs: [] }; // by name, as in curves.rs
+  const previews = new Map(); // by epoch
+  let epochs = []; // the positions of the slider
+  let current = null; // the epoch that is shown
+  let follow = true; // whether it is always the newest
 
-  // ---- what comes
+  // ---- polling
 
-  async function ask() {
-    const answer = await fetch(`news?session=${news.session}&since=${news.serial}`);
-    if (!answer.ok) throw new Error(answer.statusText);
-    return answer.json();
+  async function poll() {
+    const response = await fetch(`news?session=${state.session}&since=${state.serial}`);
+    if (!response.ok) throw new Error(response.statusText);
+    return response.json();
   }
 
-  const ended = () => ["finished", "failed"].includes(news.stage);
+  const ended = () => ["finished", "failed"].includes(state.stage);
   let listening = false;
-  let later = 0;
+  let retry = 0;
 
   /**
-   * For as long as there is something to come; timers play no part, since a page out of sight has slow ones. A run that has
-   * ended is asked about once: another may be in its place.
+   * Polls until the stream has ended, without timers, which browsers slow down in hidden pages. After the end it polls once:
+   * the server may have another run.
    */
   async function listen() {
     if (listening) return;
-    clearTimeout(later);
+    clearTimeout(retry);
     listening = true;
     try {
-      do take(await ask());
-      while (news.more || !ended());
+      do update(await poll());
+      while (state.more || !ended());
     } catch {
       if (!ended()) {
-        news.stage = "lost";
+        state.stage = "lost";
         show();
-        later = setTimeout(listen, AGAIN);
+        retry = setTimeout(listen, RETRY);
       }
     }
     listening = false;
   }
 
-  function take(next) {
-    if (next.session !== news.session) {
-      album.clear(); // another run of the program
+  function update(next) {
+    if (next.session !== state.session) {
+      previews.clear(); // another process
       curves = { epochs: [] };
       follow = true;
     }
-    news = next;
+    state = next;
     if (next.curves) curves = next.curves;
-    for (const epoch of album.keys()) if (!next.kept.includes(epoch)) album.delete(epoch);
-    for (const { epoch, recon, sample } of next.pictures) album.set(epoch, { recon: set(recon), sample: set(sample) });
-    stops = [...new Set([...curves.epochs, ...album.keys()])].sort((a, b) => a - b);
-    if (follow || now === null) now = stops.at(-1) ?? null;
-    else now = nearest(stops, now);
+    for (const epoch of previews.keys()) if (!next.kept.includes(epoch)) previews.delete(epoch);
+    for (const { epoch, recon, sample } of next.pictures) previews.set(epoch, { recon: decode(recon), sample: decode(sample) });
+    epochs = [...new Set([...curves.epochs, ...previews.keys()])].sort((a, b) => a - b);
+    if (follow || current === null) current = epochs.at(-1) ?? null;
+    else current = nearest(epochs, current);
     show();
   }
 
-  function set(pictures) {
+  /** A preview with its pixels as bytes. */
+  function decode(preview) {
     const bytes = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
-    return pictures && { ...pictures, rows: pictures.rows.map(({ bytes: text }) => bytes(text)) };
+    return preview && { ...preview, rows: preview.rows.map(({ bytes: text }) => bytes(text)) };
   }
 
-  /** Of rising epochs the last up to this one, or else the first. */
+  /** The last of ascending epochs up to this one, or else the first. */
   const nearest = (epochs, wanted) => epochs.findLast((epoch) => epoch <= wanted) ?? epochs[0] ?? null;
 
-  // ---- what is shown
+  // ---- rendering
 
-  function part(tag, ...inside) {
+  function element(tag, ...children) {
     const made = document.createElement(tag);
-    made.append(...inside);
+    made.append(...children);
     return made;
   }
 
-  let waiting = false;
+  let scheduled = false;
 
-  /** Once for all changes before the next frame. */
+  /** Renders once for all changes before the next frame. */
   function show() {
-    if (waiting) return;
-    waiting = true;
+    if (scheduled) return;
+    scheduled = true;
     requestAnimationFrame(() => {
-      waiting = false;
+      scheduled = false;
       showStatus();
       showFacts();
       showSlider();
-      showPictures(); // first: without any, the charts have more room
+      showPreviews(); // before the charts, which are wider without previews
       showLosses();
     });
   }
 
   function showStatus() {
-    const { stage, message, epoch, epochs } = news;
+    const { stage, message, epoch, epochs } = state;
     const place = epoch === null || epoch === undefined ? "" : `epoch ${epoch}${epochs ? ` of ${epochs}` : ""}`;
     const text = {
       waiting: "Waiting for the stream",
-      live: place ? `Live: ${place}` : "Live: the first epoch is under way",
-      finished: place ? `Finished: ${place}` : "Finished: the stream held no losses",
+      live: place ? `Live: ${place}` : "Live: first epoch",
+      finished: place ? `Finished: ${place}` : "Finished: no losses in the stream",
       failed: `Stopped${place && ` at ${place}`}: ${message}`,
-      lost: "Connection lost: this page keeps what it has, and goes on when vae-watch is back",
+      lost: "Connection lost: this page reconnects when vae-watch runs again",
     }[stage];
     $("status").dataset.stage = stage;
     if ($("stage").textContent !== text) $("stage").textContent = text;
@@ -115,17 +117,17 @@
   }
 
   function showFacts() {
-    const { network, objective, training, data, device } = news.run ?? {};
+    const { network, objective, training, data, device } = state.run ?? {};
     const widths = network?.image && [network.image[0] * network.image[1], ...(network.hidden ?? []), network.latent];
     const likelihood = objective?.likelihood;
-    const steps = network?.kind === "pca" ? null : training; // principal components are found in none
+    const optimizer = network?.kind === "pca" ? null : training; // PCA has no steps
     const facts = {
       Network: widths && `${network.kind === "mlp" ? "" : `${network.kind} `}${widths.join(" – ")}`,
       Likelihood: typeof likelihood === "string" ? likelihood : likelihood && Object.keys(likelihood)[0],
       Beta: objective?.beta,
       Images: data?.images,
-      Batch: steps?.batch,
-      "Learning rate": steps?.lr,
+      Batch: optimizer?.batch,
+      "Learning rate": optimizer?.lr,
       Seed: training?.seed,
       Device: device,
     };
@@ -133,19 +135,19 @@
     const known = JSON.stringify(entries);
     if ($("facts").dataset.known === known) return;
     $("facts").dataset.known = known;
-    const entry = ([name, fact]) => part("div", part("dt", name), part("dd", fact));
+    const entry = ([name, fact]) => element("div", element("dt", name), element("dd", fact));
     $("facts").replaceChildren(...entries.map(entry));
   }
 
   function showSlider() {
     const slider = $("epoch");
-    $("when").hidden = stops.length === 0;
-    if (stops.length === 0) return;
-    slider.max = stops.length - 1;
-    slider.value = stops.indexOf(now);
-    slider.disabled = stops.length < 2;
-    $("at").textContent = `${now} of ${news.epochs ?? stops.at(-1)}`;
-    slider.setAttribute("aria-valuetext", `epoch ${now}`);
+    $("when").hidden = epochs.length === 0;
+    if (epochs.length === 0) return;
+    slider.max = epochs.length - 1;
+    slider.value = epochs.indexOf(current);
+    slider.disabled = epochs.length < 2;
+    $("at").textContent = `${current} of ${state.epochs ?? epochs.at(-1)}`;
+    slider.setAttribute("aria-valuetext", `epoch ${current}`);
     $("newest").disabled = follow;
   }
 
@@ -153,20 +155,21 @@
 
   const figures = new Map();
 
-  /** A figure for a number: its name, what it is at this epoch, and its chart. */
-  function figure([key, name, unit]) {
+  /** A figure: label, values at the current epoch, and chart. */
+  function figure(name) {
+    const [label, unit] = LABELS.get(name) ?? [name, ""];
     const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
     svg.setAttribute("role", "img");
     const values = {};
-    for (const who of ["test", "train"]) {
-      values[who] = part("span", part("i"), `${who} `, part("output"));
-      values[who].className = who;
+    for (const images of ["test", "train"]) {
+      values[images] = element("span", element("i"), `${images} `, element("output"));
+      values[images].className = images;
     }
-    const caption = part("figcaption", part("b", `${name} `, part("small", unit)), ...Object.values(values));
-    const whole = part("figure", caption, svg);
-    whole.id = `chart-${key}`;
-    const made = { whole, svg, values, pick: null };
-    const pick = (event) => go(nearest(stops, made.pick(event.clientX - svg.getBoundingClientRect().left)));
+    const caption = element("figcaption", element("b", `${label} `, element("small", unit)), ...Object.values(values));
+    const whole = element("figure", caption, svg);
+    whole.id = `chart-${name}`;
+    const made = { whole, label, svg, values, pick: null };
+    const pick = (event) => go(nearest(epochs, made.pick(event.clientX - svg.getBoundingClientRect().left)));
     svg.addEventListener("pointerdown", (event) => {
       svg.setPointerCapture(event.pointerId);
       pick(event);
@@ -179,41 +182,39 @@
   }
 
   function showLosses() {
-    const { epochs } = curves;
+    const { epochs, ...names } = curves;
     $("losses").hidden = epochs.length === 0;
-    const at = nearest(epochs, now);
-    for (const chart of CHARTS) {
-      const [key, name] = chart;
-      if (!figures.has(key)) figures.set(key, figure(chart));
-      const { whole, svg, values } = figures.get(key);
-      const lines = curves[key];
-      whole.hidden = !lines;
-      if (!lines) continue;
-      figures.get(key).pick = drawChart(svg, epochs, lines, at);
-      const said = Object.entries(values).map(([who, span]) => {
-        span.hidden = !lines[who];
-        if (!lines[who]) return "";
-        const value = shown(lines[who][epochs.indexOf(at)]);
+    const at = nearest(epochs, current);
+    for (const { whole } of figures.values()) whole.hidden = true;
+    for (const [name, lines] of Object.entries(names)) {
+      if (!figures.has(name)) figures.set(name, figure(name));
+      const { whole, label, svg, values } = figures.get(name);
+      whole.hidden = false;
+      figures.get(name).pick = drawChart(svg, epochs, lines, at);
+      const texts = Object.entries(values).map(([images, span]) => {
+        span.hidden = !lines[images];
+        if (!lines[images]) return "";
+        const value = format(lines[images][epochs.indexOf(at)]);
         span.querySelector("output").textContent = value;
-        return `, ${who} ${value}`;
+        return `, ${images} ${value}`;
       });
-      svg.setAttribute("aria-label", `${name} by epoch; at epoch ${at}${said.join("")}`);
+      svg.setAttribute("aria-label", `${label} by epoch; at epoch ${at}${texts.join("")}`);
     }
   }
 
-  // ---- pictures
+  // ---- previews
 
   const GAP = 2;
 
-  /** Rows of images, each image above the one that belongs to it. */
+  /** Draws a preview: rows of items, the images of an item one above the other. */
   function paint(canvas, { size: [height, width], count, rows }) {
-    const across = Math.min(count, count > 32 ? 12 : 8);
-    const down = Math.ceil(count / across);
+    const columns = Math.min(count, count > 32 ? 12 : 8);
+    const down = Math.ceil(count / columns);
     const [step, between] = [width + GAP, rows.length > 1 ? 2 * GAP : GAP];
     const pair = rows.length * (height + 1) - 1 + between;
-    canvas.width = across * step - GAP;
+    canvas.width = columns * step - GAP;
     canvas.height = down * pair - between;
-    canvas.style.maxWidth = `${across * 4.5}rem`;
+    canvas.style.maxWidth = `${columns * 4.5}rem`;
     const pen = canvas.getContext("2d");
     const image = new ImageData(width, height);
     rows.forEach((bytes, row) => {
@@ -222,41 +223,41 @@
           const value = bytes[item * width * height + i];
           image.data.set([value, value, value, 255], 4 * i);
         }
-        pen.putImageData(image, (item % across) * step, Math.floor(item / across) * pair + row * (height + 1));
+        pen.putImageData(image, (item % columns) * step, Math.floor(item / columns) * pair + row * (height + 1));
       }
     });
   }
 
-  function showPictures() {
-    const epochs = [...album.keys()].sort((a, b) => a - b);
-    const at = nearest(epochs, now);
-    const pictures = album.get(at) ?? {};
+  function showPreviews() {
+    const epochs = [...previews.keys()].sort((a, b) => a - b);
+    const at = nearest(epochs, current);
     for (const group of ["recon", "sample"]) {
-      const set = pictures[group];
-      $(group).hidden = !set;
-      if (!set) continue;
+      const preview = previews.get(at)?.[group];
+      $(group).hidden = !preview;
+      if (!preview) continue;
       const canvas = $(group).querySelector("canvas");
-      paint(canvas, set);
-      canvas.setAttribute("aria-label", `${set.count} ${group === "recon" ? "images above their reconstructions" : "draws"}, epoch ${at}`);
+      paint(canvas, preview);
+      const content = group === "recon" ? "images above their reconstructions" : "samples";
+      canvas.setAttribute("aria-label", `${preview.count} ${content}, epoch ${at}`);
     }
     const none = epochs.length === 0 && curves.epochs.length > 0;
-    const note = news.note ? `The pictures cannot be shown: ${news.note}.` : "No pictures: vae-train --preview 16 sends some.";
-    $("note").hidden = !(none || news.note);
+    const note = state.note ? `Cannot show the preview: ${state.note}.` : "No preview: add --preview 16 to vae-train.";
+    $("note").hidden = !(none || state.note);
     $("note").textContent = note;
     document.body.classList.toggle("plain", none);
   }
 
-  // ---- what moves it
+  // ---- input
 
   function go(epoch) {
-    now = epoch;
-    follow = epoch === stops.at(-1);
+    current = epoch;
+    follow = epoch === epochs.at(-1);
     show();
   }
 
-  $("epoch").addEventListener("input", () => go(stops[Number($("epoch").value)]));
-  $("newest").addEventListener("click", () => go(stops.at(-1)));
+  $("epoch").addEventListener("input", () => go(epochs[Number($("epoch").value)]));
+  $("newest").addEventListener("click", () => go(epochs.at(-1)));
   addEventListener("resize", show);
-  addEventListener("focus", listen); // somebody is back, perhaps from the terminal where the next run was started
+  addEventListener("focus", listen); // the next run may have been started meanwhile
   listen();
 })();

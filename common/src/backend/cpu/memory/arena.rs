@@ -2,8 +2,8 @@
 //! miss stalls them.
 
 use crate::hugepages;
+use crate::{Error, Result};
 use memmap2::MmapRaw;
-use vae_cli::{Error, Result};
 
 /// Chunks of anonymous memory, unmapped on drop.
 pub(crate) struct Arena {
@@ -26,18 +26,13 @@ impl Arena {
     /// Allocates `len` values of zero bits.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] where the system has no memory.
+    /// [`Error::Allocation`] where the system has no memory.
     pub(crate) fn zeros<T>(&mut self, len: usize) -> Result<*mut T> {
         assert!(align_of::<T>() <= Self::LINE);
         let bytes = len.saturating_mul(size_of::<T>());
         if self.chunks.last().is_none_or(|chunk| bytes > chunk.len().saturating_sub(self.at)) {
             let size = bytes.max(std::mem::replace(&mut self.capacity, 1));
-            let chunk = hugepages::zeros(size).map_err(|e| {
-                Error::Unavailable(format!(
-                    "the system gives no {} MB of memory: {e}; see ulimit -v, or try a smaller --batch or --hidden",
-                    size >> 20
-                ))
-            })?;
+            let chunk = hugepages::zeros(size).map_err(|source| Error::Allocation { bytes: size, source })?;
             self.at = 0;
             self.chunks.push(MmapRaw::from(chunk));
         }

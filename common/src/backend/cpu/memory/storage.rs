@@ -2,13 +2,13 @@
 #![allow(unsafe_code)]
 
 use super::arena::Arena;
+use crate::Result;
 use crate::backend::SampleIndex;
 use crate::backend::cpu::gemm::Panels;
 use crate::backend::cpu::gemm::sparsity::NonzeroRows;
 use crate::backend::cpu::simd::InstructionSet;
 use crate::plan::{Activations, Buf, BufferShape, PixelType, Plan, Precision, Program};
 use std::ops::Range;
-use vae_cli::Result;
 
 /// `len` values in the arena of a [`Memory`].
 pub(super) struct Storage<T> {
@@ -86,7 +86,7 @@ pub(crate) struct Memory {
     pub(crate) min_block: usize,
     /// Images of a batch, rounded up to whole blocks.
     pub(super) images: usize,
-    pub(super) isa: InstructionSet,
+    pub(crate) isa: InstructionSet,
 }
 // SAFETY: shared access to the buffers goes through BlockView and TileView only; see the invariants in memory/mod.rs.
 unsafe impl Sync for Memory {}

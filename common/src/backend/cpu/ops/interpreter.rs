@@ -1,6 +1,6 @@
 //! The interpreter of operations: one match arm per [`Op`], on the rows of a block.
 
-use super::linear::{Linear, LinearBack, Scratch};
+use super::linear::{Linear, LinearBack, OnBlock, Scratch};
 use super::{elementwise as el, gaussian, im2col, likelihood};
 use crate::backend::State;
 use crate::backend::cpu::gemm::microkernel::AtPrecision;
@@ -8,27 +8,39 @@ use crate::backend::cpu::gemm::sparsity::NonzeroRows;
 use crate::backend::cpu::gemm::{as_packed, bf16};
 use crate::backend::cpu::memory::BlockView;
 use crate::backend::cpu::simd::{InstructionSet, Simd, WithSimd};
-use crate::plan::{Activations, Op, Precision, Program};
+use crate::plan::{Activations, CheckedOp, Op, Precision, Program};
 use vae_numerics::rng::{self, Purpose};
 
-/// Executes one operation. GEMMs are monomorphised per instruction set and precision; other operations per instruction
-/// set only. Separate types keep the number of copies small.
-pub(crate) fn execute(
-    isa: InstructionSet,
-    precision: Precision,
-    op: &Op,
-    at: BlockView,
-    program: &Program,
-    scratch: &mut Scratch,
-) {
-    if let Some(linear) = Linear::from_op(op) {
-        return isa.dispatch(AtPrecision(precision, linear.on(at, program, scratch)));
+/// An operation of a program, and how it is computed.
+pub(crate) struct CompiledOp {
+    pub(crate) checked: CheckedOp,
+    kernel: Kernel,
+}
+
+/// GEMMs are monomorphised per instruction set and precision; other operations per instruction set only. Separate types
+/// keep the number of copies small.
+enum Kernel {
+    Linear(Linear),
+    LinearBack(LinearBack),
+    NoGemm,
+}
+
+impl CompiledOp {
+    pub(crate) fn new(checked: &CheckedOp, program: &Program) -> CompiledOp {
+        let kernel = match (Linear::from_op(&checked.op, program), checked.op) {
+            (Some(linear), _) => Kernel::Linear(linear),
+            (None, Op::LinearBack { dx, dy, w, add }) => Kernel::LinearBack(LinearBack { dx, dy, w, add }),
+            (None, _) => Kernel::NoGemm,
+        };
+        CompiledOp { checked: checked.clone(), kernel }
     }
-    match *op {
-        Op::LinearBack { dx, dy, w, add } => {
-            isa.dispatch(AtPrecision(precision, LinearBack { dx, dy, w, add, at, scratch }))
+    /// Executes it on the rows of a block.
+    pub(crate) fn execute(&self, isa: InstructionSet, precision: Precision, at: BlockView, scratch: &mut Scratch) {
+        match &self.kernel {
+            Kernel::Linear(op) => isa.dispatch(AtPrecision(precision, OnBlock { op, at, scratch })),
+            Kernel::LinearBack(op) => isa.dispatch(AtPrecision(precision, OnBlock { op, at, scratch })),
+            Kernel::NoGemm => isa.dispatch(NoGemm { op: &self.checked.op, at }),
         }
-        _ => isa.dispatch(NoGemm { op, at }),
     }
 }
 

@@ -49,6 +49,8 @@ pub(crate) struct Linear {
     b: Option<Param>,
     act: Activation,
     col2im: Option<Col2im>,
+    /// Whether x is raw input, hence likely sparse.
+    is_input: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -70,44 +72,39 @@ impl Col2im {
 }
 
 impl Linear {
-    /// An operation as a forward GEMM, if it is one.
-    pub(crate) fn from_op(op: &Op) -> Option<Linear> {
+    /// An operation of a program as a forward GEMM, if it is one.
+    pub(crate) fn from_op(op: &Op, program: &Program) -> Option<Linear> {
+        let (col2im, is_input) = (None, false);
         match *op {
-            Op::Linear { y, x, w, b, act } => Some(Linear { y, x, w, transpose_w: false, b, act, col2im: None }),
+            Op::Linear { y, x, w, b, act } => {
+                Some(Linear { y, x, w, transpose_w: false, b, act, col2im, is_input: program.is_input(x) })
+            }
             Op::ConvTranspose { y, x, w, transpose_w, b, act, conv, add } => {
-                Some(Linear { y, x, w, transpose_w, b, act, col2im: Some(Col2im { conv, add }) })
+                Some(Linear { y, x, w, transpose_w, b, act, col2im: Some(Col2im { conv, add }), is_input })
             }
             // Many rows, small W: transpose W once instead of dy and dx.
             Op::LinearBack { dx: y, dy: x, w, add: false } if y.per_image > 1 && w.values() <= TRANSPOSE_MAX => {
-                Some(Linear { y, x, w, transpose_w: true, b: None, act: Activation::None, col2im: None })
+                Some(Linear { y, x, w, transpose_w: true, b: None, act: Activation::None, col2im, is_input })
             }
             _ => None,
         }
     }
-
-    /// On the rows of a block.
-    pub(crate) fn on<'a, 'm>(self, at: BlockView<'m>, program: &Program, scratch: &'a mut Scratch) -> LinearOn<'a, 'm> {
-        let is_input = program.is_input(self.x);
-        LinearOn { linear: self, at, is_input, scratch }
-    }
 }
 
-/// [`Linear`] on the rows of a block.
-pub(crate) struct LinearOn<'a, 'm> {
-    linear: Linear,
-    at: BlockView<'m>,
-    /// Whether x is raw input, hence likely sparse.
-    is_input: bool,
-    scratch: &'a mut Scratch,
+/// An operation on the rows of a block.
+pub(crate) struct OnBlock<'a, 'm, T> {
+    pub(crate) op: &'a T,
+    pub(crate) at: BlockView<'m>,
+    pub(crate) scratch: &'a mut Scratch,
 }
 
-impl WithElement for LinearOn<'_, '_> {
+impl WithElement for OnBlock<'_, '_, Linear> {
     #[inline(always)]
     fn with_element<S: Simd, E: Element>(self, simd: S) {
-        let LinearOn { linear, at, is_input, scratch } = self;
-        let Linear { y, x, w, transpose_w, b, act, col2im: fold } = linear;
+        let OnBlock { op, at, scratch } = self;
+        let Linear { y, x, w, transpose_w, b, act, col2im: fold, is_input } = *op;
         let x_packed = pack::<S, E>(simd, at.read(x), x.width, &mut scratch.packed);
-        let sparse = is_input && fold.is_none() && scratch.nonzero.scan(simd, x_packed, x.width.div_ceil(E::VALUES));
+        let sparse = is_input && scratch.nonzero.scan(simd, x_packed, x.width.div_ceil(E::VALUES));
         let nonzero = sparse.then_some(&scratch.nonzero);
         let weight = match transpose_w {
             true => scratch.transposed_weight.transpose::<S, E>(simd, [w.inp, w.out], at.bias(w)),
@@ -146,19 +143,18 @@ impl WithElement for LinearOn<'_, '_> {
 }
 
 /// dx = dy @ W^T, plus dx if `add`.
-pub(crate) struct LinearBack<'a, 'm> {
+pub(crate) struct LinearBack {
     pub(crate) dx: Activations,
     pub(crate) dy: Activations,
     pub(crate) w: Param,
     pub(crate) add: bool,
-    pub(crate) at: BlockView<'m>,
-    pub(crate) scratch: &'a mut Scratch,
 }
 
-impl WithElement for LinearBack<'_, '_> {
+impl WithElement for OnBlock<'_, '_, LinearBack> {
     #[inline(always)]
     fn with_element<S: Simd, E: Element>(self, simd: S) {
-        let LinearBack { dx, dy, w, add, at, scratch } = self;
+        let OnBlock { op, at, scratch } = self;
+        let LinearBack { dx, dy, w, add } = *op;
         let dy_packed = pack::<S, E>(simd, at.read(dy), dy.width, &mut scratch.packed);
         let w = at.weight(w, E::PRECISION);
         gemm::input_gradient::<S, E>(simd, at.write(dx), dy_packed, w, add, &mut scratch.transpose)

@@ -1,6 +1,7 @@
 //! A work queue with thread affinity.
 
-use std::sync::atomic::{AtomicUsize, Ordering::*};
+use super::sync::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// The tasks of one phase. Each runs once per step, on the thread that ran it before if that comes in time, so that its
 /// data stay in that core's cache; else on an idle one.
@@ -31,33 +32,6 @@ impl WorkQueue {
             if self.claimed[task].load(Relaxed) < step && self.claimed[task].fetch_max(step, Relaxed) < step {
                 f(task);
             }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::thread::scope;
-
-    #[test]
-    fn every_task_runs_once_in_each_step_on_whichever_thread_comes() {
-        for threads in [1, 2, 5] {
-            let queue = WorkQueue::new(vec![5, 1, 1, 9, 2], threads);
-            let runs: Vec<AtomicUsize> = (0..5).map(|_| AtomicUsize::new(0)).collect();
-            scope(|s| {
-                for t in 0..threads {
-                    let (queue, runs) = (&queue, &runs);
-                    s.spawn(move || {
-                        (1..=20).for_each(|step| {
-                            queue.for_each(t, step, 5, |task| {
-                                runs[task].fetch_add(1, SeqCst);
-                            })
-                        })
-                    });
-                }
-            });
-            assert!(runs.iter().all(|n| n.load(SeqCst) <= 20 && n.load(SeqCst) > 0));
         }
     }
 }

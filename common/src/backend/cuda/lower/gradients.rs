@@ -1,12 +1,12 @@
 //! The launches of gradients: weight and bias gradients in tiles, with split-K where tiles are too few to occupy a GPU.
 
 use super::{KernelArgs, LARGE, Lowering, MEDIUM, OCCUPANCY, Tile, int};
+use crate::Result;
 use crate::backend::cuda::args::{GradientArgs, GradientList};
 use crate::backend::cuda::launch::THREADS;
 use crate::backend::cuda::memory::zeros;
 use crate::plan::Gradient;
 use cust::memory::DeviceBuffer;
-use vae_cli::Result;
 
 /// Columns of a bias gradient per block: `column_sums` of kernels/gemm.h.
 const BIAS_COLUMNS: usize = 32;

@@ -17,9 +17,9 @@ use super::args::{Address, GemmArgs, GradientArgs, OpArgs, OpList};
 use super::launch::THREADS;
 use super::memory::{Memory, zeros};
 use super::stream::Stream;
+use crate::Result;
 use crate::plan::{Activation, Activations, Op, Param, Precision, Program};
 use cust::memory::DeviceBuffer;
-use vae_cli::Result;
 
 /// A launch: kernel name, grid size and arguments.
 pub(super) struct Launch {

@@ -219,7 +219,7 @@ fn a_server_that_is_lost_leaves_its_page_as_it_was_and_a_new_one_is_followed() {
 fn losses_alone_are_curves_alone() {
     let dir = TestDir::new();
     let record = |epoch: u64| {
-        let test = json!({"loss": 20.0 / epoch as f64 + 5.0, "mse": 0.1 / epoch as f64});
+        let test = json!({"loss": 20.0 / epoch as f64 + 5.0, "tc": 2.0, "mse": 0.1 / epoch as f64});
         json!({"kind": "epoch", "epoch": epoch, "epochs": 40, "test": test}).to_string() + "\n"
     };
     dir.write("losses.jsonl", (1..=40).map(record).collect::<String>());
@@ -229,8 +229,12 @@ fn losses_alone_are_curves_alone() {
     browser.until(&format!("document.querySelector('#chart-loss path') && {POINTS} === 40"));
     assert_eq!(browser.value("document.getElementById('recon').hidden"), true);
     assert!(browser.text("document.getElementById('note').textContent").contains("--preview"));
-    for (chart, hidden) in [("mse", false), ("kl", true), ("recon", true)] {
-        assert_eq!(browser.value(&format!("document.getElementById('chart-{chart}').hidden")), hidden, "{chart}");
+    for (chart, hidden) in [("mse", false), ("tc", false), ("kl", true), ("recon", true)] {
+        assert_eq!(
+            browser.value(&format!("document.getElementById('chart-{chart}')?.hidden ?? true")),
+            hidden,
+            "{chart}"
+        );
     }
     let wide = "document.querySelector('#chart-mse svg').viewBox.baseVal.width";
     assert!(browser.value(wide).as_f64() > Some(1000.0), "without pictures the charts have more room");

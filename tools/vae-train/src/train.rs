@@ -1,0 +1,73 @@
+//! Training: steps and epochs on the device, and between them records, checkpoints and signals.
+
+use crate::checkpoint::Checkpoints;
+use crate::preview::Preview;
+use crate::progress::Progress;
+use crate::report::{self, Report};
+use crate::resolve::Run;
+use crate::signals::Signals;
+use common::train::Trainer;
+use std::num::NonZeroU64;
+use std::time::Instant;
+use vae_cli::Result;
+
+/// Trains, and writes the model.
+pub fn train(run: Run, checkpoints: &Checkpoints, report: &mut Report) -> Result<()> {
+    let Run { spec, train, test, device, output, .. } = run;
+    let preview = Preview::new(&train, test.as_ref(), run.preview);
+    let resumed = checkpoints.open(run.resume, &output)?;
+    // Until here there is nothing to keep, and Ctrl-C just ends.
+    let signals = Signals::listen()?;
+    let start = Instant::now();
+    let record = report::run(&spec, test.as_ref(), device);
+    let mut progress = Progress::new(run.verbose, &spec, train.items());
+    let mut trainer = Trainer::new(spec, train, test, resumed, device)?;
+    report.record(record);
+    progress.begin(&trainer);
+    let due = |step: u64| run.every.is_some_and(|every| step % every == 0);
+
+    while !trainer.complete() {
+        let (epoch, resumed_at) = (Instant::now(), trainer.progress().at);
+        while !steps(&mut trainer, &mut progress, run.every)? {
+            let signal = signals.pending();
+            if signal.is_some() || due(trainer.taken()) {
+                checkpoints.save(&trainer)?;
+            }
+            if let Some(signal) = signal {
+                return Err(checkpoints.interrupted(signal));
+            }
+        }
+        let (seconds, images) = (epoch.elapsed().as_secs_f64(), trainer.images() - resumed_at);
+        let (number, train) = (trainer.progress().epoch, trainer.losses());
+        let test = trainer.end_epoch()?;
+        if run.preview > 0 {
+            report.preview(preview.frames(&trainer.model()?, number, device)?);
+        }
+        let losses = [Some(&train), test.as_ref()];
+        report.record(report::epoch(number, trainer.spec(), losses, seconds, images));
+        progress.epoch(number, losses, seconds);
+        let complete = trainer.complete();
+        let signal = signals.pending().filter(|_| !complete);
+        let due = run.every.is_none() || due(trainer.taken()) || complete;
+        if signal.is_some() || (due && (checkpoints.kept() || !complete)) {
+            checkpoints.save(&trainer)?;
+        }
+        if let Some(signal) = signal {
+            return Err(checkpoints.interrupted(signal));
+        }
+    }
+    let sha256 = trainer.model()?.save(&output)?;
+    checkpoints.remove();
+    progress.finish();
+    report.record(report::done(&output, &sha256, trainer.spec(), start.elapsed().as_secs_f64()));
+    Ok(())
+}
+
+/// Steps until the next update of the bar, the next checkpoint of --every or the end of the epoch: then true.
+fn steps(trainer: &mut Trainer, progress: &mut Progress, every: Option<NonZeroU64>) -> Result<bool> {
+    let before = trainer.taken();
+    let to_checkpoint = every.map(|every| every.get() - before % every);
+    let ended = trainer.steps(progress.steps(to_checkpoint))?;
+    progress.show(trainer, trainer.taken() - before);
+    Ok(ended)
+}
