@@ -328,9 +328,10 @@ fn resumable(checkpoint: &Spec, asked: &Spec) -> Result<Progress, ResumeError> {
 /// The first leaf in which two JSON values differ: its path and both values.
 fn difference(path: &str, a: &serde_json::Value, b: &serde_json::Value) -> Option<(String, String, String)> {
     match (a.as_object(), b.as_object()) {
-        (Some(a), Some(b)) => a.iter().find_map(|(key, a)| {
+        (Some(a), Some(b)) => a.keys().chain(b.keys()).find_map(|key| {
             let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-            difference(&path, a, b.get(key).unwrap_or(&serde_json::Value::Null))
+            let [a, b] = [a, b].map(|object| object.get(key).unwrap_or(&serde_json::Value::Null));
+            difference(&path, a, b)
         }),
         _ => (a != b).then(|| (path.to_string(), a.to_string(), b.to_string())),
     }
