@@ -124,11 +124,14 @@ pub fn means(p: &mut Plan, network: &Network, logits: Activations) -> Activation
 
 /// -log p(x given z), `[N, L, 1]`, from the logits.
 pub fn reconstruction(p: &mut Plan, objective: &Objective, logits: Activations, x: Activations) -> Activations {
-    match objective.likelihood {
-        Likelihood::Bernoulli => p.bernoulli(logits, x),
-        Likelihood::Gaussian { sigma: Sigma::Fixed(sigma) } => p.gaussian(logits, x, sigma as f32),
-        Likelihood::Gaussian { .. } => p.gaussian_learned(logits, x, Likelihood::MIN_SIGMA),
-    }
+    let (target, min_sigma) = (x, Likelihood::MIN_SIGMA);
+    p.likelihood(logits, |loss| match objective.likelihood {
+        Likelihood::Bernoulli => Op::Bernoulli { loss, logits, target },
+        Likelihood::Gaussian { sigma: Sigma::Fixed(sigma) } => {
+            Op::Gaussian { loss, logits, target, sigma: sigma as f32 }
+        }
+        Likelihood::Gaussian { .. } => Op::GaussianLearned { loss, logits, target, min_sigma },
+    })
 }
 
 /// a with the one-hot labels concatenated, in a conditional model.
@@ -180,7 +183,7 @@ pub struct LossGraph {
     /// Their labels, `[items, 1]`, in a conditional model.
     pub labels: Option<Table>,
     /// The per-image terms of the objective by position in the epoch, `[items, terms]`, nats, in the order of
-    /// [`Objective::TERMS`].
+    /// [`Objective::terms`].
     pub losses: Table,
     /// The noise of the reparameterised draws, `[N, L, Z]`, in a VAE.
     pub eps: Option<Activations>,
@@ -224,7 +227,6 @@ pub fn loss_graph(
         let prior = prior(p, network, y);
         p.kl(q, prior)
     });
-    let [recon_weight, kl_weight] = Objective::TERMS.map(|term| term.weight);
-    let losses = p.weighted_sum(items, &[(Some(recon), recon_weight), (kl, kl_weight)]);
+    let losses = p.weighted_sum(items, objective.terms(), &[Some(recon), kl]);
     LossGraph { images, labels, losses, eps, ops: p.take() }
 }

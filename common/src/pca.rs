@@ -135,7 +135,7 @@ mod tests {
         near("mean", [0.5, 0.5]);
         near("components", [-0.6, 0.8]);
         assert!(
-            losses(&model, data, device()).unwrap().term("recon")
+            losses(&model, data, device()).unwrap().term("recon").unwrap()
                 - model.spec.objective.likelihood.recon(0.0, 2).unwrap()
                 < 1e-6
         );
@@ -184,7 +184,7 @@ mod tests {
         for latent in [1, 7, 30, 63] {
             let model = fit(spec([9, 7], latent), &data).unwrap();
             let losses = losses(&model, data.clone(), device()).unwrap();
-            let mse = model.spec.objective.likelihood.mse(losses.term("recon"), 63).unwrap();
+            let mse = model.spec.objective.likelihood.mse(losses.term("recon").unwrap(), 63).unwrap();
             let expected = values[latent..].iter().sum::<f64>() / 63.0;
             // What f32 leaves of a square: (6e-8)² and more.
             assert!((mse - expected).abs() < 1e-6 * expected + 1e-12, "{latent}: expected {expected}, got {mse}");

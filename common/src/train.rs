@@ -16,7 +16,7 @@ use vae_numerics::rng::{Purpose, permutation};
 pub struct Losses {
     /// How many images.
     pub images: usize,
-    /// The terms, in the order of [`Objective::TERMS`].
+    /// The terms, in the order of [`Objective::terms`].
     pub terms: Vec<TermMean>,
 }
 
@@ -34,7 +34,7 @@ pub struct TermMean {
 impl Losses {
     /// From the per-image losses, `[images, terms]`.
     fn of(losses: &[f32], objective: &Objective) -> Losses {
-        let width = Objective::TERMS.len();
+        let width = objective.terms().len();
         let images = losses.len() / width;
         let mean = |t: usize| {
             let values: Vec<f64> = losses.iter().skip(t).step_by(width).map(|v| *v as f64).collect();
@@ -49,18 +49,15 @@ impl Losses {
             weight: objective.weight(term.weight),
             mean: mean(t),
         };
-        Losses { images, terms: Objective::TERMS.iter().enumerate().map(term).collect() }
+        Losses { images, terms: objective.terms().iter().enumerate().map(term).collect() }
     }
     /// What training minimises, the weighted sum of the terms; the negative ELBO where all weights are 1.
     pub fn loss(&self) -> f64 {
         self.terms.iter().map(|term| term.weight * term.mean).sum()
     }
-    /// The mean of the term of this name.
-    ///
-    /// # Panics
-    /// Where the objective has no such term.
-    pub fn term(&self, name: &str) -> f64 {
-        self.terms.iter().find(|term| term.name == name).unwrap_or_else(|| panic!("no term {name}")).mean
+    /// The mean of the term of this name, if the objective has it.
+    pub fn term(&self, name: &str) -> Option<f64> {
+        self.terms.iter().find(|term| term.name == name).map(|term| term.mean)
     }
 }
 
@@ -128,7 +125,7 @@ impl Trainer {
             }),
             None => (Progress { epoch: 1, at: 0 }, initial(&plan, &spec, &train)),
         };
-        let losses = resumed_losses(&weights, progress, train.items())?;
+        let losses = resumed_losses(&weights, progress, train.items(), graphs.0.losses.width)?;
         parameters::check(&plan, &weights, resumes)?;
         let mut backend = device.open(&plan, spec.training.precision)?;
         parameters::upload(&mut *backend, &plan, &weights, resumes)?;
@@ -285,9 +282,8 @@ impl Trainer {
 const TERMS: &str = "terms";
 
 /// The losses of the current epoch in a checkpoint.
-fn resumed_losses(weights: &StateDict, progress: Progress, images: usize) -> Result<Vec<f32>> {
+fn resumed_losses(weights: &StateDict, progress: Progress, images: usize, width: usize) -> Result<Vec<f32>> {
     let losses = weights.get(TERMS).map_or(vec![], |weight| weight.values.clone());
-    let width = Objective::TERMS.len();
     if losses.len() != width * progress.at || progress.at > images {
         return Err(ResumeError::Losses { expected: progress.at, got: losses.len() / width }.into());
     }
@@ -332,9 +328,10 @@ fn resumable(checkpoint: &Spec, asked: &Spec) -> Result<Progress, ResumeError> {
 /// The path and the values of the first difference between two JSON values.
 fn difference(path: &str, a: &serde_json::Value, b: &serde_json::Value) -> Option<(String, String, String)> {
     match (a.as_object(), b.as_object()) {
-        (Some(a), Some(b)) => a.iter().find_map(|(key, a)| {
+        (Some(a), Some(b)) => a.keys().chain(b.keys()).find_map(|key| {
             let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-            difference(&path, a, b.get(key).unwrap_or(&serde_json::Value::Null))
+            let [a, b] = [a, b].map(|object| object.get(key).unwrap_or(&serde_json::Value::Null));
+            difference(&path, a, b)
         }),
         _ => (a != b).then(|| (path.to_string(), a.to_string(), b.to_string())),
     }

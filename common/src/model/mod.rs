@@ -10,7 +10,7 @@ mod store;
 
 pub use architecture::{Bottleneck, Conv, Hidden, Network, Prior};
 pub use file::ModelFile;
-pub use objective::{Binarize, Learned, Likelihood, Objective, Sigma, Term};
+pub use objective::*;
 pub use preset::Preset;
 pub use spec::{DataSpec, Init, OutputBias, Progress, Spec, Training};
 pub use store::{Stored, writable};

@@ -37,15 +37,16 @@ pub fn training(plan: &mut Plan, forward: &[Op]) -> Program {
     let data = data(forward);
     let mut g = GradientBuffers { plan, of: vec![] };
     for op in forward.iter().rev() {
+        if let Some([loss, d]) = op.in_place_gradient() {
+            let weight = g.get(loss);
+            assert!(g.existing(d).is_none(), "one likelihood per decoder output");
+            g.of.push((d.buf, d));
+            ops.push(ScaleRows { d, weight });
+            continue;
+        }
         match *op {
             WeightedSum { terms, d_terms, .. } => {
                 g.of.extend(terms.iter().flatten().zip(d_terms.iter().flatten()).map(|(term, d)| (term.buf, *d)));
-            }
-            Bernoulli { loss, logits, .. } | Gaussian { loss, logits, .. } | GaussianLearned { loss, logits, .. } => {
-                let weight = g.get(loss);
-                assert!(g.existing(logits).is_none(), "one likelihood per decoder output");
-                g.of.push((logits.buf, logits));
-                ops.push(ScaleRows { d: logits, weight });
             }
             Kl { kl, q, p } => {
                 let dkl = g.get(kl);
