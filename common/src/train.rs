@@ -294,7 +294,7 @@ fn resumed_losses(weights: &StateDict, progress: Progress, images: usize, width:
 fn initial(plan: &Plan, spec: &Spec, train: &Dataset) -> StateDict {
     let mut weights = parameters::initial(plan, spec.training.seed, spec.training.init);
     if spec.training.output_bias == OutputBias::Mean
-        && let Some(bias) = weights.get_mut(&format!("{}.bias", network::output(&spec.network)))
+        && let Some(bias) = weights.get_mut(&format!("{}.bias", network::output_name(&spec.network)))
     {
         let means = train.mean_pixels();
         // One bias per pixel, or one in all after a convolution; biases of log variances keep their initial value.

@@ -1,7 +1,8 @@
 //! The interface of a device: it holds the buffers of one plan and runs programs over them.
 //!
 //! [`Backend`] has a few methods, whatever the number of operations: a new operation is an entry in the table of
-//! [`Op`](crate::plan::Op) and one match arm in each backend.
+//! [`Op`](crate::plan::Op), a match arm and a function in each backend and, if differentiable, an arm of
+//! [`reverse::training`](crate::plan::reverse::training).
 
 pub mod cpu;
 pub mod cuda;
@@ -19,7 +20,7 @@ pub use device::Device;
 pub struct SampleIndex {
     /// Row of the image and label tables.
     pub row: u32,
-    /// Noise key: its source index, so that a shard draws the noise of the whole.
+    /// Noise key: its index in the original data, so that a shard draws the same noise as the full set.
     pub id: u32,
 }
 
@@ -47,7 +48,8 @@ impl Adam {
     }
 }
 
-/// Everything that changes from step to step. The host sets it between runs; within a run, `advance` does.
+/// Everything that changes from step to step. The host sets it between runs; `advance` moves it
+/// after each step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct State {
     /// Key of all noise.
@@ -58,7 +60,7 @@ pub struct State {
     pub at: usize,
     /// Images in the epoch.
     pub items: usize,
-    /// N.
+    /// N, the batch size.
     pub batch: usize,
     /// beta, the weight of the KL after its warm-up.
     pub beta: f32,
@@ -73,7 +75,7 @@ pub struct State {
 }
 
 impl State {
-    /// No images, no steps, beta 1.
+    /// No images, no steps, beta 1, learning rate 0.
     pub fn new(plan: &Plan) -> State {
         State {
             seed: 0,

@@ -34,7 +34,7 @@ impl<T: Operand, const N: usize> Operand for [T; N] {
 
 /// `Name(outputs) <- (inputs) { attributes } if shapes agree, derivative;` in the order of the code numbers. Parameters are
 /// attributes: no operation writes one. The derivative is `reverse` (an arm of [`training`](super::reverse::training)),
-/// `in_place` (the second output is the gradient of the first) or `none`.
+/// `in_place` (it overwrites its second output with the derivative of the first) or `none`.
 macro_rules! operations {
     ($(
         $(#[$doc:meta])*
@@ -69,14 +69,15 @@ macro_rules! operations {
                     $(Op::$name { .. } => OpCode::$name,)*
                 }
             }
-            /// Of an operation that differentiates itself: its output y, and x, in place of which is dy/dx.
+            /// Of an in-place operation `[loss, logits]`: after it, `logits` holds d loss / d logits.
             pub fn in_place_gradient(&self) -> Option<[Activations; 2]> {
                 match *self {
                     $(#[allow(unused_variables)] // the derivative of others is in the reverse pass
                     Op::$name { $($out,)* .. } => operations!(@$derivative $($out)*),)*
                 }
             }
-            /// The buffers (written, read), without parameters, which no operation writes.
+            /// The buffers (written, read), without parameters, which no operation writes. A buffer that is accumulated into or
+            /// updated in place is listed as written only.
             pub fn accesses(&self) -> (Vec<Buf>, Vec<Buf>) {
                 let (mut written, mut read) = (vec![], vec![]);
                 match self {
@@ -101,7 +102,7 @@ macro_rules! operations {
     (@none $($out:ident)*) => { None };
 }
 
-/// Most terms of an objective.
+/// Maximum number of terms of an objective.
 pub const MAX_TERMS: usize = 4;
 
 /// The factor of a term in the objective.
@@ -109,10 +110,11 @@ pub const MAX_TERMS: usize = 4;
 pub enum TermWeight {
     /// 1.
     One,
-    /// [`State::kl_weight`](crate::backend::State::kl_weight): beta, after its warm-up.
+    /// [`State::kl_weight`](crate::backend::State::kl_weight): beta, scaled linearly from 0 during its warm-up.
     Beta,
 }
 
+// n: an image of the batch; r: one of its P rows; position: its index in the epoch.
 operations! {
     /// `y[n] = transform(from[row of image n])`; padding, past the end of the epoch, is zero
     Gather(y: Activations) <- (from: Table) { transform: PixelTransform }
@@ -160,13 +162,13 @@ operations! {
         && x.width == conv.channels, reverse;
 
     /// Transposed convolution, or the input gradient of a convolution: `y[n] = act(b + col2im(x[n] W))`, or `x[n] W^T` with
-    /// `transpose_w`; col2im adds each row's patch at its place
+    /// `transpose_w`; col2im adds each row's patch at its place. Either b or `add`
     ConvTranspose(y: Activations) <- (x: Activations) {
         w: Param, transpose_w: bool, b: Option<Param>, act: Activation, conv: ConvGeometry, add: bool
     }
     if [x.width, conv.patch_len()] == if transpose_w { [w.out, w.inp] } else { [w.inp, w.out] }
         && x.per_image * conv.input_area() == y.per_image * conv.output_area() && y.width == conv.channels
-        && b.is_none_or(|b| b.out == y.width), reverse;
+        && b.is_none_or(|b| b.out == y.width && !add), reverse;
 
     /// The reparameterised draw (Kingma and Welling 2014, eq. 10): `z[r] = mu[n] + exp(logvar[n] / 2) eps[r]`, with
     /// `q = [mu, logvar]` and eps from N(0, I) by (seed, epoch, image, sample, lane)
