@@ -4,6 +4,9 @@ use crate::backend::{self, State};
 use crate::plan::{self, Activation};
 use cust::DeviceCopy;
 
+/// Threads of a block, in every kernel: `THREADS` of `kernels/args.h`.
+pub(super) const THREADS: usize = 256;
+
 /// A device address; 0 is null.
 pub(super) type Address = u64;
 
