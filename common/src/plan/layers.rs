@@ -139,8 +139,8 @@ impl Plan {
         self.ops.push(Op::Sigmoid { mean, logits });
         mean
     }
-    /// -log p(target given z) of each row by `op`, a likelihood of this loss: `[N, P, 1]`, nats. Overwrites the logits with
-    /// their gradient.
+    /// -log p(target given z) of each row, `[N, P, 1]`, nats; `op` is the likelihood with this buffer for its loss. Overwrites
+    /// the logits with their gradient.
     pub fn likelihood(&mut self, logits: Activations, op: impl FnOnce(Activations) -> Op) -> Activations {
         let loss = self.rows(logits.per_image, 1);
         self.ops.push(op(loss));
