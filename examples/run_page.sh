@@ -10,6 +10,7 @@ python3() { command "${PYTHON:-python3}" "$@"; }
 here() {
     for need; do
         case $need in
+            python3) python3 -c '' 2> /dev/null ;;
             numpy) python3 -c 'import numpy' 2> /dev/null ;;
             *) command -v "$need" > /dev/null ;;
         esac || { echo "SKIPPED a block: no $need"; return 1; }

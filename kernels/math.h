@@ -1,5 +1,5 @@
-// Scalar functions, bit-identical to common/numerics/src/math.rs: the same IEEE operations and fused multiply-adds in the same
-// order, and no other contraction (--fmad=false).
+// Scalar functions; exp to tanh are bit-identical to common/numerics/src/math.rs: the same IEEE operations and fused
+// multiply-adds in the same order, and no other contraction (--fmad=false).
 #pragma once
 #include "device.h"
 

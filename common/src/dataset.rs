@@ -1,4 +1,4 @@
-//! Images with the index of each in its source, and labels where they are asked for, held as they came: bytes stay bytes.
+//! A set of images in memory, with source indices and optional labels. Bytes stay bytes.
 
 use crate::backend::Backend;
 use crate::plan::{PixelType, Table};
@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use vae_stream::images::{ImageShape, PixelSlice, Pixels};
 use vae_stream::{Data, Dtype, Frame, Reader};
 
-/// N images of `[H, W]`.
+/// N images, their source indices, and optional labels.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Dataset {
     pixels: Pixels,
@@ -17,7 +17,7 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Pixels `[N, H, W]`, and the index of each image in its source, which keys its noise.
+    /// Pixels `[N, H, W]`, and the source index of each image, which keys its noise.
     pub fn new(pixels: Pixels, ids: Vec<u32>) -> Dataset {
         let data = Dataset { pixels, ids, labels: None };
         assert_eq!(data.shape()[0], data.ids.len(), "an index for each image");
@@ -40,10 +40,10 @@ impl Dataset {
         Ok(Dataset::new(pixels, ids(data, first)?))
     }
 
-    /// All images of the main group of a stream, and with `classes` their labels `y`.
+    /// Reads all images of the main group of a stream, and with `classes` their labels `y`.
     ///
     /// # Errors
-    /// No image at all, images that differ in size; no labels, or one that is no class.
+    /// No image; images of several sizes; missing labels, or a label that is no class.
     pub fn read(reader: &mut Reader, tensor: &str, classes: Option<usize>) -> Result<Dataset> {
         let (mut bytes, mut floats, mut all, mut labels, mut size) = (vec![], vec![], vec![], vec![], None);
         while let Some(frame) = reader.next_frame()? {
@@ -64,7 +64,7 @@ impl Dataset {
         }
         let image = size.ok_or(DataError::NoImages)?;
         let shape = (all.len(), image.height, image.width);
-        // Bytes are divided by 255: whole numbers that are only 0 and 1 were meant otherwise.
+        // Bytes are divided by 255, which makes a mask of 0 and 1 nearly black.
         if bytes.iter().max() == Some(&1) {
             return Err(DataError::BinaryBytes.into());
         }
@@ -92,11 +92,11 @@ impl Dataset {
     pub fn items(&self) -> usize {
         self.ids.len()
     }
-    /// The index of each image in its source.
+    /// The source index of each image.
     pub fn ids(&self) -> &[u32] {
         &self.ids
     }
-    /// The label of each image, where labels were asked for.
+    /// The label of each image, if it was read with classes.
     pub fn labels(&self) -> Option<&[u8]> {
         self.labels.as_deref()
     }
@@ -117,7 +117,7 @@ impl Dataset {
     pub fn pixels(&self) -> &Pixels {
         &self.pixels
     }
-    /// Some of the images.
+    /// A range of the images.
     pub fn slice(&self, range: std::ops::Range<usize>) -> Dataset {
         let rows = ndarray::s![range.clone(), .., ..];
         let pixels = match &self.pixels {
@@ -137,8 +137,8 @@ impl Dataset {
         sums.into_iter().map(|sum| sum / self.items() as f64).collect()
     }
 
-    /// SHA-256 of dtype, shape, indices (u32), pixels and, if there are some, labels, little endian, in hexadecimal digits: of
-    /// all that training sees.
+    /// SHA-256, in hexadecimal, of everything that training reads: dtype, shape, indices (u32), pixels and labels, little
+    /// endian.
     pub fn sha256(&self) -> String {
         let mut hash = Sha256::new();
         let dtype = match self.pixel_type() {
@@ -168,7 +168,7 @@ impl Dataset {
     }
 
     /// # Errors
-    /// A pixel outside [0, 1], where the means of a decoder lie, and those of Bernoulli variables.
+    /// A pixel outside [0, 1], the range of the decoder's means.
     pub fn expect_unit_range(&self) -> Result<(), DataError> {
         let Pixels::F32(pixels) = &self.pixels else { return Ok(()) };
         match pixels.indexed_iter().find(|(_, v)| !(0.0..=1.0).contains(*v)) {
@@ -177,7 +177,7 @@ impl Dataset {
         }
     }
 
-    /// Hands all pixels, and where they are wanted labels, to a device. Gives the index of each image.
+    /// Uploads all pixels, and the labels if `labels` is given, to a device. Returns the source indices.
     pub(crate) fn upload(self, backend: &mut dyn Backend, to: Table, labels: Option<Table>) -> Result<Vec<u32>> {
         if let Some(table) = labels {
             backend.move_bytes(table.buf, self.labels.expect("labels were asked for"))?;
@@ -190,7 +190,7 @@ impl Dataset {
     }
 }
 
-/// What keys the noise of each item of a frame: its index in its source, `i`, or else its place in the stream; modulo 2^32.
+/// The noise key of each item of a frame: its source index `i`, or else its position in the stream; modulo 2^32.
 ///
 /// # Errors
 /// An `i` that is not one whole number for each item.
@@ -200,7 +200,7 @@ pub fn ids(data: &Data, first: usize) -> Result<Vec<u32>> {
         return Err(DataError::IndexShape { shape: tensor.shape().to_vec(), items: data.items() }.into());
     }
     match tensor.dtype() {
-        // As the programs write them: without an array of i64 between.
+        // The dtype that the programs write, without an intermediate array of i64.
         Dtype::I64 => Ok(tensor.data().as_chunks().0.iter().map(|i| i64::from_le_bytes(*i) as u32).collect()),
         _ => Ok(data.i64("i")?.into_iter().map(|i| i as u32).collect()),
     }

@@ -64,7 +64,7 @@ pub enum Error {
     /// A stream that cannot be read.
     #[error(transparent)]
     Stream(#[from] vae_stream::Error),
-    /// Bytes that the system does not give.
+    /// An I/O error.
     #[error("{what}: {source}")]
     Io { what: String, source: io::Error },
 }

@@ -1,5 +1,4 @@
-//! How good a model is on images that it has not seen: the ELBO and its parts, the error of reconstructions, and the
-//! log-likelihood by importance sampling.
+//! Evaluation: the ELBO and its terms, the reconstruction error, and the log-likelihood by importance sampling.
 //!
 //! ```text
 //! -ELBO   = E_q[-log p(x given z)] + KL(q(z given x) to p(z))                    Kingma and Welling 2014, eq. 3
@@ -17,44 +16,44 @@ use crate::parameters;
 use crate::plan::{PixelType, Plan, Precision, Program, Table};
 use vae_numerics::math::twice_kl;
 
-/// Images that a device takes at a time, of so many.
+/// N, images in a batch, for `items` images.
 fn batch(device: Device, items: usize) -> usize {
     match device {
-        // Few, so that their draws stay in the cache.
+        // Few, so that the draws stay in the cache.
         Device::Cpu { .. } => items.min(16),
-        // As many always: which kernels a GPU takes, and so how it rounds, depends on their number.
+        // Fixed: the choice of kernels, and so rounding, depends on N.
         Device::Cuda { .. } => 128,
     }
 }
-/// Draws for each of them.
+/// L, draws per image and pass.
 const DRAWS: usize = 64;
-/// The variance of a unit's posterior mean, over images, from which it counts as active (Burda et al. 2016).
+/// A latent unit is active if the variance over images of its posterior mean exceeds this (Burda et al. 2016).
 pub const ACTIVE: f64 = 0.01;
 
-/// What a model says of one image.
+/// The evaluation of one image.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Judgement {
-    /// The squared error per pixel of its reconstruction from the mean of q, or from the code.
+pub struct Evaluation {
+    /// The mean squared error per pixel of the reconstruction from mu, or from the code of an autoencoder.
     pub mse: f64,
-    /// The negative ELBO, of a VAE.
+    /// The terms of the negative ELBO, for a VAE.
     pub elbo: Option<Elbo>,
-    /// The estimate by importance sampling, where it was asked for.
+    /// The importance-sampling estimate, if requested.
     pub nll: Option<Nll>,
 }
 
-/// The parts of the negative ELBO, nats.
+/// The terms of the negative ELBO, nats.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Elbo {
     /// -log p(x given z), averaged over draws.
     pub recon: f64,
     /// KL(q to p) of each dimension.
     pub kl: Vec<f64>,
-    /// The means of q.
+    /// The posterior mean, `[Z]`.
     pub mu: Vec<f64>,
 }
 
 impl Elbo {
-    /// The KL of all dimensions.
+    /// The sum of the KL over dimensions.
     pub fn total_kl(&self) -> f64 {
         self.kl.iter().sum()
     }
@@ -63,13 +62,13 @@ impl Elbo {
 /// An estimate of -log p(x), nats.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Nll {
-    /// The estimate; its bias is negative in log p, so that more draws can only lower it, in the mean.
+    /// The estimate, in expectation an upper bound that falls with the number of draws.
     pub nll: f64,
-    /// The standard error that it has from its draws, to first order.
+    /// Its Monte-Carlo standard error, by the delta method.
     pub se: f64,
 }
 
-/// Judges images.
+/// A model and images on a device.
 pub struct Evaluator {
     backend: Box<dyn Backend>,
     elbo: Results,
@@ -79,11 +78,11 @@ pub struct Evaluator {
     latent: usize,
 }
 
-/// What one forward pass gives, in tables by image.
+/// The tables, by image, that one forward pass fills.
 struct Results {
     program: ProgramId,
     mse: Table,
-    /// Reconstruction `[samples]`, q `[2Z]` and, where it is learned, p `[2Z]`.
+    /// Reconstruction `[samples]`, q `[2Z]` and, of a learned prior, p `[2Z]`.
     elbo: Option<(Table, Table, Option<Table>)>,
 }
 
@@ -95,11 +94,10 @@ struct Importance {
 }
 
 impl Evaluator {
-    /// Puts a model and images on a device. `samples`: draws of z for the ELBO, the first of which are those of vae-train's
-    /// test images.
+    /// Uploads a model and images. `samples`: draws of z for the ELBO; the first are those of the test loss in training.
     ///
     /// # Errors
-    /// Images that do not fit the model; a model without the tensors of its network.
+    /// Images that do not fit the model; a missing or misshapen tensor.
     pub fn new(model: &impl Trained, images: Dataset, samples: usize, seed: u32, device: Device) -> Result<Evaluator> {
         let spec = model.spec();
         let network = &spec.network;
@@ -124,7 +122,7 @@ impl Evaluator {
         });
         let elbo_program = Program::forward(p.take());
         let importance = network.bottleneck.is_distribution().then(|| {
-            // The encoder once more: a program is complete in itself.
+            // The encoder again: a program is complete in itself.
             let Encoded { x, y, q } = network::encoded(p, network, &spec.data, pixels, labels);
             let prior = network::prior(p, network, y);
             let (z, eps) = p.sample(q, DRAWS);
@@ -151,7 +149,7 @@ impl Evaluator {
         Ok(Evaluator { backend, elbo, importance, images, samples, latent })
     }
 
-    /// The images, in the order of the judgements.
+    /// The images, in the order of the results.
     pub fn images(&self) -> &Dataset {
         &self.images
     }
@@ -162,25 +160,24 @@ impl Evaluator {
         Ok(values)
     }
 
-    /// Judges every image; with `k` draws above 0 also by importance sampling, during which `progress` hears how many draws
-    /// are done.
+    /// Evaluates every image, with importance sampling for `k` > 0 draws; `progress` is called with the number of draws done.
     ///
     /// # Errors
     /// Those of the device.
-    pub fn judge(&mut self, k: usize, progress: impl FnMut(usize)) -> Result<Vec<Judgement>> {
+    pub fn evaluate(&mut self, k: usize, progress: impl FnMut(usize)) -> Result<Vec<Evaluation>> {
         run(&mut *self.backend, self.elbo.program, self.images.items(), 0)?;
         let (mse, pixels) = (self.table(self.elbo.mse)?, self.images.image().values());
         let mut elbos = self.elbos()?;
         let mut nlls = self.nlls(k, progress)?;
-        let judgement = |(n, error): (usize, f32)| Judgement {
+        let evaluation = |(n, error): (usize, f32)| Evaluation {
             mse: error as f64 / pixels as f64,
             elbo: elbos.get_mut(n).map(|elbo| std::mem::replace(elbo, Elbo { recon: 0.0, kl: vec![], mu: vec![] })),
             nll: nlls.get_mut(n).map(|nll| *nll),
         };
-        Ok(mse.into_iter().enumerate().map(judgement).collect())
+        Ok(mse.into_iter().enumerate().map(evaluation).collect())
     }
 
-    /// One for each image, of a VAE.
+    /// The terms of each image of a VAE.
     fn elbos(&self) -> Result<Vec<Elbo>> {
         let Some((recon, q, p)) = self.elbo.elbo else { return Ok(vec![]) };
         let (recon, q, p) = (self.table(recon)?, self.table(q)?, p.map(|p| self.table(p)).transpose()?);
@@ -198,7 +195,7 @@ impl Evaluator {
         Ok(recon.chunks_exact(self.samples).zip(q.chunks_exact(2 * latent)).enumerate().map(one).collect())
     }
 
-    /// One for each image, of a VAE, where there are draws.
+    /// The estimate of each image of a VAE, for k > 0.
     fn nlls(&mut self, k: usize, mut progress: impl FnMut(usize)) -> Result<Vec<Nll>> {
         let Some(importance) = self.importance.as_ref().filter(|_| k > 0) else { return Ok(vec![]) };
         let mut weights = vec![Weights::default(); self.images.items()];
@@ -215,7 +212,7 @@ impl Evaluator {
     }
 }
 
-/// Runs a program over all images, with draws from this one on.
+/// Runs a program over all images, with draws from number `first_sample` on.
 fn run(backend: &mut dyn Backend, program: ProgramId, items: usize, first_sample: u32) -> Result<()> {
     let state = backend.state();
     *state = State { at: 0, items, first_sample, ..*state };
@@ -223,7 +220,7 @@ fn run(backend: &mut dyn Backend, program: ProgramId, items: usize, first_sample
     backend.run(program, steps)
 }
 
-/// The importance weights of an image, added up as they come, relative to the largest so far.
+/// A streaming log-mean-exp of the importance weights of an image, relative to the largest so far.
 #[derive(Clone, Copy)]
 struct Weights {
     count: usize,
@@ -239,7 +236,7 @@ impl Default for Weights {
 }
 
 impl Weights {
-    /// One more, by its logarithm.
+    /// Adds a weight by its logarithm.
     fn add(&mut self, log: f64) {
         if log > self.largest {
             let shrink = (self.largest - log).exp();
@@ -248,7 +245,7 @@ impl Weights {
         let weight = (log - self.largest).exp();
         (self.count, self.sum, self.squares) = (self.count + 1, self.sum + weight, self.squares + weight * weight);
     }
-    /// Minus the logarithm of their mean. Of a mean m with variance v, its logarithm has about v / m².
+    /// `-log(mean)`. By the delta method the variance of log(mean) is var / mean².
     fn nll(self) -> Nll {
         let k = self.count as f64;
         let relative = (self.squares / (self.sum * self.sum) - 1.0 / k).max(0.0) * k / (k - 1.0).max(1.0);

@@ -1,7 +1,7 @@
-//! Encoding, decoding and drawing with a finished model, frame by frame.
+//! Inference: encoding, decoding and sampling from the prior, batch by batch.
 //!
-//! What comes out for an image does not depend on the images beside it: each row of a product is a running sum of its own,
-//! in an order that depends on the network alone.
+//! The result for an image does not depend on its batch: each row of a GEMM is a sum of its own, in an order that depends on
+//! the network alone.
 
 use crate::backend::{Backend, Device, ProgramId, SampleIndex};
 use crate::dataset::Dataset;
@@ -16,10 +16,10 @@ use vae_numerics::math::exp;
 use vae_numerics::rng::{Purpose, normals};
 use vae_stream::images::{ImageShape, Pixels};
 
-/// Images that the device takes at a time.
+/// N, images in a batch.
 const BATCH: usize = 256;
 
-/// What an encoder can put out, each `[N, Z]`.
+/// Outputs of an encoder, each `[N, Z]`.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Latent {
     /// A draw from q(z given x) where draws are asked for, else mu.
@@ -44,19 +44,18 @@ impl Latent {
     }
 }
 
-/// Encoders, decoders or the like that keep a device busy: one for each of [`Device::workers`], or as many as it has room
-/// for. They give the same bytes.
+/// Encoders or decoders for [`Device::workers`] threads, fewer where the device lacks memory. Each gives the same bytes.
 ///
 /// # Errors
 /// Those of the first.
 pub fn workers<W>(device: Device, make: impl Fn(Device) -> Result<W>) -> Result<Vec<W>> {
     let mut workers = vec![make(device)?];
-    // The others make the same of the same: what they meet that the first did not is a lack of room.
+    // The others are copies of the first: the only new failure is a lack of memory.
     workers.extend((1..device.workers()).map_while(|_| make(device).ok()));
     Ok(workers)
 }
 
-/// A device with one plan, for batches of up to [`BATCH`].
+/// A backend with one compiled program, for batches of up to [`BATCH`].
 struct Engine {
     backend: Box<dyn Backend>,
     program: ProgramId,
@@ -73,7 +72,7 @@ impl Engine {
         let program = backend.compile(&Program::forward(plan.take()))?;
         Ok(Engine { backend, program, labels })
     }
-    /// Runs the program on images with these indices, and labels where the model is conditional.
+    /// Runs the program on a batch with these noise keys and, in a conditional model, labels.
     fn run(&mut self, ids: impl Iterator<Item = u32>, labels: Option<&[u8]>) -> Result<()> {
         let order: Vec<SampleIndex> = ids.enumerate().map(|(k, id)| SampleIndex { row: k as u32, id }).collect();
         if let Some(table) = self.labels {
@@ -84,7 +83,7 @@ impl Engine {
         (state.at, state.items) = (0, order.len());
         self.backend.run(self.program, 1)
     }
-    /// The first rows of a buffer with one row for each image, as many as fill these.
+    /// Downloads the first rows of a buffer with one row per image.
     fn rows(&self, from: Activations, into: ArrayViewMut2<f32>) -> Result<()> {
         self.backend.download(from.buf, 0, into.into_slice().expect("whole rows of a new array are contiguous"))
     }
@@ -109,10 +108,10 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// For images of this type, with these outputs; `sample`: draw z with the noise of this seed.
+    /// For images of this type, with these outputs; `sample`: the seed of z, which is a draw then.
     ///
     /// # Errors
-    /// A model without the tensors of its network; a variance of a code that is a point, or draws from it.
+    /// A missing or misshapen tensor; logvar or draws of a point bottleneck.
     pub fn new(
         model: &impl Trained,
         dtype: PixelType,
@@ -135,7 +134,7 @@ impl Encoder {
         Ok(Encoder { engine, images, q, draw, wanted: wanted.into(), image: network.image, latent: network.latent })
     }
 
-    /// Encodes N images to the outputs in their order; `ids` of the data key the noise. A conditional model needs labels.
+    /// Encodes N images to the requested outputs, in order. A conditional model needs labels.
     ///
     /// # Errors
     /// Images of another size or type than the model's, or with pixels outside [0, 1].
@@ -183,7 +182,7 @@ pub struct Decoder {
 
 impl Decoder {
     /// # Errors
-    /// A model without the tensors of its network.
+    /// A missing or misshapen tensor.
     pub fn new(model: &impl Trained, device: Device) -> Result<Decoder> {
         let (network, objective) = (&model.spec().network, &model.spec().objective);
         let mut plan = Plan::new(BATCH);
@@ -195,8 +194,8 @@ impl Decoder {
         Ok(Decoder { engine: Engine::new(model, &mut plan, labels, 0, device)?, z, x_hat })
     }
 
-    /// z `[N, Z]`, and in a conditional model N labels, to the means of pixels, `[N, D]`; `first` is what messages call the
-    /// first item.
+    /// Decodes z `[N, Z]`, with N labels in a conditional model, to the means of pixels `[N, D]`. Messages count items from
+    /// `first`.
     ///
     /// # Errors
     /// Latents of another width than the model's, or that are not finite.
@@ -221,7 +220,7 @@ impl Decoder {
     }
 }
 
-/// The prior of a model: p(z given y) where that is learned, else N(0, I).
+/// The prior of a model: N(0, I), or a learned p(z given y).
 pub struct Prior {
     learned: Option<(Engine, Activations)>,
     latent: usize,
@@ -229,7 +228,7 @@ pub struct Prior {
 
 impl Prior {
     /// # Errors
-    /// A model without the tensors of its network; one that has no prior.
+    /// A missing or misshapen tensor; a model without a prior.
     pub fn new(model: &impl Trained, device: Device) -> Result<Prior> {
         let network = &model.spec().network;
         if !network.bottleneck.is_distribution() {
@@ -245,8 +244,8 @@ impl Prior {
         Ok(Prior { learned, latent: network.latent })
     }
 
-    /// Draws `first` to `first + count`: z `[count, Z]`, its noise scaled by the temperature. Draw i of a seed is the same in
-    /// any batch. A learned prior needs labels.
+    /// Draws number `first` to `first + count` of a seed: z `[count, Z]`, with standard deviations scaled by the temperature.
+    /// A draw does not depend on its batch. A learned prior needs labels.
     ///
     /// # Errors
     /// Those of the device.
@@ -267,8 +266,7 @@ impl Prior {
         self.at(noise, labels)
     }
 
-    /// Where the prior has these: so many standard deviations from its mean, `[N, Z]`, to z `[N, Z]`. Of N(0, I) it is the
-    /// same. A learned prior needs N labels.
+    /// `z = mu_p + sigma_p * eps` for eps `[N, Z]`: the identity for N(0, I). A learned prior needs N labels.
     ///
     /// # Errors
     /// Those of the device.

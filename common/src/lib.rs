@@ -1,4 +1,4 @@
-//! What the programs of this workspace share.
+//! The models and the engine: a plan of operations, its backends for CPU and CUDA, training, inference and evaluation.
 #![warn(clippy::missing_errors_doc)]
 
 pub mod backend;

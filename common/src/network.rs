@@ -3,12 +3,12 @@
 use crate::model::{Bottleneck, DataSpec, Hidden, Likelihood, Network, Objective, Prior, Sigma};
 use crate::plan::{Activation, Activations, Axis, Op, PixelTransform, PixelType, Plan, Program, Table, reverse};
 
-/// The target of the likelihood, x `[N, D]` in [0, 1]: bytes are divided by 255.
+/// The target of the likelihood, x `[N, D]` in [0, 1]: bytes are divided by 255, and binarized if the data is.
 pub fn target(p: &mut Plan, data: &DataSpec, from: Table) -> Activations {
     p.gather(from, transform(data, from, [0.0, 1.0]))
 }
 
-/// The input of the encoder, `[N, D]`: x mapped to the input range of the data.
+/// The input of the encoder, `[N, D]`: x, or the same gathered again where the input range is not [0, 1].
 pub fn encoder_input(p: &mut Plan, data: &DataSpec, from: Table, x: Activations) -> Activations {
     match data.range {
         [0.0, 1.0] => x,
@@ -44,7 +44,7 @@ pub fn encoder(p: &mut Plan, network: &Network, x: Activations, y: Option<Activa
         }
     };
     match network.bottleneck {
-        Bottleneck::Point(act) => p.heads(&[&bottleneck(network)], h, network.latent, act, [axis, Axis::PLAIN]),
+        Bottleneck::Point(act) => p.heads(&[&bottleneck_name(network)], h, network.latent, act, [axis, Axis::PLAIN]),
         _ => p.heads(&["mu", "logvar"], h, network.latent, Activation::None, [axis, Axis::PLAIN]),
     }
 }
@@ -75,11 +75,11 @@ pub fn decoder(
         Hidden::Linear(units) => {
             let h = stack(p, "decoder", zy, units.iter().rev(), act);
             let axis = Axis { positions: network.values(), channels: values };
-            p.heads(&[&output(network)], h, width, Activation::None, [Axis::PLAIN, axis])
+            p.heads(&[&output_name(network)], h, width, Activation::None, [Axis::PLAIN, axis])
         }
         Hidden::Conv(_) => {
             let (mut convs, flat) = (network.convs(), network.flat());
-            convs[0].channels *= values;
+            convs[0].channels *= values; // the last transposed convolution outputs all values of a pixel
             let axis = convs.last().map(|c| Axis { positions: c.output_area(), channels: flat / c.output_area() });
             let axes = [Axis::PLAIN, axis.unwrap_or(Axis::PLAIN)];
             let mut h = p.heads(&["decoder.0"], zy, flat, act, axes);
@@ -87,7 +87,7 @@ pub fn decoder(
                 let act = if i == 0 { Activation::None } else { act };
                 let rows = samples * conv.output_area();
                 let h_rows = h.reshape(rows, h.per_image * h.width / rows);
-                h = p.conv_transposed(&transposed(network, i), h_rows, conv, act);
+                h = p.conv_transposed(&conv_transposed_name(network, i), h_rows, conv, act);
             }
             h.reshape(samples, width)
         }
@@ -96,25 +96,25 @@ pub fn decoder(
 
 // Names of layers, numbered as in `nn.Sequential`, where activations and reshaping count.
 
-/// The layer that makes the code of an autoencoder.
-pub fn bottleneck(network: &Network) -> String {
+/// The layer that outputs the code of an autoencoder.
+pub fn bottleneck_name(network: &Network) -> String {
     format!("encoder.{}", 2 * network.hidden.len() + network.hidden.is_conv() as usize)
 }
 
 /// The transposed convolution that mirrors the encoder's i-th.
-pub fn transposed(network: &Network, i: usize) -> String {
+pub fn conv_transposed_name(network: &Network, i: usize) -> String {
     format!("decoder.{}", 1 + 2 * (network.hidden.len() - i))
 }
 
 /// The decoder's last layer.
-pub fn output(network: &Network) -> String {
+pub fn output_name(network: &Network) -> String {
     match network.hidden {
-        Hidden::Conv(_) => transposed(network, 0),
+        Hidden::Conv(_) => conv_transposed_name(network, 0),
         Hidden::Linear(_) => format!("decoder.{}", 2 * network.hidden.len()),
     }
 }
 
-/// The means of pixels, `[N, L, D]`, from the logits.
+/// The means of pixels, `[N, L, D]`: sigmoid(logits), or the output itself of principal components.
 pub fn means(p: &mut Plan, network: &Network, logits: Activations) -> Activations {
     match network.bottleneck {
         Bottleneck::Components => logits,
@@ -124,11 +124,14 @@ pub fn means(p: &mut Plan, network: &Network, logits: Activations) -> Activation
 
 /// -log p(x given z), `[N, L, 1]`, from the logits.
 pub fn reconstruction(p: &mut Plan, objective: &Objective, logits: Activations, x: Activations) -> Activations {
-    match objective.likelihood {
-        Likelihood::Bernoulli => p.bernoulli(logits, x),
-        Likelihood::Gaussian { sigma: Sigma::Fixed(sigma) } => p.gaussian(logits, x, sigma as f32),
-        Likelihood::Gaussian { .. } => p.gaussian_learned(logits, x, Likelihood::MIN_SIGMA),
-    }
+    let (target, min_sigma) = (x, Likelihood::MIN_SIGMA);
+    p.likelihood(logits, |loss| match objective.likelihood {
+        Likelihood::Bernoulli => Op::Bernoulli { loss, logits, target },
+        Likelihood::Gaussian { sigma: Sigma::Fixed(sigma) } => {
+            Op::Gaussian { loss, logits, target, sigma: sigma as f32 }
+        }
+        Likelihood::Gaussian { .. } => Op::GaussianLearned { loss, logits, target, min_sigma },
+    })
 }
 
 /// a with the one-hot labels concatenated, in a conditional model.
@@ -180,7 +183,7 @@ pub struct LossGraph {
     /// Their labels, `[items, 1]`, in a conditional model.
     pub labels: Option<Table>,
     /// The per-image terms of the objective by position in the epoch, `[items, terms]`, nats, in the order of
-    /// [`Objective::TERMS`].
+    /// [`Objective::terms`].
     pub losses: Table,
     /// The noise of the reparameterised draws, `[N, L, Z]`, in a VAE.
     pub eps: Option<Activations>,
@@ -192,14 +195,14 @@ impl LossGraph {
     pub fn training(&self, plan: &mut Plan) -> Program {
         reverse::training(plan, &self.ops)
     }
-    /// The losses alone.
+    /// The forward operations alone.
     pub fn evaluation(&self) -> Program {
         Program::forward(self.ops.clone())
     }
 }
 
-/// Writes a model and its objective over `items` images of this type into a plan. Written twice, for training and for test
-/// images, it has one set of parameters.
+/// Writes a model and its objective over `items` images of this type into a plan. A second call, for test images, reuses the
+/// parameters by name.
 pub fn loss_graph(
     p: &mut Plan,
     network: &Network,
@@ -224,7 +227,6 @@ pub fn loss_graph(
         let prior = prior(p, network, y);
         p.kl(q, prior)
     });
-    let [recon_weight, kl_weight] = Objective::TERMS.map(|term| term.weight);
-    let losses = p.weighted_sum(items, &[(Some(recon), recon_weight), (kl, kl_weight)]);
+    let losses = p.weighted_sum(items, objective.terms(), &[Some(recon), kl]);
     LossGraph { images, labels, losses, eps, ops: p.take() }
 }

@@ -1,5 +1,5 @@
-//! Between the state dict of a file, under PyTorch's names and shapes, and the parameters of a plan, `[in, out]`, some of
-//! which hold several tensors side by side.
+//! Conversion between a state dict, with PyTorch's names and shapes, and the parameters of a plan, `[in, out]`, some of
+//! which hold several tensors concatenated.
 
 use crate::backend::Backend;
 use crate::model::{Init, StateDict, Tensors, Weight};
@@ -7,7 +7,7 @@ use crate::plan::{Buf, Param, Plan, Role};
 use crate::{ModelError, Result};
 use vae_numerics::rng::{Purpose, draw4};
 
-/// What is read from, or written to, a state dict: the parameters, or one of their moments.
+/// A set of tensors of a state dict: the parameters, or one of Adam's moments.
 #[derive(Clone, Copy)]
 struct View<'a> {
     prefix: &'a str,
@@ -29,7 +29,7 @@ pub fn shapes(plan: &Plan) -> Vec<(String, Vec<usize>)> {
     plan.params().iter().flat_map(|p| p.names.iter().map(|name| (name.clone(), p.layout.shape.clone()))).collect()
 }
 
-/// The state dict that training starts from. Value k of the t-th tensor is a draw of its own.
+/// The initial state dict. Element k of tensor t is keyed by (seed, t, k).
 pub fn initial(plan: &Plan, seed: u32, init: Init) -> StateDict {
     let mut dict = StateDict::new();
     for p in plan.params() {
@@ -52,7 +52,7 @@ pub fn initial(plan: &Plan, seed: u32, init: Init) -> StateDict {
     dict
 }
 
-/// Refuses a state dict that does not hold the parameters of a plan, before anything is allocated for them.
+/// Checks that a state dict holds the parameters of a plan, before anything is allocated.
 ///
 /// # Errors
 /// A tensor that is missing or has another shape.
@@ -70,33 +70,32 @@ pub fn check(plan: &Plan, dict: &impl Tensors, moments: bool) -> Result<(), Mode
     Ok(())
 }
 
-/// Gives a backend the parameters of a state dict, and with `moments` the optimizer's too.
+/// Uploads the parameters of a state dict, and with `moments` those of Adam.
 ///
 /// # Errors
 /// What [`check`] refuses.
 pub fn upload(backend: &mut dyn Backend, plan: &Plan, dict: &impl Tensors, moments: bool) -> Result<()> {
     check(plan, dict, moments)?;
     let most = plan.params().iter().map(|p| p.param.inp * p.param.out).max().unwrap_or(0);
-    let mut turned = vec![0.0; most]; // one for all: fresh pages cost more than the copying
+    let mut transposed = vec![0.0; most]; // reused: fresh pages cost more than the copy
     for (p, view) in plan.params().iter().flat_map(|p| views(moments).iter().map(move |v| (p, v))) {
         let (Param { inp, out, .. }, part) = (p.param, p.part());
-        let turned = &mut turned[..inp * out];
+        let transposed = &mut transposed[..inp * out];
         for (i, name) in p.names.iter().enumerate() {
             let (_, values) = dict.tensor(&format!("{}{name}", view.prefix)).expect("a tensor that was checked");
-            if p.layout.is_plain() {
-                turn(&values, &mut turned[i * part..], inp, out);
+            if p.layout.is_transpose() {
+                transpose(&values, &mut transposed[i * part..], inp, out);
             } else {
-                p.layout.each([inp, part], |i_in, j, at| turned[i_in * out + i * part + j] = values[at]);
+                p.layout.for_each([inp, part], |i_in, j, at| transposed[i_in * out + i * part + j] = values[at]);
             }
         }
-        backend.upload((view.buf)(p.param), turned)?;
+        backend.upload((view.buf)(p.param), transposed)?;
     }
     Ok(())
 }
 
-/// `[units, in]` to `[in, out]`, of which each unit fills a column. By squares: columns of a whole weight would miss the
-/// cache at every value.
-fn turn(from: &[f32], to: &mut [f32], inp: usize, out: usize) {
+/// Transposes `[units, in]` into columns of `[in, out]`, by tiles that fit the cache.
+fn transpose(from: &[f32], to: &mut [f32], inp: usize, out: usize) {
     const SIDE: usize = 16;
     for (block, units) in from.chunks(SIDE * inp).enumerate() {
         for first in (0..inp).step_by(SIDE) {
@@ -108,7 +107,7 @@ fn turn(from: &[f32], to: &mut [f32], inp: usize, out: usize) {
     }
 }
 
-/// The state dict of a backend's parameters, and with `moments` of the optimizer's too.
+/// Downloads the parameters as a state dict, and with `moments` those of Adam.
 ///
 /// # Errors
 /// Those of the device.
@@ -116,11 +115,11 @@ pub fn download(backend: &dyn Backend, plan: &Plan, moments: bool) -> Result<Sta
     let mut dict = StateDict::new();
     for (p, view) in plan.params().iter().flat_map(|p| views(moments).iter().map(move |v| (p, v))) {
         let (Param { inp, out, .. }, part) = (p.param, p.part());
-        let mut lying = vec![0.0; inp * out];
-        backend.download((view.buf)(p.param), 0, &mut lying)?;
+        let mut packed = vec![0.0; inp * out];
+        backend.download((view.buf)(p.param), 0, &mut packed)?;
         for (i, name) in p.names.iter().enumerate() {
             let mut values = vec![0.0; inp * part];
-            p.layout.each([inp, part], |i_in, j, at| values[at] = lying[i_in * out + i * part + j]);
+            p.layout.for_each([inp, part], |i_in, j, at| values[at] = packed[i_in * out + i * part + j]);
             dict.insert(format!("{}{name}", view.prefix), Weight { shape: p.layout.shape.clone(), values });
         }
     }

@@ -1,4 +1,4 @@
-//! Principal components: the directions in which images vary most, found exactly (Pearson 1901, On lines and planes of
+//! Principal component analysis, exact (Pearson 1901, On lines and planes of
 //! closest fit to systems of points in space; Jolliffe 2002, Principal Component Analysis, chapters 1 and 2).
 //!
 //! ```text
@@ -7,7 +7,7 @@
 //! z = (x - mean) C^T, x_hat = mean + z C
 //! ```
 //!
-//! No linear code of Z numbers has a smaller squared error, which is, in the mean, the sum of the other eigenvalues.
+//! The mean squared error, the least of any linear code of Z numbers, is the sum of the other eigenvalues.
 
 use crate::backend::Device;
 use crate::dataset::Dataset;
@@ -21,13 +21,13 @@ use vae_cli::memory;
 use vae_numerics::eigen::principal;
 use vae_numerics::math::tree_sum;
 
-/// Images whose products are added up at a time.
+/// Images per block of the covariance.
 const BLOCK: usize = 256;
 
-/// The model of these images. One thread computes, so that the bytes are the same for any number.
+/// Fits a model to images, on one thread.
 ///
 /// # Errors
-/// Images that do not fit the network, or fewer than components; a covariance beyond the memory of the machine.
+/// Images that do not fit the network, or fewer than components; a covariance beyond main memory.
 pub fn fit(spec: Spec, data: &Dataset) -> Result<Model> {
     spec.check()?;
     data.expect_size(spec.network.image)?;
@@ -52,14 +52,14 @@ pub fn fit(spec: Spec, data: &Dataset) -> Result<Model> {
     Ok(Model { spec, weights })
 }
 
-/// The losses of images, by the products that encode and decode them in a pipe.
+/// The losses of images, by the same GEMMs as vae-encode and vae-decode.
 ///
 /// # Errors
 /// Images that do not fit the model.
 pub fn losses(model: &Model, images: Dataset, device: Device) -> Result<Losses> {
     let (network, objective, items) = (&model.spec.network, model.spec.objective, images.items());
-    let judgements = Evaluator::new(model, images, 1, model.spec.training.seed, device)?.judge(0, |_| ())?;
-    let errors: Vec<f64> = judgements.iter().map(|j| j.mse).collect();
+    let evaluations = Evaluator::new(model, images, 1, model.spec.training.seed, device)?.evaluate(0, |_| ())?;
+    let errors: Vec<f64> = evaluations.iter().map(|j| j.mse).collect();
     let recon = objective.likelihood.recon(tree_sum(&errors) / items as f64, network.values());
     let recon = recon.expect("a checked model of principal components minimises the squared error");
     Ok(Losses::new(items, &objective, |term| if term == 0 { recon } else { 0.0 }))
@@ -135,7 +135,7 @@ mod tests {
         near("mean", [0.5, 0.5]);
         near("components", [-0.6, 0.8]);
         assert!(
-            losses(&model, data, device()).unwrap().term("recon")
+            losses(&model, data, device()).unwrap().term("recon").unwrap()
                 - model.spec.objective.likelihood.recon(0.0, 2).unwrap()
                 < 1e-6
         );
@@ -184,7 +184,7 @@ mod tests {
         for latent in [1, 7, 30, 63] {
             let model = fit(spec([9, 7], latent), &data).unwrap();
             let losses = losses(&model, data.clone(), device()).unwrap();
-            let mse = model.spec.objective.likelihood.mse(losses.term("recon"), 63).unwrap();
+            let mse = model.spec.objective.likelihood.mse(losses.term("recon").unwrap(), 63).unwrap();
             let expected = values[latent..].iter().sum::<f64>() / 63.0;
             // What f32 leaves of a square: (6e-8)² and more.
             assert!((mse - expected).abs() < 1e-6 * expected + 1e-12, "{latent}: expected {expected}, got {mse}");

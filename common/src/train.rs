@@ -1,4 +1,4 @@
-//! Training: epochs over a set of images, evaluation by sampling after each, and checkpoints that go on to the bit.
+//! Training: epochs of mini-batches, evaluation after each, and checkpoints that resume to the same bytes.
 
 use crate::backend::{Adam, Backend, Device, ProgramId, SampleIndex, State};
 use crate::dataset::Dataset;
@@ -16,7 +16,7 @@ use vae_numerics::rng::{Purpose, permutation};
 pub struct Losses {
     /// How many images.
     pub images: usize,
-    /// The terms, in the order of [`Objective::TERMS`].
+    /// The terms, in the order of [`Objective::terms`].
     pub terms: Vec<TermMean>,
 }
 
@@ -34,7 +34,7 @@ pub struct TermMean {
 impl Losses {
     /// From the per-image losses, `[images, terms]`.
     fn of(losses: &[f32], objective: &Objective) -> Losses {
-        let width = Objective::TERMS.len();
+        let width = objective.terms().len();
         let images = losses.len() / width;
         let mean = |t: usize| {
             let values: Vec<f64> = losses.iter().skip(t).step_by(width).map(|v| *v as f64).collect();
@@ -49,18 +49,15 @@ impl Losses {
             weight: objective.weight(term.weight),
             mean: mean(t),
         };
-        Losses { images, terms: Objective::TERMS.iter().enumerate().map(term).collect() }
+        Losses { images, terms: objective.terms().iter().enumerate().map(term).collect() }
     }
     /// What training minimises, the weighted sum of the terms; the negative ELBO where all weights are 1.
     pub fn loss(&self) -> f64 {
         self.terms.iter().map(|term| term.weight * term.mean).sum()
     }
-    /// The mean of the term of this name.
-    ///
-    /// # Panics
-    /// Where the objective has no such term.
-    pub fn term(&self, name: &str) -> f64 {
-        self.terms.iter().find(|term| term.name == name).unwrap_or_else(|| panic!("no term {name}")).mean
+    /// The mean of the term of this name, if the objective has it.
+    pub fn term(&self, name: &str) -> Option<f64> {
+        self.terms.iter().find(|term| term.name == name).map(|term| term.mean)
     }
 }
 
@@ -84,7 +81,7 @@ impl Split {
     }
 }
 
-/// A run of training. Between its calls it is at a step's end, where a checkpoint can be taken.
+/// A training run. Between calls it is at a step boundary, where a checkpoint can be taken.
 pub struct Trainer {
     plan: Plan,
     backend: Box<dyn Backend>,
@@ -102,7 +99,7 @@ impl Trainer {
     /// Prepares a run, from the start or from a checkpoint.
     ///
     /// # Errors
-    /// Images that do not fit the network; a checkpoint of another run; a device that is not there.
+    /// Images that do not fit the network; a checkpoint of another run; an unavailable device.
     pub fn new(
         mut spec: Spec,
         train: Dataset,
@@ -126,9 +123,9 @@ impl Trainer {
                 spec.training.steps = model.spec.training.steps;
                 model.weights
             }),
-            None => (Progress { epoch: 1, at: 0 }, start(&plan, &spec, &train)),
+            None => (Progress { epoch: 1, at: 0 }, initial(&plan, &spec, &train)),
         };
-        let losses = resumed_losses(&weights, progress, train.items())?;
+        let losses = resumed_losses(&weights, progress, train.items(), graphs.0.losses.width)?;
         parameters::check(&plan, &weights, resumes)?;
         let mut backend = device.open(&plan, spec.training.precision)?;
         parameters::upload(&mut *backend, &plan, &weights, resumes)?;
@@ -146,11 +143,11 @@ impl Trainer {
         Ok(Trainer { plan, backend, train, test, spec, progress, losses, permuted: false })
     }
 
-    /// The epoch under way.
+    /// The current epoch.
     pub fn progress(&self) -> Progress {
         self.progress
     }
-    /// What is being trained.
+    /// The spec of the model.
     pub fn spec(&self) -> &Spec {
         &self.spec
     }
@@ -158,7 +155,7 @@ impl Trainer {
     pub fn taken(&self) -> u64 {
         self.spec.training.steps
     }
-    /// Whether every epoch is done.
+    /// Whether all epochs are done.
     pub fn complete(&self) -> bool {
         self.progress.epoch > self.spec.training.epochs
     }
@@ -167,7 +164,7 @@ impl Trainer {
         self.train.ids.len()
     }
 
-    /// Puts the permutation of the epoch on the device. It is a part of the epoch, and of its time.
+    /// Uploads the permutation of the epoch, as part of its time.
     fn permute(&mut self) -> Result<()> {
         if std::mem::replace(&mut self.permuted, true) {
             return Ok(());
@@ -183,7 +180,7 @@ impl Trainer {
     /// Takes up to `most` steps, not past the end of the epoch. At its end, true: then comes [`end_epoch`](Self::end_epoch).
     ///
     /// # Errors
-    /// [`Error::NotFinite`] for a loss; the run is then lost, but for an earlier checkpoint.
+    /// [`Error::NotFinite`] for a loss; only an earlier checkpoint is usable then.
     pub fn steps(&mut self, most: usize) -> Result<bool> {
         self.permute()?;
         let (before, first) = (self.progress.at, self.spec.training.steps);
@@ -195,22 +192,22 @@ impl Trainer {
         let new = self.train.losses(&*self.backend, before..self.progress.at)?;
         if let Some(bad) = new.iter().position(|v| !v.is_finite()) {
             let step = first + 1 + (bad / self.train.graph.losses.width / self.spec.training.batch) as u64;
-            return Err(self.diverged("the loss", step));
+            return Err(self.not_finite("the loss", step));
         }
         self.losses.extend(new);
         Ok(state.steps_left() == 0)
     }
 
-    fn diverged(&self, what: &str, step: u64) -> Error {
+    fn not_finite(&self, what: &str, step: u64) -> Error {
         Error::NotFinite { what: what.into(), step, epoch: self.progress.epoch, lr: self.spec.training.lr }
     }
 
-    /// The losses of the images seen in the epoch under way, each with the weights of its time.
+    /// The training losses of the current epoch so far, each from the weights of its step.
     pub fn losses(&self) -> Losses {
         Losses::of(&self.losses, &self.spec.objective)
     }
 
-    /// Ends an epoch whose images were all seen: evaluates the test images, if there are any, and goes to the next.
+    /// Ends a complete epoch: evaluates the test images, if any, and moves to the next epoch.
     ///
     /// # Errors
     /// [`Error::NotFinite`] for a weight or the test loss.
@@ -218,7 +215,7 @@ impl Trainer {
         self.expect_finite_weights()?;
         let losses = self.evaluate()?;
         if losses.as_ref().is_some_and(|losses| !losses.loss().is_finite()) {
-            return Err(self.diverged("the test loss", self.spec.training.steps));
+            return Err(self.not_finite("the test loss", self.spec.training.steps));
         }
         self.progress = Progress { epoch: self.progress.epoch + 1, at: 0 };
         self.losses.clear();
@@ -226,7 +223,7 @@ impl Trainer {
         Ok(losses)
     }
 
-    /// The losses of the test images, by sampling, with noise that is the same each time.
+    /// The losses of the test images with sampled z, with the same noise each time.
     fn evaluate(&mut self) -> Result<Option<Losses>> {
         let Some(test) = self.test.as_ref() else { return Ok(None) };
         let trained = *self.backend.state();
@@ -239,7 +236,7 @@ impl Trainer {
         Ok(Some(Losses::of(&test.losses(&*self.backend, 0..items)?, &self.spec.objective)))
     }
 
-    /// A look at every weight where it lies; one that is not finite is named after a download.
+    /// Checks every weight on the device; the download after a failure names it.
     fn expect_finite_weights(&self) -> Result<()> {
         for parameter in self.plan.params() {
             if !self.backend.all_finite(parameter.param.buf)? {
@@ -253,7 +250,7 @@ impl Trainer {
     fn weights(&self, moments: bool) -> Result<StateDict> {
         let weights = parameters::download(&*self.backend, &self.plan, moments)?;
         match weights.iter().find(|(_, w)| w.values.iter().any(|v| !v.is_finite())) {
-            Some((name, _)) => Err(self.diverged(name, self.spec.training.steps)),
+            Some((name, _)) => Err(self.not_finite(name, self.spec.training.steps)),
             None => Ok(weights),
         }
     }
@@ -266,10 +263,10 @@ impl Trainer {
         Ok(Model { spec: self.spec.clone(), weights: self.weights(false)? })
     }
 
-    /// Everything that going on needs.
+    /// The state to resume from: weights, moments, progress and losses.
     ///
     /// # Errors
-    /// [`Error::NotFinite`] for a weight: such a checkpoint would take the place of a good one.
+    /// [`Error::NotFinite`] for a weight: a checkpoint must not replace a good one.
     pub fn checkpoint(&self) -> Result<Model> {
         let spec = Spec { checkpoint: Some(self.progress), ..self.spec.clone() };
         let mut weights = self.weights(true)?;
@@ -281,27 +278,26 @@ impl Trainer {
     }
 }
 
-/// The tensor of a checkpoint that holds the per-image losses of the epoch under way, `[images, terms]`.
+/// The tensor of a checkpoint that holds the per-image losses of the current epoch, `[images, terms]`.
 const TERMS: &str = "terms";
 
-/// The losses of the epoch that a checkpoint was taken in.
-fn resumed_losses(weights: &StateDict, progress: Progress, images: usize) -> Result<Vec<f32>> {
+/// The losses of the current epoch in a checkpoint.
+fn resumed_losses(weights: &StateDict, progress: Progress, images: usize, width: usize) -> Result<Vec<f32>> {
     let losses = weights.get(TERMS).map_or(vec![], |weight| weight.values.clone());
-    let width = Objective::TERMS.len();
     if losses.len() != width * progress.at || progress.at > images {
         return Err(ResumeError::Losses { expected: progress.at, got: losses.len() / width }.into());
     }
     Ok(losses)
 }
 
-/// The weights that a run starts from.
-fn start(plan: &Plan, spec: &Spec, train: &Dataset) -> StateDict {
+/// The initial weights.
+fn initial(plan: &Plan, spec: &Spec, train: &Dataset) -> StateDict {
     let mut weights = parameters::initial(plan, spec.training.seed, spec.training.init);
     if spec.training.output_bias == OutputBias::Mean
-        && let Some(bias) = weights.get_mut(&format!("{}.bias", network::output(&spec.network)))
+        && let Some(bias) = weights.get_mut(&format!("{}.bias", network::output_name(&spec.network)))
     {
         let means = train.mean_pixels();
-        // One for each pixel, or, behind a convolution, one for all; a variance that is put out after them is left as it is.
+        // One bias per pixel, or one in all after a convolution; biases of log variances keep their initial value.
         let logit = |p: f64| (p / (1.0 - p)).ln() as f32;
         let own = bias.values.len() >= means.len();
         let all = means.iter().sum::<f64>() / means.len() as f64;
@@ -311,7 +307,7 @@ fn start(plan: &Plan, spec: &Spec, train: &Dataset) -> StateDict {
     weights
 }
 
-/// Where a checkpoint goes on, if it is of the run that is asked for: all may differ that does not change the result.
+/// The progress of a checkpoint, if its run is the requested one but for what does not change the result.
 fn resumable(checkpoint: &Spec, asked: &Spec) -> Result<Progress, ResumeError> {
     let progress = checkpoint.checkpoint.ok_or(ResumeError::Finished)?;
     let comparable = |spec: &Spec| {
@@ -329,12 +325,13 @@ fn resumable(checkpoint: &Spec, asked: &Spec) -> Result<Progress, ResumeError> {
     Ok(progress)
 }
 
-/// The first leaf in which two JSON values differ: its path and both values.
+/// The path and the values of the first difference between two JSON values.
 fn difference(path: &str, a: &serde_json::Value, b: &serde_json::Value) -> Option<(String, String, String)> {
     match (a.as_object(), b.as_object()) {
-        (Some(a), Some(b)) => a.iter().find_map(|(key, a)| {
+        (Some(a), Some(b)) => a.keys().chain(b.keys()).find_map(|key| {
             let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-            difference(&path, a, b.get(key).unwrap_or(&serde_json::Value::Null))
+            let [a, b] = [a, b].map(|object| object.get(key).unwrap_or(&serde_json::Value::Null));
+            difference(&path, a, b)
         }),
         _ => (a != b).then(|| (path.to_string(), a.to_string(), b.to_string())),
     }

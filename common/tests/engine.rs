@@ -244,7 +244,7 @@ fn images_that_do_not_fit_are_refused() {
     let model = classic();
     let message = |data: Dataset| {
         let mut encoder = Encoder::new(&model, data.pixel_type(), &[Latent::Z], None, cpu(1)).unwrap();
-        encoder.encode(&data).err().expect("refused").to_string()
+        encoder.encode(&data).expect_err("refused").to_string()
     };
     assert!(message(images(2, [14, 14])).contains("14 x 14 pixels: expected 28 x 28"));
     for bad in [-0.5, 1.5, f32::NAN, f32::INFINITY] {

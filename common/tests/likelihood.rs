@@ -5,7 +5,7 @@
 
 use common::backend::{Device, InstructionSet};
 use common::dataset::Dataset;
-use common::evaluate::{Evaluator, Judgement};
+use common::evaluate::{Evaluation, Evaluator};
 use common::model::{Likelihood, Model, Network, Objective, Prior, Spec, StateDict, Weight};
 use ndarray::{Array1, Array2, Array3};
 use vae_numerics::rng::{Purpose, normals};
@@ -90,8 +90,8 @@ fn data() -> Dataset {
     Dataset::new(Pixels::F32(pixels), (0..IMAGES as u32).collect())
 }
 
-fn judge(model: &Model, samples: usize, k: usize) -> Vec<Judgement> {
-    Evaluator::new(model, data(), samples, 3, device()).unwrap().judge(k, |_| ()).unwrap()
+fn judge(model: &Model, samples: usize, k: usize) -> Vec<Evaluation> {
+    Evaluator::new(model, data(), samples, 3, device()).unwrap().evaluate(k, |_| ()).unwrap()
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn a_learned_prior_is_in_the_kl_and_in_the_weights() {
         model.weights.insert(name.into(), tensor);
     }
     let data = data().labelled((0..IMAGES).map(|n| (n % classes) as u8).collect());
-    let judged = Evaluator::new(&model, data, 2, 3, device()).unwrap().judge(70, |_| ()).unwrap();
+    let judged = Evaluator::new(&model, data, 2, 3, device()).unwrap().evaluate(70, |_| ()).unwrap();
     for (judged, x) in judged.iter().zip(images().rows()) {
         let d = &x - 0.5;
         let constant = 0.5 * PIXELS as f64 * (std::f64::consts::TAU * SIGMA * SIGMA).ln();

@@ -36,6 +36,7 @@ mod args;
 mod error;
 mod fd;
 pub mod html;
+pub mod indices;
 pub mod input;
 mod manual;
 pub mod memory;

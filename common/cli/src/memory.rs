@@ -18,7 +18,7 @@ pub fn expect_memory(needed: u64, remedy: &str) -> Result<()> {
     )))
 }
 
-/// Bytes of main memory.
+/// Bytes of main memory; u64::MAX, unknown, outside Linux.
 pub fn total() -> u64 {
     #[cfg(target_os = "linux")]
     {

@@ -1,10 +1,10 @@
 //! Selection of the images of a source, and their order.
 
-use std::ops::Range;
 use std::str::FromStr;
 
 use vae_numerics::rng::{Purpose, permutation};
 
+use crate::indices::Indices;
 use crate::source::Source;
 use crate::{Error, Result};
 
@@ -48,15 +48,6 @@ impl FromStr for Shard {
     }
 }
 
-/// Indices of images: a range, which takes no memory, or a list.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Indices {
-    /// Consecutive indices.
-    Range(Range<usize>),
-    /// Any indices.
-    List(Vec<usize>),
-}
-
 impl SelectionArgs {
     /// Whether the images are read in random order.
     pub fn shuffles(&self) -> bool {
@@ -89,35 +80,6 @@ impl SelectionArgs {
         let Shard { index, count } = self.shard.unwrap_or(Shard { index: 1, count: 1 });
         let edge = |k: u32| start + ((end - start) as u128 * u128::from(k) / u128::from(count)) as usize;
         Ok(indices.slice(edge(index - 1)..edge(index)))
-    }
-}
-
-impl Indices {
-    /// The number of indices.
-    #[allow(clippy::len_without_is_empty)]
-    pub fn len(&self) -> usize {
-        match self {
-            Indices::Range(range) => range.end - range.start,
-            Indices::List(list) => list.len(),
-        }
-    }
-
-    /// The index at position `k`.
-    ///
-    /// # Panics
-    /// At or beyond the [length](Indices::len) of a list.
-    pub fn get(&self, k: usize) -> usize {
-        match self {
-            Indices::Range(range) => range.start + k,
-            Indices::List(list) => list[k],
-        }
-    }
-
-    fn slice(self, part: Range<usize>) -> Indices {
-        match self {
-            Indices::Range(range) => Indices::Range(range.start + part.start..range.start + part.end),
-            Indices::List(list) => Indices::List(list[part].to_vec()),
-        }
     }
 }
 

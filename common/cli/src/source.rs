@@ -2,7 +2,7 @@
 
 use vae_stream::{Data, Dtype, Head, Tensor, TensorSpec, Writer};
 
-use crate::selection::Indices;
+use crate::indices::Indices;
 use crate::{Error, Result};
 
 /// Bytes of pixels in a frame at most, unless a single image has more.

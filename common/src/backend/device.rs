@@ -1,4 +1,4 @@
-//! Where programs run.
+//! The choice of a device.
 
 use super::cpu::InstructionSet;
 use super::{Backend, Cpu, Cuda};
@@ -6,19 +6,19 @@ use crate::plan::{Plan, Precision};
 use crate::{Error, Result};
 use vae_cli::memory;
 
-/// Where programs run.
+/// A device.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Device {
-    /// On the CPU.
+    /// The CPU.
     Cpu {
-        /// Threads that compute; the result is the same for any number.
+        /// Threads; results do not depend on their number.
         threads: usize,
-        /// The instructions that it uses.
+        /// Its instruction set.
         isa: InstructionSet,
     },
-    /// On an NVIDIA GPU.
+    /// An NVIDIA GPU.
     Cuda {
-        /// Which, as the driver counts.
+        /// The driver's ordinal.
         ordinal: u32,
     },
 }
@@ -31,22 +31,21 @@ impl Device {
             Device::Cuda { .. } => "cuda",
         }
     }
-    /// The CPU, with the best instructions that it has, or those that `VAE_CPU` asks for.
+    /// The CPU, with its best instruction set or that of `VAE_CPU`.
     ///
     /// # Errors
-    /// [`Error::InstructionSet`] where this CPU has not what `VAE_CPU` asks for.
+    /// [`Error::InstructionSet`] if this CPU does not support `VAE_CPU`.
     pub fn cpu(threads: usize) -> Result<Device> {
         Ok(Device::Cpu { threads, isa: InstructionSet::from_env()? })
     }
-    /// How many plans keep it busy, each used by a thread of its own: on a GPU, one copies while the other computes; on the CPU,
-    /// one has all threads.
+    /// Backends, each on a thread of its own, that saturate the device: two on a GPU, where copies overlap with compute.
     pub fn workers(self) -> usize {
         match self {
             Device::Cpu { .. } => 1,
             Device::Cuda { .. } => 2,
         }
     }
-    /// A backend with the buffers of a plan, which multiplies at this precision.
+    /// Opens a backend with the buffers of a plan, at this precision.
     ///
     /// # Errors
     /// [`Error::Gpu`], [`Error::Memory`] or [`Error::Allocation`], where there is no such device, or it has not the memory.

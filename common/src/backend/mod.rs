@@ -1,7 +1,8 @@
 //! The interface of a device: it holds the buffers of one plan and runs programs over them.
 //!
 //! [`Backend`] has a few methods, whatever the number of operations: a new operation is an entry in the table of
-//! [`Op`](crate::plan::Op) and one match arm in each backend.
+//! [`Op`](crate::plan::Op), a match arm and a function in each backend and, if differentiable, an arm of
+//! [`reverse::training`](crate::plan::reverse::training).
 
 pub mod cpu;
 pub mod cuda;
@@ -14,33 +15,32 @@ pub use cpu::{Cpu, InstructionSet, Profile};
 pub use cuda::Cuda;
 pub use device::Device;
 
-/// One image of an epoch: which row of the data it is, and which noise it draws.
+/// An image of an epoch: its row in the tables, and its noise key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SampleIndex {
-    /// The row of the tables of the data.
+    /// Row of the image and label tables.
     pub row: u32,
-    /// The index that keys its noise: its place in the source, so that a part of the data draws what the whole would.
+    /// Noise key: its index in the original data, so that a shard draws the same noise as the full set.
     pub id: u32,
 }
 
-/// Adam (Kingma and Ba 2015, algorithm 1), the decay rates and epsilon.
+/// Hyperparameters of Adam (Kingma and Ba 2015, algorithm 1).
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Adam {
-    /// Step size.
+    /// alpha, the step size.
     pub lr: f32,
-    /// Decay of the first and second moment.
+    /// Decay rates of the first and second moment.
     pub betas: [f32; 2],
     /// Added to the root of the second moment.
     pub eps: f32,
 }
 
 impl Adam {
-    /// The decay rates and epsilon of the paper.
+    /// The paper's decay rates and epsilon.
     pub fn new(lr: f32) -> Adam {
         Adam { lr, betas: [0.9, 0.999], eps: 1e-8 }
     }
-    /// The bias correction of the step that follows so many (ibid., the end of section 2), as two factors: one of the step
-    /// size, which is in it, and one of the root of the second moment.
+    /// Bias correction of step `steps + 1` (ibid., the end of section 2): `[lr / (1 - beta1^t), 1 / sqrt(1 - beta2^t)]`.
     pub(crate) fn corrected(&self, steps: u64) -> [f32; 2] {
         let step = (steps + 1).min(i32::MAX as u64) as i32;
         let [first, second] = self.betas.map(|beta| 1.0 - (beta as f64).powi(step));
@@ -48,33 +48,34 @@ impl Adam {
     }
 }
 
-/// All numbers that change from step to step. The host sets them between runs; inside a run `advance` moves them.
+/// Everything that changes from step to step. The host sets it between runs; `advance` moves it
+/// after each step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct State {
     /// Key of all noise.
     pub seed: u32,
-    /// Part of the counter of the noise: 1 in the first epoch of training, 0 in evaluation.
+    /// Part of the noise key: from 1 in training, 0 in evaluation.
     pub epoch: u32,
-    /// Position in the order of the epoch.
+    /// Position in the epoch, in images.
     pub at: usize,
-    /// Where the epoch ends.
+    /// Images in the epoch.
     pub items: usize,
-    /// N.
+    /// N, the batch size.
     pub batch: usize,
-    /// Weight of the KL in the objective, after the warm-up.
+    /// beta, the weight of the KL after its warm-up.
     pub beta: f32,
-    /// Steps in which it grows from 0 to that.
+    /// Steps of the linear warm-up of beta from 0.
     pub warmup: u64,
-    /// The number of the first of the draws of z for each image.
+    /// Index of the first draw of z per image.
     pub first_sample: u32,
-    /// The optimizer's settings.
+    /// The optimizer's hyperparameters.
     pub adam: Adam,
-    /// Steps taken by the optimizer since the start.
+    /// Optimizer steps taken.
     pub steps: u64,
 }
 
 impl State {
-    /// No items, nothing learnt, beta 1.
+    /// No images, no steps, beta 1, learning rate 0.
     pub fn new(plan: &Plan) -> State {
         State {
             seed: 0,
@@ -89,8 +90,8 @@ impl State {
             steps: 0,
         }
     }
-    /// Images of this batch that exist; the others weigh nothing.
-    pub fn live(&self) -> usize {
+    /// Valid images of this batch; the rest is padding with weight 0.
+    pub fn valid(&self) -> usize {
         self.batch.min(self.items.saturating_sub(self.at))
     }
     /// Weight of the KL in this step.
@@ -121,13 +122,13 @@ pub struct ProgramId(pub(crate) usize);
 
 /// A device with the buffers of one plan, for one thread at a time; all buffers start at zero. Calls take effect in order. A
 /// device may upload and run asynchronously: then `download` waits for everything before it, and reports what failed.
-#[allow(clippy::missing_errors_doc)] // each: memory that the device has not, or a device that is lost
+#[allow(clippy::missing_errors_doc)] // each: a lack of device memory, or a lost device
 pub trait Backend: Send {
     /// Writes the first elements of a buffer of floats. The values are copied before it returns.
     fn upload(&mut self, to: Buf, values: &[f32]) -> Result<()>;
     /// Writes the first elements of a table of bytes.
     fn upload_bytes(&mut self, to: Buf, values: &[u8]) -> Result<()>;
-    /// The same with a whole table that nobody else needs: a device in main memory takes it without a copy.
+    /// The same for a whole table, by move: no copy on the CPU.
     fn move_bytes(&mut self, to: Buf, values: Vec<u8>) -> Result<()> {
         self.upload_bytes(to, &values)
     }

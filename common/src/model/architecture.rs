@@ -4,7 +4,7 @@ use crate::plan::{Activation, ConvGeometry};
 use serde::{Deserialize, Serialize};
 use vae_stream::images::ImageShape;
 
-/// The layers of encoder and decoder; the decoder mirrors the encoder. In files it has the form of [`NetworkJson`].
+/// The layers of encoder and decoder; the decoder mirrors the encoder. Model files and records have it as `NetworkJson`.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(try_from = "NetworkJson", into = "NetworkJson")]
 pub struct Network {

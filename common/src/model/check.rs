@@ -1,4 +1,4 @@
-//! What no network can be built of, or trained as, is refused before anything is allocated for it.
+//! Validation of a spec, before any allocation.
 
 use super::{Binarize, Bottleneck, Conv, Hidden, Likelihood, Network, Prior, Sigma, Spec};
 use crate::SpecError;
@@ -87,7 +87,7 @@ impl Spec {
     }
 
     fn check_objective(&self) -> Result {
-        // The engine computes in f32, where a number may be infinite or 0 that is not so in f64.
+        // The engine computes in f32, where a finite f64 may overflow or underflow.
         let objective = &self.objective;
         let (beta, warmup) = (objective.beta, objective.kl_warmup);
         if !(beta as f32).is_finite() || beta < 0.0 {
@@ -110,7 +110,7 @@ impl Spec {
         Ok(())
     }
 
-    /// Principal components are of pixels as they are, and minimise the squared error.
+    /// PCA takes unprocessed pixels and minimises the squared error.
     fn check_components(&self) -> Result {
         let network = &self.network;
         if network.bottleneck != Bottleneck::Components {

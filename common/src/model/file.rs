@@ -49,7 +49,7 @@ impl Model {
     }
 }
 
-/// The bytes of a file, checked. Its tensors are read where they lie, and only those that are asked for.
+/// A checked file in memory. Tensors are converted on access, in place where they are aligned.
 pub struct ModelFile {
     bytes: Arc<Pages>,
     spec: Spec,
@@ -68,8 +68,8 @@ impl ModelFile {
         ModelFile::parse(bytes, name, true)
     }
 
-    /// The same for bytes that are known by their hash, so that the digest among them has been checked before.
-    pub(super) fn known(bytes: Arc<Pages>, name: &str) -> Result<ModelFile> {
+    /// The same for bytes whose hash is verified, without a check of the digest.
+    pub(super) fn verified(bytes: Arc<Pages>, name: &str) -> Result<ModelFile> {
         ModelFile::parse(bytes, name, false)
     }
 

@@ -1,4 +1,4 @@
-//! A model: what it is, and its weights.
+//! A model: metadata and weights.
 
 mod architecture;
 mod check;
@@ -10,7 +10,7 @@ mod store;
 
 pub use architecture::{Bottleneck, Conv, Hidden, Network, Prior};
 pub use file::ModelFile;
-pub use objective::{Binarize, Learned, Likelihood, Objective, Sigma, Term};
+pub use objective::*;
 pub use preset::Preset;
 pub use spec::{DataSpec, Init, OutputBias, Progress, Spec, Training};
 pub use store::{Stored, writable};
@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 pub struct Weight {
     /// `[out, in]` of a linear layer's weight, `[out]` of a bias; of convolutions as PyTorch has them.
     pub shape: Vec<usize>,
-    /// As many as the shape says.
+    /// Elements, in C order.
     pub values: Vec<f32>,
 }
 
@@ -33,21 +33,21 @@ pub type StateDict = BTreeMap<String, Weight>;
 /// A model in memory. A checkpoint is one with further tensors: `adam.m.*`, `adam.v.*` and `terms`.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Model {
-    /// What it is.
+    /// The metadata.
     pub spec: Spec,
-    /// Its weights.
+    /// The state dict.
     pub weights: StateDict,
 }
 
-/// Where tensors are found by name.
+/// A collection of named tensors.
 pub trait Tensors {
     /// The shape of a tensor and its values, C order.
     fn tensor(&self, name: &str) -> Option<(&[usize], Cow<'_, [f32]>)>;
 }
 
-/// A model in any form that can encode and decode.
+/// A model in memory or in a file.
 pub trait Trained: Tensors {
-    /// What it is.
+    /// The metadata.
     fn spec(&self) -> &Spec;
 }
 

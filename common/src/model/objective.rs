@@ -31,14 +31,24 @@ pub struct Term {
 impl Objective {
     /// The terms of the negative ELBO (Kingma and Welling 2014, eq. 7): -log p(x given z), and KL(q(z given x) to p(z)), which
     /// is 0 in a plain autoencoder.
-    pub const TERMS: [Term; 2] =
-        [Term { name: "recon", weight: TermWeight::One }, Term { name: "kl", weight: TermWeight::Beta }];
+    pub fn terms(&self) -> &'static [Term] {
+        &[Term { name: "recon", weight: TermWeight::One }, Term { name: "kl", weight: TermWeight::Beta }]
+    }
 
     /// The factor of a term, after warm-ups.
     pub fn weight(&self, weight: TermWeight) -> f64 {
         match weight {
             TermWeight::One => 1.0,
             TermWeight::Beta => self.beta,
+        }
+    }
+    /// What is minimised, for people, with the KL in these words; without, in a plain autoencoder.
+    pub fn formula(&self, kl: Option<&str>) -> String {
+        let likelihood = self.likelihood.formula();
+        match (kl, self.beta) {
+            (None, _) => likelihood,
+            (Some(kl), 1.0) => format!("{likelihood} + {kl}"),
+            (Some(kl), beta) => format!("{likelihood} + {beta} {kl}"),
         }
     }
     /// With beta 1 and one draw.

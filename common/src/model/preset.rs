@@ -4,22 +4,22 @@ use super::{Bottleneck, Hidden, Likelihood, Network, Objective, Prior};
 use crate::plan::Activation;
 use vae_stream::images::ImageShape;
 
-/// The settings that a name stands for; the command line may change each.
+/// A named configuration; options override each setting.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Preset {
     /// `mlp-400-20`.
     pub name: &'static str,
-    /// What it is, in a line.
+    /// A description of one line.
     pub about: &'static str,
-    /// Its layers, for images of 28 x 28 pixels.
+    /// The network, for images of 28 x 28 pixels.
     pub network: Network,
-    /// Its loss.
+    /// The objective.
     pub objective: Objective,
     /// Adam's step size.
     pub lr: f64,
-    /// N.
+    /// N, the batch size.
     pub batch: usize,
-    /// Times that every image is seen.
+    /// The number of epochs.
     pub epochs: usize,
 }
 

@@ -1,20 +1,20 @@
-//! What a model is, in the words of its file: the network, the objective, the data it is for, and how it was trained.
+//! The metadata of a model: network, objective, data and training.
 
 use super::{Binarize, Network, Objective};
 use crate::plan::Precision;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-/// The images that a model was trained on.
+/// The training images of a model.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct DataSpec {
     /// The values of black and white, as the network sees them.
     pub range: [f64; 2],
-    /// How many images.
+    /// The number of images.
     pub images: usize,
-    /// SHA-256 of their pixels, dtype and shape, and of their labels where the model is conditional.
+    /// SHA-256 of dtype, shape, indices and pixels, and of the labels of a conditional model.
     pub sha256: String,
-    /// What is done to pixels before the network sees them.
+    /// Binarization of the pixels.
     #[serde(default, skip_serializing_if = "is_default")]
     pub binarize: Binarize,
 }
@@ -25,26 +25,26 @@ impl Default for DataSpec {
     }
 }
 
-/// How a model was, or is to be, trained.
+/// The hyperparameters and the state of training.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Training {
     /// Adam's step size.
     pub lr: f64,
-    /// N.
+    /// N, the batch size.
     pub batch: usize,
-    /// Key of the weights it starts from, of the order of images, and of all noise.
+    /// The seed of initialization, shuffling and noise.
     pub seed: u32,
-    /// Times that every image is seen.
+    /// The number of epochs.
     pub epochs: usize,
     /// Steps taken so far.
     pub steps: u64,
-    /// What products multiplied; models older than this field were trained in fp32.
+    /// The operand type of matrix products; fp32 in files without this key.
     #[serde(default)]
     pub precision: Precision,
-    /// Where weights start.
+    /// Weight initialization.
     #[serde(default, skip_serializing_if = "is_default")]
     pub init: Init,
-    /// Where the biases of the decoder's output start.
+    /// Initialization of the decoder's output bias.
     #[serde(default, skip_serializing_if = "is_default")]
     pub output_bias: OutputBias,
 }
@@ -64,7 +64,7 @@ impl Default for Training {
     }
 }
 
-/// How weights are drawn at the start.
+/// Weight initialization.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Init {
@@ -77,7 +77,7 @@ pub enum Init {
     Glorot,
 }
 
-/// Where the biases of the decoder's output start.
+/// Initialization of the decoder's output bias.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum OutputBias {
@@ -94,19 +94,19 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// How far an unfinished run has come.
+/// The position of a checkpoint in its run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Progress {
-    /// The epoch under way, from 1; one more than the number of epochs at the end of the last.
+    /// The current epoch, from 1; after the last, the number of epochs + 1.
     pub epoch: usize,
-    /// Images of it that were seen.
+    /// Images done in this epoch.
     pub at: usize,
 }
 
 /// The metadata of a model file.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Spec {
-    /// The version of this form, [`Spec::VERSION`].
+    /// The format version, [`Spec::VERSION`].
     pub vae_model: u32,
     /// The layers.
     pub network: Network,
@@ -124,10 +124,10 @@ pub struct Spec {
 }
 
 impl Spec {
-    /// The newest form of a model file that this code reads.
+    /// The newest format version that is read.
     pub const VERSION: u32 = 1;
 
-    /// A network and its objective, with no data yet and the training that is usual.
+    /// A network and its objective, with default data and training.
     pub fn new(network: Network, objective: Objective) -> Spec {
         Spec {
             vae_model: Spec::VERSION,

@@ -1,4 +1,4 @@
-//! Models on disk and in streams: opened, saved, and found again by the program that decodes.
+//! Model files: open, save, and resolve the reference in a stream.
 
 use super::{Model, ModelFile, Spec, Trained};
 use crate::hugepages::Pages;
@@ -11,8 +11,8 @@ use vae_cli::output::{Kind, Output};
 use vae_cli::{Error, Result};
 use vae_stream::{Data, Head, ModelRef, Reader, sha256};
 
-/// Bytes of a model file at most: what a frame of a stream can carry.
-const MOST: u64 = 1 << 30;
+/// The most bytes of a model file: what fits in a frame of a stream.
+const MAX_BYTES: u64 = 1 << 30;
 
 /// A model on disk, or in a stream.
 pub struct Stored {
@@ -32,15 +32,15 @@ impl Stored {
         let name = path.display().to_string();
         let (bytes, regular) = read(path)?;
         let bytes = Arc::new(bytes);
-        // A thread of its own for the hash of the file, which takes as long as the digest in the file.
+        // On a thread: the hash of the file takes as long as the check of its digest.
         let shared = bytes.clone();
         let hash = Builder::new().spawn(move || sha256(&shared));
         let file = ModelFile::new(bytes, &name)?;
         let sha256 = hash.ok().and_then(|thread| thread.join().ok()).unwrap_or_else(|| sha256(file.bytes()));
-        Ok(Stored { file, sha256, path: lasting(path, regular) })
+        Ok(Stored { file, sha256, path: reusable_path(path, regular) })
     }
 
-    /// What the model is.
+    /// The metadata of the model.
     pub fn spec(&self) -> &Spec {
         self.file.spec()
     }
@@ -50,8 +50,8 @@ impl Stored {
         &self.sha256
     }
 
-    /// Names this model in the head of a stream. A model that only this program can read, or with `embed` any, is sent
-    /// along: the frame to write first.
+    /// Writes a reference to this model into the head of a stream. A model without a reusable path, or with `embed` any, is
+    /// embedded: returns its frame, which comes first.
     pub fn describe(&self, head: &mut Head, embed: bool) -> Option<Data> {
         let sha256 = self.sha256.clone();
         let path = self.path.as_ref().and_then(|p| p.to_str()).filter(|_| !embed);
@@ -71,7 +71,7 @@ impl Stored {
     /// its base name in the current folder. Its hash must be the recorded one.
     ///
     /// # Errors
-    /// None that agrees, naming what was tried.
+    /// No model with the recorded hash; names the paths that were tried.
     pub fn find(reader: &mut Reader, given: Option<&Path>) -> Result<Stored> {
         match (given, reader.head().model()) {
             (Some(path), None) => Stored::open(path),
@@ -83,21 +83,21 @@ impl Stored {
                 let bytes = reader.embedded_model()?.unwrap_or_default();
                 let held =
                     Pages::read(bytes, bytes.len()).map_err(|e| Error::io("cannot hold the embedded model", e))?;
-                Ok(Stored { file: ModelFile::known(held.into(), "the embedded model")?, sha256, path: None })
+                Ok(Stored { file: ModelFile::verified(held.into(), "the embedded model")?, sha256, path: None })
             }
             (None, Some(ModelRef::File { path, sha256 })) => find_file(Path::new(&path), &sha256),
         }
     }
 
-    /// What was read from a path, with the hash that it was known by.
-    fn known(bytes: Pages, path: &Path, regular: bool, sha256: &str) -> Result<Stored> {
-        let file = ModelFile::known(bytes.into(), &path.display().to_string())?;
-        Ok(Stored { file, sha256: sha256.into(), path: lasting(path, regular) })
+    /// A model from bytes whose hash is verified.
+    fn verified(bytes: Pages, path: &Path, regular: bool, sha256: &str) -> Result<Stored> {
+        let file = ModelFile::verified(bytes.into(), &path.display().to_string())?;
+        Ok(Stored { file, sha256: sha256.into(), path: reusable_path(path, regular) })
     }
 }
 
-/// Where another program can find what was read from this path.
-fn lasting(path: &Path, regular: bool) -> Option<PathBuf> {
+/// The absolute path of a regular file, which another program can open.
+fn reusable_path(path: &Path, regular: bool) -> Option<PathBuf> {
     if regular { fs::canonicalize(path).ok() } else { None }
 }
 
@@ -106,7 +106,7 @@ fn find_given(path: &Path, expected: &str) -> Result<Stored> {
     let (bytes, regular) = read(path)?;
     let got = sha256(&bytes);
     if got == expected {
-        return Stored::known(bytes, path, regular, expected);
+        return Stored::verified(bytes, path, regular, expected);
     }
     ModelFile::new(bytes.into(), &name)?; // or it is no model at all
     Err(Error::Data(format!(
@@ -119,11 +119,11 @@ fn find_file(recorded: &Path, expected: &str) -> Result<Stored> {
     let here = recorded.file_name().map(PathBuf::from);
     let mut tried = vec![];
     for path in [Some(recorded.to_path_buf()), here].into_iter().flatten() {
-        // A pipe or device would be used up by looking at it.
+        // Reading would consume a pipe or a device.
         let found = if path.is_file() { read(&path).ok() } else { None };
         match found {
             Some((bytes, regular)) if sha256(&bytes) == expected => {
-                return Stored::known(bytes, &path, regular, expected);
+                return Stored::verified(bytes, &path, regular, expected);
             }
             Some(_) => tried.push(format!("{} has changed since the latents were made", path.display())),
             None => tried.push(format!("{} is not there", path.display())),
@@ -138,7 +138,7 @@ fn find_file(recorded: &Path, expected: &str) -> Result<Stored> {
 /// The bytes of a file, and whether it is a regular one.
 fn read(path: &Path) -> Result<(Pages, bool)> {
     if path.as_os_str() == "-" {
-        return Err(Error::Usage("standard input is no place for a model: expected a file, or <(...)".into()));
+        return Err(Error::Usage("cannot read a model from standard input: expected a file, or <(...)".into()));
     }
     let name = path.display();
     let file = File::open(path).map_err(|e| match e.kind() {
@@ -150,15 +150,15 @@ fn read(path: &Path) -> Result<(Pages, bool)> {
     let failed = |e| Error::io(format!("cannot read {name}"), e);
     let metadata = file.metadata().map_err(failed)?;
     let regular = metadata.is_file();
-    let expected = if regular { metadata.len().min(MOST) as usize } else { 0 };
-    let bytes = Pages::read(file.take(MOST + 1), expected).map_err(failed)?;
-    if bytes.len() as u64 > MOST {
-        return Err(Error::Data(format!("{name} is not a model: expected at most {MOST} bytes")));
+    let expected = if regular { metadata.len().min(MAX_BYTES) as usize } else { 0 };
+    let bytes = Pages::read(file.take(MAX_BYTES + 1), expected).map_err(failed)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(Error::Data(format!("{name} is not a model: expected at most {MAX_BYTES} bytes")));
     }
     Ok((bytes, regular))
 }
 
-/// Refuses a place where no model can be written, before any work is done for it.
+/// Checks, before any work, that a model can be written to a path.
 ///
 /// # Errors
 /// A folder that is not there; what is no regular file, such as a device or, as `-`, standard output.
@@ -178,7 +178,7 @@ impl Model {
     /// Writes the file whole or not at all, and waits until the disk has it. Gives the SHA-256 of the file.
     ///
     /// # Errors
-    /// What the system says.
+    /// I/O errors.
     pub fn save(&self, path: &Path) -> Result<String> {
         writable(path)?;
         let bytes = self.to_bytes();

@@ -4,6 +4,7 @@ use super::{
     Activation, Activations, Axis, ConvGeometry, Layout, MAX_TERMS, Op, Param, PixelTransform, PixelType, Plan, Role,
     Table, TermWeight,
 };
+use crate::model::Term;
 
 impl Plan {
     /// The images of the batch: `[N, width]`.
@@ -138,22 +139,11 @@ impl Plan {
         self.ops.push(Op::Sigmoid { mean, logits });
         mean
     }
-    /// -log p(target given z) of each row: `[N, P, 1]`, nats. Overwrites the logits with their gradient.
-    pub fn bernoulli(&mut self, logits: Activations, target: Activations) -> Activations {
+    /// -log p(target given z) of each row, `[N, P, 1]`, nats; `op` is the likelihood with this buffer for its loss. Overwrites
+    /// the logits with their gradient.
+    pub fn likelihood(&mut self, logits: Activations, op: impl FnOnce(Activations) -> Op) -> Activations {
         let loss = self.rows(logits.per_image, 1);
-        self.ops.push(Op::Bernoulli { loss, logits, target });
-        loss
-    }
-    /// The same, for Gaussian pixels of this standard deviation.
-    pub fn gaussian(&mut self, logits: Activations, target: Activations, sigma: f32) -> Activations {
-        let loss = self.rows(logits.per_image, 1);
-        self.ops.push(Op::Gaussian { loss, logits, target, sigma });
-        loss
-    }
-    /// The same, where the decoder gives the variance too, which is above `min_sigma`².
-    pub fn gaussian_learned(&mut self, logits: Activations, target: Activations, min_sigma: f32) -> Activations {
-        let loss = self.rows(logits.per_image, 1);
-        self.ops.push(Op::GaussianLearned { loss, logits, target, min_sigma });
+        self.ops.push(op(loss));
         loss
     }
     /// The squared error of each row, summed over pixels: `[N, P, 1]`.
@@ -168,14 +158,15 @@ impl Plan {
         self.ops.push(Op::Store { stored, x });
         stored
     }
-    /// The per-image losses of an objective by position in the epoch, `[items, terms]`, nats: each term `[N, P, 1]`, or none
-    /// where it is 0, with its weight.
-    pub fn weighted_sum(&mut self, items: usize, weighted: &[(Option<Activations>, TermWeight)]) -> Table {
-        let losses = self.table(items, weighted.len(), PixelType::F32);
+    /// The per-image losses of an objective by position in the epoch, `[items, terms]`, nats: the values of each term,
+    /// `[N, P, 1]`, or none where it is 0.
+    pub fn weighted_sum(&mut self, items: usize, of: &[Term], values: &[Option<Activations>]) -> Table {
+        assert_eq!(of.len(), values.len(), "a value for each term");
+        let losses = self.table(items, of.len(), PixelType::F32);
         let mut terms = [None; MAX_TERMS];
         let mut weights = [TermWeight::One; MAX_TERMS];
-        for (i, (term, weight)) in weighted.iter().enumerate() {
-            (terms[i], weights[i]) = (*term, *weight);
+        for (i, (term, value)) in of.iter().zip(values).enumerate() {
+            (terms[i], weights[i]) = (*value, term.weight);
         }
         let d_terms = terms.map(|term| term.map(|term| self.like(term)));
         self.ops.push(Op::WeightedSum { losses, d_terms, terms, weights });

@@ -1,8 +1,8 @@
-//! A model written down as data: buffers, operations over them in order, and the programs made of them.
+//! The intermediate representation of a model: buffers, operations over them, and programs.
 //!
-//! A network is a function that writes operations into a [`Plan`], forwards only (see [`network`](crate::network)).
-//! [`reverse::training`] derives the step that trains it. A [`backend`](crate::backend) allocates the buffers and runs
-//! programs; it never sees a model.
+//! A network appends forward operations to a [`Plan`] (see [`network`](crate::network)); [`reverse::training`] derives the
+//! training step by reverse-mode differentiation. A [`backend`](crate::backend) allocates the buffers and runs programs; it
+//! never sees a model.
 
 mod activation;
 mod conv;
@@ -24,20 +24,20 @@ pub use precision::Precision;
 pub use program::{CheckedOp, Program};
 pub use update::{Gradient, Update};
 
-/// What a buffer holds, so that a backend can allocate it.
+/// The shape of a buffer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum BufferShape {
-    /// So many values for each image of the batch.
+    /// Values per image of the batch: P · width.
     Activations(usize),
-    /// A weight, `[in, out]`.
+    /// A parameter, `[in, out]`.
     Param([usize; 2]),
-    /// One of its moments.
+    /// A moment of Adam, the shape of its parameter.
     Moment([usize; 2]),
-    /// `[items, width]` of this type.
+    /// A table `[items, width]` of this type.
     Table(usize, usize, PixelType),
 }
 
-/// The buffers of a model, and the operations written since the last [`Plan::take`].
+/// The buffers of a model, and the operations appended since the last [`Plan::take`].
 #[derive(Debug)]
 pub struct Plan {
     /// N: images in a batch.
@@ -48,16 +48,16 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// An empty plan for batches of this many images.
+    /// An empty plan for batches of `batch` images.
     pub fn new(batch: usize) -> Plan {
         assert!(batch > 0, "a batch holds at least one image");
         Plan { batch, shapes: vec![], params: vec![], ops: vec![] }
     }
-    /// What each buffer holds, by its number.
+    /// The shape of each buffer, by handle.
     pub fn shapes(&self) -> &[BufferShape] {
         &self.shapes
     }
-    /// The same, beside the buffers.
+    /// Handle and shape of each buffer.
     pub fn buffers(&self) -> impl Iterator<Item = (Buf, BufferShape)> + '_ {
         (0..).map(Buf).zip(self.shapes.iter().copied())
     }
@@ -65,11 +65,11 @@ impl Plan {
     pub fn params(&self) -> &[Parameter] {
         &self.params
     }
-    /// The operations written since the last call: a part of the model.
+    /// The operations appended since the last call.
     pub fn take(&mut self) -> Vec<Op> {
         std::mem::take(&mut self.ops)
     }
-    /// Images that one thread takes at a time, at most: 64, or fewer if an image is large.
+    /// Images of a CPU block, at most: 64, or fewer if an image is large.
     pub fn block(&self) -> usize {
         const VALUES: usize = 1 << 18; // the largest buffer of a block then stays in the L2 cache
         let largest =
@@ -81,8 +81,8 @@ impl Plan {
         block
     }
 
-    /// Bytes that a device needs for the buffers, about: at this precision, with half as much beside rows and twice beside
-    /// weights for what products make of them.
+    /// Bytes that a device needs for the buffers, about: at this precision, with the packed copies of bf16: half of the activations
+    /// and all of the weights.
     pub fn bytes(&self, precision: Precision) -> u64 {
         let images = self.batch.next_multiple_of(self.block()) as u64;
         let pairs = (precision == Precision::Bf16) as u64;

@@ -32,8 +32,9 @@ impl<T: Operand, const N: usize> Operand for [T; N] {
     }
 }
 
-/// `Name(outputs) <- (inputs) { attributes } if shapes agree, derivative or none;` in the order of the code numbers.
-/// Parameters are attributes: no operation writes one.
+/// `Name(outputs) <- (inputs) { attributes } if shapes agree, derivative;` in the order of the code numbers. Parameters are
+/// attributes: no operation writes one. The derivative is `reverse` (an arm of [`training`](super::reverse::training)),
+/// `in_place` (it overwrites its second output with the derivative of the first) or `none`.
 macro_rules! operations {
     ($(
         $(#[$doc:meta])*
@@ -68,13 +69,15 @@ macro_rules! operations {
                     $(Op::$name { .. } => OpCode::$name,)*
                 }
             }
-            /// Whether its derivative is known (see [`reverse`](super::reverse)).
-            pub fn has_derivative(&self) -> bool {
-                match self {
-                    $(Op::$name { .. } => operations!(@$derivative),)*
+            /// Of an in-place operation `[loss, logits]`: after it, `logits` holds d loss / d logits.
+            pub fn in_place_gradient(&self) -> Option<[Activations; 2]> {
+                match *self {
+                    $(#[allow(unused_variables)] // the derivative of others is in the reverse pass
+                    Op::$name { $($out,)* .. } => operations!(@$derivative $($out)*),)*
                 }
             }
-            /// The buffers (written, read), without parameters, which no operation writes.
+            /// The buffers (written, read), without parameters, which no operation writes. A buffer that is accumulated into or
+            /// updated in place is listed as written only.
             pub fn accesses(&self) -> (Vec<Buf>, Vec<Buf>) {
                 let (mut written, mut read) = (vec![], vec![]);
                 match self {
@@ -94,11 +97,12 @@ macro_rules! operations {
             }
         }
     };
-    (@derivative) => { true };
-    (@none) => { false };
+    (@in_place $y:ident $x:ident) => { Some([$y, $x]) };
+    (@reverse $($out:ident)*) => { None };
+    (@none $($out:ident)*) => { None };
 }
 
-/// Most terms of an objective.
+/// Maximum number of terms of an objective.
 pub const MAX_TERMS: usize = 4;
 
 /// The factor of a term in the objective.
@@ -106,10 +110,11 @@ pub const MAX_TERMS: usize = 4;
 pub enum TermWeight {
     /// 1.
     One,
-    /// [`State::kl_weight`](crate::backend::State::kl_weight): beta, after its warm-up.
+    /// [`State::kl_weight`](crate::backend::State::kl_weight): beta, scaled linearly from 0 during its warm-up.
     Beta,
 }
 
+// n: an image of the batch; r: one of its P rows; position: its index in the epoch.
 operations! {
     /// `y[n] = transform(from[row of image n])`; padding, past the end of the epoch, is zero
     Gather(y: Activations) <- (from: Table) { transform: PixelTransform }
@@ -121,7 +126,7 @@ operations! {
 
     /// `y[r] = [a[r], b[n]]`
     Concat(y: Activations) <- (a: Activations, b: Activations) {}
-    if same_rows(&[y, a]) && b.per_image == 1 && y.width == a.width + b.width, derivative;
+    if same_rows(&[y, a]) && b.per_image == 1 && y.width == a.width + b.width, reverse;
 
     /// `y[r] = x[r, ..width of y]`
     Narrow(y: Activations) <- (x: Activations) { add: bool }
@@ -137,7 +142,7 @@ operations! {
 
     /// `y[r] = act(x[r] W + b)`
     Linear(y: Activations) <- (x: Activations) { w: Param, b: Option<Param>, act: Activation }
-    if same_rows(&[y, x]) && x.width == w.inp && y.width == w.out && b.is_none_or(|b| b.out == w.out), derivative;
+    if same_rows(&[y, x]) && x.width == w.inp && y.width == w.out && b.is_none_or(|b| b.out == w.out), reverse;
 
     /// `dx[r] = dy[r] W^T`
     LinearBack(dx: Activations) <- (dy: Activations) { w: Param, add: bool }
@@ -154,21 +159,21 @@ operations! {
     /// `y[n, output position]` = the patch of `x[n]` there, `[kernel row, kernel column, channel]`, zero-padded
     Im2col(y: Activations) <- (x: Activations) { conv: ConvGeometry }
     if y.per_image * conv.input_area() == x.per_image * conv.output_area() && y.width == conv.patch_len()
-        && x.width == conv.channels, derivative;
+        && x.width == conv.channels, reverse;
 
     /// Transposed convolution, or the input gradient of a convolution: `y[n] = act(b + col2im(x[n] W))`, or `x[n] W^T` with
-    /// `transpose_w`; col2im adds each row's patch at its place
+    /// `transpose_w`; col2im adds each row's patch at its place. Either b or `add`
     ConvTranspose(y: Activations) <- (x: Activations) {
         w: Param, transpose_w: bool, b: Option<Param>, act: Activation, conv: ConvGeometry, add: bool
     }
     if [x.width, conv.patch_len()] == if transpose_w { [w.out, w.inp] } else { [w.inp, w.out] }
         && x.per_image * conv.input_area() == y.per_image * conv.output_area() && y.width == conv.channels
-        && b.is_none_or(|b| b.out == y.width), derivative;
+        && b.is_none_or(|b| b.out == y.width && !add), reverse;
 
     /// The reparameterised draw (Kingma and Welling 2014, eq. 10): `z[r] = mu[n] + exp(logvar[n] / 2) eps[r]`, with
     /// `q = [mu, logvar]` and eps from N(0, I) by (seed, epoch, image, sample, lane)
     Sample(z: Activations, eps: Activations) <- (q: Activations) {}
-    if same_shape(&[z, eps]) && gaussian_of(q, z.width), derivative;
+    if same_shape(&[z, eps]) && gaussian_of(q, z.width), reverse;
 
     /// `dmu[n]` = sum of `dz[r]`, `dlogvar[n]` = sum of `dz[r] eps[r] exp(logvar[n] / 2) / 2`, over the samples of n
     SampleBack(dq: Activations) <- (dz: Activations, eps: Activations, q: Activations) { add: bool }
@@ -177,7 +182,7 @@ operations! {
     /// `kl[n]` = KL(q to p) = 1/2 sum of (exp(logvar) + (mu - mu_p)²) / exp(logvar_p) - 1 - logvar + logvar_p, with
     /// `p = [mu_p, logvar_p]`, or N(0, I) (ibid., appendix B)
     Kl(kl: Activations) <- (q: Activations, p: Option<Activations>) {}
-    if [kl.per_image, kl.width] == [1, 1] && gaussians(q, p), derivative;
+    if [kl.per_image, kl.width] == [1, 1] && gaussians(q, p), reverse;
 
     /// dmu = dkl (mu - mu_p) / exp(logvar_p), dlogvar = dkl (exp(logvar - logvar_p) - 1) / 2
     KlBack(dq: Activations) <- (dkl: Activations, q: Activations, p: Option<Activations>) { add: bool }
@@ -199,17 +204,17 @@ operations! {
     /// `loss[r] = -log Bernoulli(target[n]; logits[r])`, summed over pixels (ibid., appendix C.1). In place, the logits become
     /// the derivative: `logits[r] = sigmoid(logits[r]) - target[n]`
     Bernoulli(loss: Activations, logits: Activations) <- (target: Activations) {}
-    if likelihood(loss, logits, target, 1), derivative;
+    if likelihood(loss, logits, target, 1), in_place;
 
     /// `loss[r] = -log N(target[n]; mean, sigma²)`, mean = sigmoid(logits), summed over pixels (ibid., appendix C.2). In
     /// place, the logits become the derivative, (mean - target) mean (1 - mean) / sigma²
     Gaussian(loss: Activations, logits: Activations) <- (target: Activations) { sigma: f32 }
-    if likelihood(loss, logits, target, 1), derivative;
+    if likelihood(loss, logits, target, 1), in_place;
 
     /// `loss[r] = -log N(target[n]; mean, variance)`, summed over pixels, where `logits` has for each pixel the logit of the
     /// mean and s, and variance = exp(s) + min_sigma². In place, they become the derivative
     GaussianLearned(loss: Activations, logits: Activations) <- (target: Activations) { min_sigma: f32 }
-    if likelihood(loss, logits, target, 2), derivative;
+    if likelihood(loss, logits, target, 2), in_place;
 
     /// `loss[r] = (mean[r] - target[n])²`, summed over pixels
     SquaredError(loss: Activations) <- (mean: Activations, target: Activations) {}
@@ -225,7 +230,7 @@ operations! {
         && terms.iter().flatten().all(|term| term.width == 1)
         && terms.iter().zip(&d_terms).all(|(term, d)| term.is_some() == d.is_some())
         && terms.iter().flatten().zip(d_terms.iter().flatten()).all(|(term, d)| same_shape(&[*term, *d]))
-        && terms[losses.width..].iter().all(Option::is_none), derivative;
+        && terms[losses.width..].iter().all(Option::is_none), reverse;
 }
 
 pub(super) fn same_rows(operands: &[Activations]) -> bool {

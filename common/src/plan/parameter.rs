@@ -1,4 +1,4 @@
-//! What a parameter of a plan, `[in, out]`, is in a PyTorch state dict.
+//! Parameters of a plan, `[in, out]`, and their layout in a PyTorch state dict.
 //!
 //! ```text
 //! linear           [out, in]
@@ -6,100 +6,100 @@
 //! transposed       [in, channels, row, column]      out = (row, column, channel)
 //! ```
 //!
-//! An image between convolutions is `[H, W, C]` here and `[C, H, W]` there, which a linear layer before or behind them sees.
+//! Activations of a convolution are `[H, W, C]` here and `[C, H, W]` there; a linear layer next to one is permuted alike.
 
 use super::Param;
 
-/// A parameter of the plan and the tensors of the state dict that lie in it, side by side.
+/// A parameter of a plan: one tensor of the state dict, or several concatenated along `out`.
 #[derive(Clone, Debug)]
 pub struct Parameter {
     /// `[in, out]`.
     pub param: Param,
-    /// The names, in a PyTorch state dict, of equal parts of its `out` columns: `mu.weight`, `logvar.weight`.
+    /// The names of its tensors, equal slices of `out`: `mu.weight`, `logvar.weight`.
     pub names: Vec<String>,
-    /// What it does.
+    /// Weight or bias, for initialization.
     pub role: Role,
-    /// How it lies in the state dict.
+    /// The layout of each tensor.
     pub layout: Layout,
 }
 
 impl Parameter {
-    /// Columns that each of its tensors fills.
+    /// The `out` of each of its tensors.
     pub fn part(&self) -> usize {
         self.param.out / self.names.len()
     }
 }
 
-/// What a parameter does, which says where it starts.
+/// Weight or bias, with the fans of initialization.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Role {
-    /// A weight, with the values that go into a unit and come out of one, as PyTorch counts them.
+    /// A weight, with PyTorch's fans.
     Weight {
-        /// Values that go in.
+        /// Inputs of a unit.
         fan_in: usize,
-        /// Values that come out.
+        /// Outputs of an input.
         fan_out: usize,
     },
-    /// A bias beside a weight.
+    /// A bias.
     Bias {
-        /// Of that weight.
+        /// Of its weight.
         fan_in: usize,
     },
 }
 
-/// How each tensor of a parameter lies in the state dict.
+/// The layout of a tensor in the state dict.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Layout {
-    /// Its shape there.
+    /// Its shape.
     pub shape: Vec<usize>,
-    /// How `in` and `out` are cut.
+    /// The permutations of `in` and `out`.
     pub axes: [Axis; 2],
-    /// Whether `in` comes first there.
+    /// Whether the first dimension is `in`.
     pub in_first: bool,
 }
 
-/// How the values of a row are cut: `[positions, channels]` here, `[channels, positions]` in the state dict; what is beyond
-/// these stays where it is.
+/// The permutation of a dimension: `[positions, channels]` here, `[channels, positions]` in the state dict; elements beyond
+/// these (labels) keep their place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Axis {
-    /// Positions of an image, or taps of a window.
+    /// Positions of an image, or pixels of a kernel.
     pub positions: usize,
-    /// Values at each.
+    /// Channels at each.
     pub channels: usize,
 }
 
 impl Axis {
-    /// Of values in no order of their own.
+    /// The identity.
     pub const PLAIN: Axis = Axis { positions: 1, channels: 0 };
 
-    /// Where value i is in the state dict.
+    /// The index in the state dict of element i.
     #[inline]
-    pub fn place(self, i: usize) -> usize {
+    pub fn index(self, i: usize) -> usize {
         let Axis { positions, channels } = self;
         if positions == 1 || i >= positions * channels { i } else { i % channels * positions + i / channels }
     }
 }
 
 impl Layout {
-    /// Of a linear layer between rows that are cut like this.
+    /// The layout of a linear layer with these permutations of `in` and `out`.
     pub fn linear([inp, out]: [usize; 2], axes: [Axis; 2]) -> Layout {
         Layout { shape: vec![out, inp], axes, in_first: false }
     }
-    /// Whether it is `[out, in]`, in the order that it has here.
-    pub fn is_plain(&self) -> bool {
+    /// Whether it is the plain transpose, `[out, in]`.
+    pub fn is_transpose(&self) -> bool {
         !self.in_first && self.axes.iter().all(|axis| axis.positions == 1)
     }
-    /// Calls f(i, j, place in the state dict) for value `[i, j]` of `[in, out]`.
-    pub fn each(&self, [inp, out]: [usize; 2], mut f: impl FnMut(usize, usize, usize)) {
+    /// Calls f(i, j, index in the state dict) for each element `[i, j]` of `[in, out]`.
+    pub fn for_each(&self, [inp, out]: [usize; 2], mut f: impl FnMut(usize, usize, usize)) {
         for j in 0..out {
-            let to = self.axes[1].place(j);
+            let to = self.axes[1].index(j);
             for i in 0..inp {
-                let from = self.axes[0].place(i);
+                let from = self.axes[0].index(i);
                 f(i, j, if self.in_first { from * out + to } else { to * inp + from });
             }
         }
     }
-    /// Of a vector.
+    /// The layout of a vector.
     pub fn vector(out: usize, axis: Axis) -> Layout {
         Layout { shape: vec![out], axes: [Axis::PLAIN, axis], in_first: false }
     }
@@ -110,10 +110,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn channels_and_positions_change_places_and_what_is_beyond_stays() {
+    fn channels_and_positions_are_permuted_and_the_rest_keeps_its_place() {
         let axis = Axis { positions: 3, channels: 2 };
-        let places: Vec<usize> = (0..8).map(|i| axis.place(i)).collect();
-        assert_eq!(places, [0, 3, 1, 4, 2, 5, 6, 7]);
-        assert!((0..9).all(|i| Axis::PLAIN.place(i) == i));
+        let indices: Vec<usize> = (0..8).map(|i| axis.index(i)).collect();
+        assert_eq!(indices, [0, 3, 1, 4, 2, 5, 6, 7]);
+        assert!((0..9).all(|i| Axis::PLAIN.index(i) == i));
     }
 }

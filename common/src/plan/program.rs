@@ -74,7 +74,7 @@ impl Program {
             if let Gradient::Weight { x, dy, .. } = *gradient {
                 for rows in [x, dy] {
                     match operands.iter().find(|known: &&Activations| known.buf == rows.buf) {
-                        Some(known) => assert!(*known == rows, "{rows:?} is an operand in two shapes"),
+                        Some(known) => assert!(*known == rows, "{rows:?} is an operand of gradients in two shapes"),
                         None => operands.push(rows),
                     }
                 }
@@ -107,8 +107,8 @@ impl Program {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Binarize;
-    use crate::plan::{Activation, PixelTransform, Plan, TermWeight};
+    use crate::model::{Binarize, Likelihood, Objective};
+    use crate::plan::{Activation, PixelTransform, Plan};
 
     #[test]
     #[should_panic(expected = "overlaps itself")]
@@ -123,7 +123,7 @@ mod tests {
     fn a_table_that_is_both_read_and_written_is_refused() {
         let mut plan = Plan::new(4);
         let (recon, kl) = (plan.rows(1, 1), plan.rows(1, 1));
-        let losses = plan.weighted_sum(4, &[(Some(recon), TermWeight::One), (Some(kl), TermWeight::Beta)]);
+        let losses = plan.weighted_sum(4, Objective::new(Likelihood::Bernoulli).terms(), &[Some(recon), Some(kl)]);
         plan.gather(losses, PixelTransform { white: 1.0, binarize: Binarize::None, range: [0.0, 1.0] });
         Program::forward(plan.take());
     }

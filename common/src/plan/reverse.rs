@@ -1,4 +1,4 @@
-//! The training step of a model: its operations forwards, their derivatives backwards, one [`Gradient`] for each parameter.
+//! Reverse-mode differentiation: forward operations to a training step.
 
 use super::{Activation, Activations, Buf, ConvGeometry, Gradient, Op, Plan, Program, Update};
 
@@ -9,18 +9,18 @@ struct GradientBuffers<'a> {
 }
 
 impl GradientBuffers<'_> {
-    /// The gradient of y, cut into the rows that y is cut into, whoever made it.
-    fn known(&self, y: Activations) -> Option<Activations> {
+    /// The gradient of y in the shape of y, if it exists.
+    fn existing(&self, y: Activations) -> Option<Activations> {
         let (_, d) = self.of.iter().find(|(b, _)| *b == y.buf)?;
         Some(Activations { per_image: y.per_image, width: y.width, ..*d })
     }
-    /// The gradient of what a later operation has used. Panics where none has: the model computes it in vain.
-    fn of(&self, y: Activations) -> Activations {
-        self.known(y).unwrap_or_else(|| panic!("nothing that is learnt uses {y:?}"))
+    /// The gradient of y. Panics if no later operation uses y.
+    fn get(&self, y: Activations) -> Activations {
+        self.existing(y).unwrap_or_else(|| panic!("no loss depends on {y:?}"))
     }
-    /// The gradient buffer of x, and whether something has written it already.
-    fn toward(&mut self, x: Activations) -> (Activations, bool) {
-        if let Some(d) = self.known(x) {
+    /// The gradient buffer of x, and whether to accumulate into it.
+    fn get_or_create(&mut self, x: Activations) -> (Activations, bool) {
+        if let Some(d) = self.existing(x) {
             return (d, true);
         }
         let d = self.plan.like(x);
@@ -29,7 +29,7 @@ impl GradientBuffers<'_> {
     }
 }
 
-/// Derives the training program of a list of forward operations that ends in the objective.
+/// The training step of forward operations that end in an objective.
 pub fn training(plan: &mut Plan, forward: &[Op]) -> Program {
     use Op::*;
     let mut ops = forward.to_vec();
@@ -37,47 +37,48 @@ pub fn training(plan: &mut Plan, forward: &[Op]) -> Program {
     let data = data(forward);
     let mut g = GradientBuffers { plan, of: vec![] };
     for op in forward.iter().rev() {
+        if let Some([loss, d]) = op.in_place_gradient() {
+            let weight = g.get(loss);
+            assert!(g.existing(d).is_none(), "one likelihood per decoder output");
+            g.of.push((d.buf, d));
+            ops.push(ScaleRows { d, weight });
+            continue;
+        }
         match *op {
             WeightedSum { terms, d_terms, .. } => {
                 g.of.extend(terms.iter().flatten().zip(d_terms.iter().flatten()).map(|(term, d)| (term.buf, *d)));
             }
-            Bernoulli { loss, logits, .. } | Gaussian { loss, logits, .. } | GaussianLearned { loss, logits, .. } => {
-                let weight = g.of(loss);
-                assert!(g.known(logits).is_none(), "one likelihood per decoder output");
-                g.of.push((logits.buf, logits));
-                ops.push(ScaleRows { d: logits, weight });
-            }
             Kl { kl, q, p } => {
-                let dkl = g.of(kl);
-                let (dq, add) = g.toward(q);
+                let dkl = g.get(kl);
+                let (dq, add) = g.get_or_create(q);
                 ops.push(KlBack { dq, dkl, q, p, add });
                 if let Some(p) = p {
-                    let (dp, add) = g.toward(p);
+                    let (dp, add) = g.get_or_create(p);
                     ops.push(KlPriorBack { dp, dkl, q, p, add });
                 }
             }
             Sample { z, eps, q } => {
-                let dz = g.of(z);
-                let (dq, add) = g.toward(q);
+                let dz = g.get(z);
+                let (dq, add) = g.get_or_create(q);
                 ops.push(SampleBack { dq, dz, eps, q, add });
             }
             Concat { y, a, .. } if !data.contains(&y.buf) => {
-                // What is beside a comes from the data.
-                let dy = g.of(y);
-                let (da, add) = g.toward(a);
+                // b is input data.
+                let dy = g.get(y);
+                let (da, add) = g.get_or_create(a);
                 ops.push(Narrow { y: da, x: dy, add });
             }
             Linear { y, x, w, b, act } => {
-                let dy = g.of(y);
+                let dy = g.get(y);
                 if act != Activation::None {
                     ops.push(ActivationBack { dy, y, act });
                 }
                 gradients.push(Gradient::Weight { w, x, dy });
                 gradients.extend(b.map(|b| Gradient::Bias { b, dy }));
-                match image(forward, x) {
+                match im2col_input(forward, x) {
                     _ if data.contains(&x.buf) => {}
                     Some((image, conv)) => {
-                        let (y, add) = g.toward(image);
+                        let (y, add) = g.get_or_create(image);
                         ops.push(ConvTranspose {
                             y,
                             x: dy,
@@ -90,13 +91,13 @@ pub fn training(plan: &mut Plan, forward: &[Op]) -> Program {
                         });
                     }
                     None => {
-                        let (dx, add) = g.toward(x);
+                        let (dx, add) = g.get_or_create(x);
                         ops.push(LinearBack { dx, dy, w, add });
                     }
                 }
             }
             ConvTranspose { y, x, w, b, act, conv, .. } => {
-                let dy = g.of(y);
+                let dy = g.get(y);
                 if act != Activation::None {
                     ops.push(ActivationBack { dy, y, act });
                 }
@@ -104,7 +105,7 @@ pub fn training(plan: &mut Plan, forward: &[Op]) -> Program {
                 let patches = g.plan.rows(x.per_image, conv.patch_len());
                 ops.push(Im2col { y: patches, x: dy, conv });
                 gradients.push(Gradient::Weight { w, x, dy: patches });
-                let (dx, add) = g.toward(x);
+                let (dx, add) = g.get_or_create(x);
                 ops.push(LinearBack { dx, dy: patches, w, add });
             }
             Gather { .. } | OneHot { .. } | Concat { .. } | Im2col { .. } => {}
@@ -115,15 +116,15 @@ pub fn training(plan: &mut Plan, forward: &[Op]) -> Program {
     Program::new(ops, gradients, updates)
 }
 
-/// The images whose values under a window these rows are.
-fn image(forward: &[Op], rows: Activations) -> Option<(Activations, ConvGeometry)> {
+/// The input and the geometry of the im2col that made these rows.
+fn im2col_input(forward: &[Op], rows: Activations) -> Option<(Activations, ConvGeometry)> {
     forward.iter().find_map(|op| match *op {
         Op::Im2col { y, x, conv } if y == rows => Some((x, conv)),
         _ => None,
     })
 }
 
-/// The buffers that follow from the data alone, which need no gradient.
+/// Buffers that depend on input data alone, which need no gradient.
 fn data(forward: &[Op]) -> Vec<Buf> {
     let mut data = vec![];
     for op in forward {

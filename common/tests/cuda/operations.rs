@@ -214,15 +214,15 @@ fn the_likelihoods_and_their_gradients() {
     for (per, width) in [(1, 1), (3, 31), (2, 257)] {
         check_plan(sum(width), |plan| {
             let (v, target) = (plan.rows(per, width), plan.rows(1, width));
-            plan.bernoulli(v, target);
+            plan.likelihood(v, |loss| Op::Bernoulli { loss, logits: v, target });
         });
         check_plan(sum(width), |plan| {
             let (v, target) = (plan.rows(per, width), plan.rows(1, width));
-            plan.gaussian(v, target, 0.3);
+            plan.likelihood(v, |loss| Op::Gaussian { loss, logits: v, target, sigma: 0.3 });
         });
         check_plan(sum(width), |plan| {
             let (v, target) = (plan.rows(per, 2 * width), plan.rows(1, width));
-            plan.gaussian_learned(v, target, 0.1);
+            plan.likelihood(v, |loss| Op::GaussianLearned { loss, logits: v, target, min_sigma: 0.1 });
         });
         check_plan(sum(width), |plan| {
             let (mean, target) = (plan.rows(per, width), plan.rows(1, width));

@@ -69,7 +69,7 @@ impl Data {
         self.state.batch
     }
     fn sample(&self, n: usize) -> Option<SampleIndex> {
-        (n < self.state.live()).then(|| self.indices[self.state.at + n])
+        (n < self.state.valid()).then(|| self.indices[self.state.at + n])
     }
     fn get(&self, r: Activations, row: usize, i: usize) -> f64 {
         self.values[&r.buf][row * r.width + i]
@@ -82,7 +82,7 @@ impl Data {
         to.iter_mut().zip(values).for_each(|(to, v)| *to = if add { *to + v } else { v });
     }
     fn set_table(&mut self, t: Table, f: impl Fn(&Data, usize, usize) -> f64) {
-        let (at, valid) = (self.state.at, self.state.live());
+        let (at, valid) = (self.state.at, self.state.valid());
         for n in 0..valid {
             let row: Vec<f64> = (0..t.width).map(|i| f(self, n, i)).collect();
             let to = self.values.get_mut(&t.buf).expect("a table");
@@ -265,7 +265,7 @@ impl Data {
                     (0..of.per_image).map(|s| d.get(of, n * of.per_image + s, 0)).sum::<f64>() / of.per_image as f64
                 };
                 self.set_table(losses, |d, n, t| terms[t].map_or(0.0, |term| mean(d, term, n)));
-                let valid = self.state.live();
+                let valid = self.state.valid();
                 for (d_term, weight) in d_terms.into_iter().zip(weights) {
                     let Some(of) = d_term else { continue };
                     let weight = self.state.weight(weight) as f64 / (valid * of.per_image) as f64;

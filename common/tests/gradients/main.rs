@@ -128,7 +128,7 @@ fn check_on(device: Device, case: &Case) {
     let state = backend.state();
     (state.at, state.items, state.beta, state.epoch) = (at, ITEMS, objective.beta as f32, 1);
     (state.warmup, state.steps) = (*warmup, 1);
-    let live = state.live();
+    let live = state.valid();
     // Step 1 of the optimizer divides by 1 - 0.9², where it would divide by 1 - 0.9 in step 0; lr is 0 in both.
     let beta = objective.beta * if *warmup > 1 { 1.0 / *warmup as f64 } else { 1.0 };
     let step = backend.compile(&step).unwrap();

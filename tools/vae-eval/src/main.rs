@@ -78,15 +78,15 @@ fn run(args: Args) -> Result<()> {
     let device = args.device.for_work()?;
     let mut evaluator = Evaluator::new(&stored.file, images, args.samples as usize, args.seed, device)?;
     let bar = vae_cli::progress_bar(args.k.into(), "{wide_bar} {pos}/{len} draws, {eta} left");
-    let judgements = evaluator.judge(args.k as usize, |draws| bar.set_position(draws as u64))?;
+    let evaluations = evaluator.evaluate(args.k as usize, |draws| bar.set_position(draws as u64))?;
     bar.finish_and_clear();
     let mut write = |record: Record| writeln!(output, "{record}").map_err(|e| output.error(e));
     if args.per_image {
-        for (n, judgement) in judgements.iter().enumerate() {
-            write(report::image(evaluator.images(), n, judgement))?;
+        for (n, evaluation) in evaluations.iter().enumerate() {
+            write(report::image(evaluator.images(), n, evaluation))?;
         }
     }
     let sampling = report::MonteCarlo { samples: args.samples, k: args.k, seed: args.seed };
-    write(report::all(&judgements, spec, stored.sha256(), sampling))?;
+    write(report::all(&evaluations, spec, stored.sha256(), sampling))?;
     output.commit()
 }

@@ -1,7 +1,7 @@
 //! The records of an evaluation.
 
 use common::dataset::Dataset;
-use common::evaluate::{ACTIVE, Elbo, Judgement};
+use common::evaluate::{ACTIVE, Elbo, Evaluation};
 use common::model::Spec;
 use serde_json::json;
 use vae_stream::record::{Eval, Image, KL, LOSS, Number, RECON, Record, Terms};
@@ -15,29 +15,29 @@ pub struct MonteCarlo {
 }
 
 /// The record of one image.
-pub fn image(images: &Dataset, n: usize, judgement: &Judgement) -> Record {
+pub fn image(images: &Dataset, n: usize, evaluation: &Evaluation) -> Record {
     Record::Image(Box::new(Image {
         i: images.ids()[n].into(),
         y: images.labels().map(|labels| labels[n].into()),
-        terms: judgement.elbo.as_ref().map(|elbo| terms(elbo.recon, elbo.total_kl())).unwrap_or_default(),
-        mse: rounded(judgement.mse),
-        nll: judgement.nll.map(|nll| rounded(nll.nll)),
-        nll_mc_se: judgement.nll.map(|nll| rounded(nll.se)),
+        terms: evaluation.elbo.as_ref().map(|elbo| terms(elbo.recon, elbo.total_kl())).unwrap_or_default(),
+        mse: rounded(evaluation.mse),
+        nll: evaluation.nll.map(|nll| rounded(nll.nll)),
+        nll_mc_se: evaluation.nll.map(|nll| rounded(nll.se)),
     }))
 }
 
 /// The record of all images.
-pub fn all(judgements: &[Judgement], spec: &Spec, sha256: &str, sampling: MonteCarlo) -> Record {
+pub fn all(evaluations: &[Evaluation], spec: &Spec, sha256: &str, sampling: MonteCarlo) -> Record {
     let mut eval = Eval {
-        images: judgements.len() as u64,
-        mse: rounded(mean(judgements.iter().map(|j| j.mse))),
+        images: evaluations.len() as u64,
+        mse: rounded(mean(evaluations.iter().map(|j| j.mse))),
         seed: sampling.seed.into(),
         likelihood: json!(spec.objective.likelihood),
         binarize: json!(spec.data.binarize),
         model: sha256.into(),
         ..Eval::default()
     };
-    if let Some(elbos) = judgements.iter().map(|j| j.elbo.as_ref()).collect::<Option<Vec<_>>>() {
+    if let Some(elbos) = evaluations.iter().map(|j| j.elbo.as_ref()).collect::<Option<Vec<_>>>() {
         let (recon, kl) = (mean(elbos.iter().map(|e| e.recon)), mean(elbos.iter().map(|e| e.total_kl())));
         eval.elbo = Some(rounded(-recon - kl));
         eval.terms = terms(recon, kl);
@@ -47,7 +47,7 @@ pub fn all(judgements: &[Judgement], spec: &Spec, sha256: &str, sampling: MonteC
         eval.active_units = Some(dimensions.filter(|j| spread(&elbos, *j) > ACTIVE).count() as u64);
         eval.samples = Some(sampling.samples.into());
     }
-    if let Some(nlls) = judgements.iter().map(|j| j.nll).collect::<Option<Vec<_>>>() {
+    if let Some(nlls) = evaluations.iter().map(|j| j.nll).collect::<Option<Vec<_>>>() {
         let n = nlls.len() as f64;
         eval.nll = Some(rounded(mean(nlls.iter().map(|v| v.nll))));
         eval.nll_se = Some(rounded((variance(nlls.iter().map(|v| v.nll)) / n).sqrt()));

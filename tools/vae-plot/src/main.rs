@@ -23,8 +23,8 @@ use vae_cli::Result;
 
 /// Plot losses by epoch, or latents as a scatter plot coloured by label
 ///
-/// Each command writes one picture, a PNG or an SVG, to standard output or to the file of --output, which appears only
-/// when all went well. Memory: the points drawn, and the picture.
+/// Each command reads what other programs write and writes one picture, a PNG or an SVG, to standard output or to
+/// the file of --output, which appears only when all went well. Memory: the points drawn, and the picture.
 #[derive(Parser)]
 #[command(version, after_help = EXAMPLES)]
 struct Args {

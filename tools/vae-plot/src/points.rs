@@ -47,7 +47,7 @@ struct Latents {
     items: usize,
     /// [N, D] of the dimensions to show, or of all for principal components.
     values: Vec<f32>,
-    /// [N], if any.
+    /// `[N]`, if any.
     labels: Vec<i64>,
     /// The dimensions to show; none for principal components.
     shown: Option<[usize; 2]>,

@@ -28,7 +28,6 @@ pub fn describe(spec: &Spec) -> Result<()> {
 
 fn objective(spec: &Spec) -> String {
     let (network, objective) = (&spec.network, &spec.objective);
-    let (image, likelihood) = (network.image, objective.likelihood.formula());
     let pixels = match spec.data.binarize {
         Binarize::None => "in [0, 1]",
         Binarize::Threshold => "black or white, at 0.5",
@@ -37,16 +36,17 @@ fn objective(spec: &Spec) -> String {
     };
     let labels = network.classes.map(|classes| format!(" with labels of {classes} classes")).unwrap_or_default();
     let kl = match network.prior {
-        _ if !network.bottleneck.is_distribution() => String::new(),
-        Prior::Learned { .. } => format!(" + {} KL(q(z | x, y) to p(z | y))", objective.beta),
-        Prior::Standard => format!(" + {} KL", objective.beta),
+        _ if !network.bottleneck.is_distribution() => None,
+        Prior::Learned { .. } => Some("KL(q(z | x, y) to p(z | y))"),
+        Prior::Standard => Some("KL"),
     };
     let draws = match objective.samples {
         _ if !network.bottleneck.is_distribution() => String::new(),
         1 => ", 1 draw of z".into(),
         samples => format!(", {samples} draws of z"),
     };
-    format!("images {image} {pixels}{labels}; loss = {likelihood}{kl}, nats per image{draws}")
+    let (image, loss) = (network.image, objective.formula(kl));
+    format!("images {image} {pixels}{labels}; loss = {loss}, nats per image{draws}")
 }
 
 fn training(spec: &Spec) -> String {

@@ -155,7 +155,8 @@ fn terms(losses: &Losses, spec: &Spec) -> Terms {
     let mut terms = Terms::default();
     terms.insert(LOSS, Number::rounded(losses.loss(), 4));
     losses.terms.iter().for_each(|term| terms.insert(term.name, Number::rounded(term.mean, 4)));
-    if let Some(mse) = spec.objective.likelihood.mse(losses.term(RECON), spec.network.values()) {
+    let mse = |recon| spec.objective.likelihood.mse(recon, spec.network.values());
+    if let Some(mse) = losses.term(RECON).and_then(mse) {
         terms.insert(MSE, Number::rounded(mse, 6));
     }
     terms

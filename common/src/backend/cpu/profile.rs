@@ -14,7 +14,7 @@ pub(crate) struct Profiler {
 }
 
 impl Profiler {
-    /// Costs nothing unless `enabled`.
+    /// Reads no clock unless `enabled`.
     pub(crate) fn new(program: &Program, enabled: bool) -> Profiler {
         let operations = program.ops().len();
         let parts = operations + 2 + program.gradients().len();

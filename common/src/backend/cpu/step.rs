@@ -61,8 +61,8 @@ impl Schedule {
         pool: &mut Pool,
         [threads, cores]: [usize; 2],
     ) -> Schedule {
-        let block = block_size(memory, start.live(), threads);
-        let blocks = start.live().div_ceil(block);
+        let block = block_size(memory, start.valid(), threads);
+        let blocks = start.valid().div_ceil(block);
         let threads = pool.grow(threads.min(blocks.max(compiled.tiles.len())).max(1));
         Schedule {
             threads,
@@ -169,6 +169,6 @@ impl Run<'_> {
 
     /// Blocks of the batch.
     fn blocks(&self, state: &State) -> usize {
-        state.live().div_ceil(self.schedule.block)
+        state.valid().div_ceil(self.schedule.block)
     }
 }

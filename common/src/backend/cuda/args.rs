@@ -4,6 +4,9 @@ use crate::backend::{self, State};
 use crate::plan::{self, Activation};
 use cust::DeviceCopy;
 
+/// Threads of a block, in every kernel: `THREADS` of `kernels/args.h`.
+pub(super) const THREADS: usize = 256;
+
 /// A device address; 0 is null.
 pub(super) type Address = u64;
 
@@ -35,7 +38,7 @@ pub(super) struct Step {
 impl Step {
     pub(super) fn of(state: &State) -> Step {
         let [step_size, v_scale] = state.adam.corrected(state.steps);
-        Step { at: state.at as i32, valid: state.live() as i32, kl_weight: state.kl_weight(), step_size, v_scale }
+        Step { at: state.at as i32, valid: state.valid() as i32, kl_weight: state.kl_weight(), step_size, v_scale }
     }
 }
 

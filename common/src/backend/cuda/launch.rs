@@ -1,7 +1,7 @@
 //! The kernel launches of a step.
 #![allow(unsafe_code)] // kernel launches
 
-use super::args::{GradientList, OpList, Run};
+use super::args::{GradientList, OpList, Run, THREADS};
 use super::gpu::{Gpu, failed};
 use super::lower::{KernelArgs, Launch, Lowered};
 use super::memory::{Memory, zeros};
@@ -12,9 +12,6 @@ use crate::plan::{Precision, Program};
 use cust::function::{Function, FunctionAttribute, GridSize};
 use cust::launch;
 use cust::memory::{DeviceBuffer, DevicePointer};
-
-/// Threads of a block, in every kernel: `THREADS` of `kernels/args.h`.
-pub(super) const THREADS: usize = 256;
 
 /// The launches of a step, in order. Kernels are resolved before a capture: a driver that loads lazily may synchronize,
 /// which invalidates it.

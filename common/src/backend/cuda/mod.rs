@@ -79,10 +79,13 @@ impl Cuda {
         let pinned = Pinned::new()?;
         let memory = Memory::new(plan, pinned.stream())?;
         let state = State::new(plan);
+        let finite_check = {
+            let _exclusive = gpu.exclusive();
+            FiniteCheck::new(gpu, pinned.stream())?
+        };
+        // The upload last: a failure after it would free a buffer that the stream still writes.
         let (indices, steps, mut run) = (List::new(), List::new(), List::new());
         run.write(&[Run::of(&state, [0; 2])], &pinned)?;
-        let _exclusive = gpu.exclusive();
-        let finite_check = FiniteCheck::new(gpu, pinned.stream())?;
         Ok(Cuda { captured: vec![], memory, indices, steps, run, finite_check, pinned, state, precision, gpu })
     }
 

@@ -37,6 +37,14 @@ impl Drop for Buffer {
     }
 }
 
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        // Queued copies read and write the buffer, which cuMemFreeHost does not wait for. On failure the context is
+        // lost.
+        let _ = self.wait();
+    }
+}
+
 impl Pinned {
     pub(super) fn new() -> Result<Pinned> {
         // SAFETY: bytes of the buffer are written before they are read.

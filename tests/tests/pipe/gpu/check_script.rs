@@ -86,7 +86,7 @@ fn the_check_of_a_gpu_tells_of_all_its_parts_in_a_table() {
 #[test]
 fn what_the_check_of_a_gpu_finds_is_in_its_table_and_its_status() {
     let Some(mut dir) = with_folder("gpu-check, with errors", BAD, FOUND) else { return };
-    dir.set("EMULATOR_FAIL", "launch:12"); // after the one step that shows whether there is a GPU
+    dir.set("EMULATOR_FAIL", "launch:20"); // after the one step that shows whether there is a GPU, and its check for NaN
     let output = dir.run("folder/run.sh parity memcheck small");
     assert_eq!(output.codes, [1], "{output}");
     let rows = rows(&output);

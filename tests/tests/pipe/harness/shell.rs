@@ -8,9 +8,11 @@ use std::io::{Write, stderr};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Once, OnceLock};
 
 use serde_json::Value;
+use signal_hook::{consts::SIGINT, flag::register_conditional_default};
 use tempfile::TempDir;
 
 /// The names of all programs.
@@ -30,6 +32,15 @@ pub const TOOLS: [&str; 11] = [
 
 /// Seconds after which a command line is stopped, and its test fails.
 const TIMEOUT: &str = "300";
+
+/// Lets SIGINT end the programs that a test starts, and this one, also where the shell that started it ignores SIGINT
+/// (`nohup`, or `&` in a script): a signal that is handled here has its default action there.
+fn let_sigint_end_programs() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        register_conditional_default(SIGINT, Arc::new(AtomicBool::new(true))).expect("a handler of SIGINT");
+    });
+}
 
 /// The folder of the built programs, target/<profile>.
 pub fn tools() -> &'static Path {
@@ -96,6 +107,7 @@ impl TestDir {
 
     /// A program to be run here, without a shell around it.
     pub fn command(&self, program: &str) -> Command {
+        let_sigint_end_programs();
         let mut path = OsString::from(tools());
         path.push(":");
         path.push(std::env::var_os("PATH").unwrap_or_default());

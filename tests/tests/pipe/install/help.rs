@@ -57,7 +57,6 @@ fn a_mistyped_name_gets_a_suggestion() {
         ("vae-model inof", "info"),
         ("vae-model export model.bin --names clasic", "classic"),
         ("vae-plot los", "loss"),
-        ("vae-plot loss --show recn", "recon"),
         ("grid-png --colormap virdis", "viridis"),
         ("mnist-dump --splt test", "--split"),
         ("mnist-dump --split tset", "test"),

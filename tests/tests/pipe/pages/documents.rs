@@ -137,13 +137,14 @@ fn a_block_whose_program_is_missing_is_skipped_and_one_that_fails_stops_the_page
 }
 
 #[test]
-fn without_numpy_the_blocks_that_need_it_are_skipped() {
+fn without_python_the_blocks_that_need_it_are_skipped() {
     let mut dir = TestDir::new();
     dir.set("ROOT", repository());
     dir.set("PYTHON", "false");
-    dir.write("page.md", "```sh run numpy\npython3 -c 'import numpy'\n```\n");
+    let page = "```sh run numpy\npython3 -c 'import numpy'\n```\n```sh run python3\npython3 -c 'print(1)'\n```\n";
+    dir.write("page.md", page);
     let output = dir.run("$ROOT/examples/run_page.sh page.md 2> log").succeeds();
-    assert_eq!(output.text(), "SKIPPED a block: no numpy\n");
+    assert_eq!(output.text(), "SKIPPED a block: no numpy\nSKIPPED a block: no python3\n");
 }
 
 /// The targets of the links of a page, as FILE or FILE#HEADING.

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::harness::TestDir;
 
 /// A small model of each kind: its name and options.
-const MODELS: [(&str, &str); 9] = [
+const MODELS: &[(&str, &str)] = &[
     ("conv", "--conv 4,6 --latent 3"),
     ("conv, conditional", "--conv 4 --latent 3 --classes 10 --prior 8 --activation leaky-relu:0.1,tanh"),
     ("conditional", "--hidden 16 --latent 3 --classes 10"),

@@ -4,7 +4,7 @@
 
 use super::rename::{RenamedDict, fused_head};
 use common::model::{Bottleneck, Hidden, Network, Prior};
-use common::network::output;
+use common::network::output_name;
 use common::plan::Activation;
 use vae_cli::{Error, Result};
 use vae_stream::images::ImageShape;
@@ -145,7 +145,7 @@ impl Shapes<'_> {
         let latent_layer = format!("{}.weight", self.latent_layer(&network, network.hidden.len()));
         let ([latent, _], [flat, z]) = (self.shape(&latent_layer)?, self.shape("decoder.0.weight")?);
         self.refuse_fused(&network, network.hidden.len(), latent, z)?;
-        let [_, values, _, _] = self.shape(&format!("{}.weight", output(&network)))?;
+        let [_, values, _, _] = self.shape(&format!("{}.weight", output_name(&network)))?;
 
         let image = match hints.image {
             Some(image) => image,

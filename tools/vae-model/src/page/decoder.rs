@@ -8,7 +8,7 @@
 //! Images between layers are `[channels, H, W]`, as in PyTorch.
 
 use common::model::{Bottleneck, Hidden, Model, Network, Prior, Weight};
-use common::network::{output, transposed};
+use common::network::{conv_transposed_name, output_name};
 use common::plan::Activation;
 use serde_json::{Value, json};
 
@@ -76,7 +76,7 @@ impl Builder<'_> {
     /// Only the D means of the output layer, without the sigmas that follow them under a learned variance.
     fn mlp(&mut self, network: &Network) -> Vec<Value> {
         let mut layers = self.linear_stack("decoder", network.hidden.len(), network.activation[1]);
-        layers.push(self.linear(&[&output(network)], network.values(), Activation::None));
+        layers.push(self.linear(&[&output_name(network)], network.values(), Activation::None));
         layers
     }
 
@@ -84,7 +84,7 @@ impl Builder<'_> {
         let hidden = network.activation[1];
         let mut layers = self.linear_stack("decoder", 1, hidden);
         for (i, conv) in network.convs().iter().enumerate().rev() {
-            let name = transposed(network, i);
+            let name = conv_transposed_name(network, i);
             // Of the output image only channel 0, the mean.
             let (outputs, activation) = if i == 0 { (1, Activation::None) } else { (conv.channels, hidden) };
             let (weight, bias) = (self.weight(&name, "weight"), &self.weight(&name, "bias").values[..outputs]);

@@ -1,7 +1,7 @@
 //! The model summary at the top of the page.
 
 use crate::loaded::LoadedModel;
-use common::model::{Bottleneck, Network, Objective, Prior};
+use common::model::{Bottleneck, Network, Prior};
 use common::plan::Activation;
 use vae_stream::images::ImageShape;
 
@@ -19,7 +19,7 @@ pub fn entries(loaded: &LoadedModel) -> Vec<(&'static str, String)> {
     vec![
         ("Network", network(&spec.network)),
         ("Images", format!("{height} × {width}")),
-        ("Loss", loss(&spec.network, &spec.objective)),
+        ("Loss", spec.objective.formula(spec.network.bottleneck.is_distribution().then_some("KL"))),
         ("Trained", trained),
         ("Parameters", loaded.parameter_count().to_string()),
         ("Written by", spec.tool.clone()),
@@ -44,14 +44,4 @@ fn network(network: &Network) -> String {
     let classes = network.classes.map(|k| format!(", {k} classes")).unwrap_or_default();
     let prior = if network.prior != Prior::Standard { ", learned prior" } else { "" };
     format!("{kind}{widths}, {activations}{autoencoder}{classes}{prior}")
-}
-
-/// Such as `-log Bernoulli(x) + KL`.
-fn loss(network: &Network, objective: &Objective) -> String {
-    let kl = match objective.beta {
-        _ if !network.bottleneck.is_distribution() => String::new(),
-        1.0 => " + KL".to_owned(),
-        beta => format!(" + {beta} KL"),
-    };
-    format!("{}{kl}", objective.likelihood.formula())
 }

@@ -20,7 +20,7 @@ pub(crate) mod sparsity;
 mod transpose;
 mod weight_gradient;
 
-/// Calls a tile of `$mr` rows and `$nv` vectors out of line, where the registers hold its accumulators.
+/// Dispatches to a tile of `$mr` rows and 1 to 3 vectors, out of line so that its accumulators stay in registers.
 macro_rules! tile {
     ($simd:expr, $nv:expr, $tile:ident::<$mr:literal $(, $k:ty)?> $fields:tt) => {
         match $nv {
@@ -40,7 +40,7 @@ pub(crate) use transpose::TransposedWeight;
 pub(crate) use weight_gradient::{Epilogue, WeightGradient, weight_gradient};
 
 /// A weight as the GEMMs read it. bf16 needs two packings, since the inner dimension is I forwards and O backwards;
-/// with f32 they are one.
+/// with f32 both are one.
 ///
 /// ```text
 /// forward    panels of [I / VALUES, W]        backward    panels of [I, W / VALUES]
@@ -71,7 +71,7 @@ fn store_row<S: Simd, const NV: usize>(simd: S, row: &mut [f32], vectors: [S::V;
     let last = (NV - 1) * S::LANES;
     assert!(last < row.len() && row.len() <= NV * S::LANES);
     for v in 0..NV - 1 {
-        // SAFETY: the row is longer.
+        // SAFETY: v < NV - 1, so that v · LANES + LANES <= last < row.len().
         #[allow(unsafe_code)]
         unsafe {
             simd.store(row[v * S::LANES..].as_mut_ptr(), vectors[v]);

@@ -8,9 +8,9 @@ use crate::backend::cpu::simd::{Simd, WithSimd};
 use std::marker::PhantomData;
 use std::ops::Range;
 
-/// g = x^T @ dy, plus g if `accumulate`: x[K, I] dy[K, O] g[rows of I, W], for some rows of one panel, K packed rows of
-/// x and dy. With an `epilogue` the sum is complete, and is handed over a few rows at a time. `nonzero`: the nonzero
-/// rows of x, per group of columns.
+/// g (+)= x^T @ dy: x[K, I] dy[K, O] g[rows, panel width], for the rows `rows` of one panel of dW, over K packed rows of x
+/// and dy. An `epilogue` means that this call completes the sum; it receives a few rows at a time. `nonzero`: the nonzero rows
+/// of x, per group of columns.
 #[inline(always)]
 pub(crate) fn weight_gradient<S: Simd, E: Element>(
     simd: S,
@@ -67,7 +67,7 @@ pub(crate) struct WeightGradient<'a> {
     pub(crate) panel: usize,
     pub(crate) x: &'a [u32],
     pub(crate) dy: &'a [u32],
-    /// Whether to add to g: earlier rows of x and dy are summed there already.
+    /// Whether to add to g, the sum over earlier chunks of K.
     pub(crate) accumulate: bool,
 }
 

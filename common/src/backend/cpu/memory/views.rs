@@ -147,7 +147,7 @@ impl<'m> BlockView<'m> {
     }
     /// Number of images that are no padding.
     pub(crate) fn valid(&self) -> usize {
-        self.state.live().saturating_sub(self.images.start).min(self.images.len())
+        self.state.valid().saturating_sub(self.images.start).min(self.images.len())
     }
     /// The sample index of image n of this block; None for padding, past the end of the epoch.
     pub(crate) fn sample_index(&self, n: usize) -> Option<SampleIndex> {

@@ -117,7 +117,7 @@ impl WithSimd for NoGemm<'_, '_> {
             }
             Op::ScaleRows { d, weight } => el::scale_rows(at.write(d), at.read(weight), d.width),
             Op::WeightedSum { losses, d_terms, terms, weights } => {
-                let (valid, images, width) = (at.valid(), at.state.live(), losses.width);
+                let (valid, images, width) = (at.valid(), at.state.valid(), losses.width);
                 let losses = at.write_table(losses);
                 for t in 0..width {
                     let column = losses.iter_mut().skip(t).step_by(width);

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 /// A function of the thread's number, its lifetime erased.
 type Task = &'static (dyn Fn(usize) + Sync);
 
-/// Threads 1, 2, … of every job; thread 0 is the caller's. They end when the pool is dropped.
+/// Worker threads 1, 2, …; the caller is thread 0. A job uses the first of them. They end when the pool is dropped.
 pub(crate) struct Pool {
     workers: Vec<JoinHandle<()>>,
     shared: Arc<Shared>,
@@ -25,8 +25,8 @@ struct Shared {
 /// The current job.
 #[derive(Default)]
 struct Job {
-    /// How many jobs there were.
-    number: usize,
+    /// The number of jobs started.
+    generation: usize,
     task: Option<Task>,
     /// Workers that take part: 1 to this.
     workers: usize,
@@ -43,12 +43,11 @@ impl Pool {
         let shared = Shared { job: Mutex::default(), start: Condvar::new(), finished: Condvar::new() };
         Pool { workers: vec![], shared: Arc::new(shared) }
     }
-    /// Spawns what is missing to `threads`, the caller's included; outputs how many there are, at most `threads`. Where
-    /// the system has no more, the pool stays smaller.
+    /// Grows to `threads` threads, the caller's included. Returns the number that can be used: fewer if the system refuses.
     pub(crate) fn grow(&mut self, threads: usize) -> usize {
         while self.workers.len() + 1 < threads {
             let (shared, thread) = (self.shared.clone(), self.workers.len() + 1);
-            let last = shared.lock().number;
+            let last = shared.lock().generation;
             match Builder::new().spawn(move || shared.work(thread, last)) {
                 Ok(worker) => self.workers.push(worker),
                 Err(_) => break,
@@ -93,7 +92,7 @@ impl Shared {
     }
     fn start(&self, task: Task, workers: usize) {
         let mut job = self.lock();
-        (job.number, job.task) = (job.number + 1, Some(task));
+        (job.generation, job.task) = (job.generation + 1, Some(task));
         (job.workers, job.running) = (workers, workers);
         drop(job);
         self.start.notify_all();
@@ -114,8 +113,8 @@ impl Shared {
             if job.closed {
                 return None;
             }
-            if job.number != *last {
-                *last = job.number;
+            if job.generation != *last {
+                *last = job.generation;
                 if thread <= job.workers {
                     return job.task;
                 }

@@ -2,8 +2,8 @@
 
 use super::{KernelArgs, LARGE, Lowering, MEDIUM, OCCUPANCY, Tile, int};
 use crate::Result;
+use crate::backend::cuda::args::THREADS;
 use crate::backend::cuda::args::{GradientArgs, GradientList};
-use crate::backend::cuda::launch::THREADS;
 use crate::backend::cuda::memory::zeros;
 use crate::plan::Gradient;
 use cust::memory::DeviceBuffer;

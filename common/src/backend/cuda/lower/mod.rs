@@ -13,8 +13,8 @@
 mod gradients;
 mod ops;
 
+use super::args::THREADS;
 use super::args::{Address, GemmArgs, GradientArgs, OpArgs, OpList};
-use super::launch::THREADS;
 use super::memory::{Memory, zeros};
 use super::stream::Stream;
 use crate::Result;
