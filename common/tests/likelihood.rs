@@ -90,7 +90,7 @@ fn data() -> Dataset {
     Dataset::new(Pixels::F32(pixels), (0..IMAGES as u32).collect())
 }
 
-fn judge(model: &Model, samples: usize, k: usize) -> Vec<Evaluation> {
+fn evaluate(model: &Model, samples: usize, k: usize) -> Vec<Evaluation> {
     Evaluator::new(model, data(), samples, 3, device()).unwrap().evaluate(k, |_| ()).unwrap()
 }
 
@@ -107,15 +107,15 @@ fn importance_sampling_finds_the_exact_likelihood_within_three_standard_errors()
     // Wider than the posterior, as importance sampling likes it, and of other correlations than it has.
     let variances: Vec<f64> = covariance.diag().iter().map(|v| 1.3 * v).collect();
     for k in [100, 5000] {
-        let judged = judge(&model(&variances), 1, k);
-        for (judged, exact) in judged.iter().zip(&exact) {
-            let nll = judged.nll.unwrap();
+        let evaluations = evaluate(&model(&variances), 1, k);
+        for (evaluation, exact) in evaluations.iter().zip(&exact) {
+            let nll = evaluation.nll.unwrap();
             // What the sigmoid and f32 differ by is far below a standard error.
             assert!((nll.nll - exact).abs() < 3.5 * nll.se, "k {k}: expected {exact}, got {nll:?}");
             assert!(nll.se < 10.0 / (k as f64).sqrt(), "k {k}: {nll:?}");
         }
         // Together they tell a bias apart that each might hide.
-        let nlls = judged.iter().map(|j| j.nll.unwrap());
+        let nlls = evaluations.iter().map(|e| e.nll.unwrap());
         let (error, se) = (
             nlls.clone().zip(&exact).map(|(n, e)| n.nll - e).sum::<f64>(),
             nlls.map(|n| n.se * n.se).sum::<f64>().sqrt(),
@@ -130,8 +130,8 @@ fn the_elbo_is_the_one_known_in_closed_form_and_below_the_likelihood() {
     let model = model(&variances);
     let (a, _) = posterior();
     let samples = 4000;
-    let judged = judge(&model, samples, 2000);
-    for (judged, x) in judged.iter().zip(images().rows()) {
+    let evaluations = evaluate(&model, samples, 2000);
+    for (evaluation, x) in evaluations.iter().zip(images().rows()) {
         let d = &x - 0.5;
         let mu = a.dot(&d);
         // E |d - W z / 4|² = |d - W mu / 4|² + sum of variance of each dimension times the length of its column
@@ -141,7 +141,7 @@ fn the_elbo_is_the_one_known_in_closed_form_and_below_the_likelihood() {
         let squares = rest.dot(&rest) + spread;
         let constant = 0.5 * PIXELS as f64 * (std::f64::consts::TAU * SIGMA * SIGMA).ln();
         let expected = constant + squares / (2.0 * SIGMA * SIGMA);
-        let elbo = judged.elbo.as_ref().unwrap();
+        let elbo = evaluation.elbo.as_ref().unwrap();
         // The spread of a draw is of the size of its mean.
         let bound = 5.0 * (spread / (SIGMA * SIGMA) + 1.0) / (samples as f64).sqrt();
         assert!((elbo.recon - expected).abs() < bound, "recon: expected {expected}, got {}", elbo.recon);
@@ -149,9 +149,9 @@ fn the_elbo_is_the_one_known_in_closed_form_and_below_the_likelihood() {
             let kl = 0.5 * (variances[j] + mu[j] * mu[j] - 1.0 - variances[j].ln());
             assert!((elbo.kl[j] - kl).abs() < 1e-4 * kl.max(1.0), "kl of {j}: expected {kl}, got {}", elbo.kl[j]);
         }
-        assert!(elbo.recon + elbo.total_kl() > judged.nll.unwrap().nll, "the ELBO is a bound");
+        assert!(elbo.recon + elbo.total_kl() > evaluation.nll.unwrap().nll, "the ELBO is a bound");
         let mse = rest.dot(&rest) / PIXELS as f64;
-        assert!((judged.mse - mse).abs() < 1e-3 * mse, "mse: expected {mse}, got {}", judged.mse);
+        assert!((evaluation.mse - mse).abs() < 1e-3 * mse, "mse: expected {mse}, got {}", evaluation.mse);
     }
 }
 
@@ -184,12 +184,12 @@ fn a_learned_prior_is_in_the_kl_and_in_the_weights() {
         model.weights.insert(name.into(), tensor);
     }
     let data = data().labelled((0..IMAGES).map(|n| (n % classes) as u8).collect());
-    let judged = Evaluator::new(&model, data, 2, 3, device()).unwrap().evaluate(70, |_| ()).unwrap();
-    for (judged, x) in judged.iter().zip(images().rows()) {
+    let evaluations = Evaluator::new(&model, data, 2, 3, device()).unwrap().evaluate(70, |_| ()).unwrap();
+    for (evaluation, x) in evaluations.iter().zip(images().rows()) {
         let d = &x - 0.5;
         let constant = 0.5 * PIXELS as f64 * (std::f64::consts::TAU * SIGMA * SIGMA).ln();
         let expected = constant + d.dot(&d) / (2.0 * SIGMA * SIGMA);
-        let (elbo, nll) = (judged.elbo.as_ref().unwrap(), judged.nll.unwrap());
+        let (elbo, nll) = (evaluation.elbo.as_ref().unwrap(), evaluation.nll.unwrap());
         assert!(elbo.total_kl().abs() < 1e-6, "{elbo:?}");
         assert!(
             (nll.nll - expected).abs() < 1e-4 * expected.abs() && nll.se < 1e-5,

@@ -24,7 +24,7 @@ pub enum Error {
     #[error("{0}")]
     Data(String),
     /// A stream, .npy or newline JSON is bad, or lacks a tensor. Exit 65.
-    #[error("{}", Told(.0))]
+    #[error("{}", WithRemedy(.0))]
     Stream(vae_stream::Error),
     /// A stage before this one failed, and its error frame arrived. Exit 65.
     #[error("{origin} failed: {message}")]
@@ -122,9 +122,9 @@ impl Failure for Error {
 }
 
 /// An error of the stream, with the remedy that names programs and options.
-struct Told<'a>(&'a vae_stream::Error);
+struct WithRemedy<'a>(&'a vae_stream::Error);
 
-impl fmt::Display for Told<'_> {
+impl fmt::Display for WithRemedy<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.0, remedy(self.0.cause()).unwrap_or_default())
     }
@@ -155,7 +155,7 @@ mod tests {
 
     use super::*;
 
-    fn told(input: &[u8]) -> String {
+    fn message(input: &[u8]) -> String {
         let error = Error::from(Reader::new(Cursor::new(input.to_vec()), "test", "x").expect_err("no input"));
         assert_eq!(error.exit_code(), 65);
         error.to_string()
@@ -173,7 +173,7 @@ mod tests {
             (b"\x58\0\0\0\0\0\0\0", "a model or another safetensors file; give a model with -m"),
             (b"garbage", "bytes that begin with \"garbage\""),
         ] {
-            assert_eq!(told(start), format!("test: expected a stream, .npy or newline JSON, got {remedy}"));
+            assert_eq!(message(start), format!("test: expected a stream, .npy or newline JSON, got {remedy}"));
         }
     }
 

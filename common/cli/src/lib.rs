@@ -1,4 +1,4 @@
-//! What a program of this workspace is made of, beside its work: arguments, in- and outputs, exit codes, man pages.
+//! The common parts of the programs: arguments, inputs and outputs, exit codes, man pages.
 //!
 //! ```no_run
 //! use vae_cli::{InputArgs, OutputArgs, Result};

@@ -53,7 +53,7 @@ impl Plan {
         self.ops.push(Op::Linear { y, x, w, b, act });
         y
     }
-    /// The bias of this name, `[out]`, beside a weight.
+    /// The bias `[out]` of the layer of this name.
     pub fn bias(&mut self, name: &str, out: usize, fan_in: usize) -> Param {
         self.biases(&[name.into()], out, fan_in, Axis::PLAIN)
     }

@@ -112,22 +112,22 @@ fn a_worker_is_told_how_many_items_come_before_a_frame() {
         let large = Data::concat((0..200).map(images).collect()).unwrap();
         let head = Head::of(&large);
         let input = write(&head, [images(0).into(), aside.into(), images(1).into(), large.into(), images(3).into()]);
-        let told = Mutex::new(vec![]);
+        let frames = Mutex::new(vec![]);
         let memory = Memory::default();
         let writer = Writer::framed(memory, &head).unwrap();
         let work = |data: Data, first| {
-            told.lock().unwrap().push((first, data.items()));
+            frames.lock().unwrap().push((first, data.items()));
             Ok::<_, Error>(data)
         };
         writer.filter(reader(Cursor::new(input)), vec![work; workers]).unwrap();
-        let mut told = told.into_inner().unwrap();
-        told.sort();
+        let mut frames = frames.into_inner().unwrap();
+        frames.sort();
         let each = images(0).items();
         let (before, whole) = (2 * each, 200 * each);
         let mut expected = vec![(0, each), (each, each)];
         expected.extend((0..whole).step_by(BATCH).map(|first| (before + first, BATCH.min(whole - first))));
         expected.push((before + whole, each));
-        assert_eq!(told, expected, "{workers} workers");
+        assert_eq!(frames, expected, "{workers} workers");
     }
 }
 
@@ -286,7 +286,7 @@ fn live(workers: usize) {
 
 #[test]
 fn a_panic_of_the_work_leaves_a_stream_without_its_end() {
-    // In the first worker, and in those beside it.
+    // In the first worker, and in the others.
     for (workers, bad) in WORKERS.into_iter().flat_map(|workers| [(workers, 20), (workers, 21), (workers, 22)]) {
         let memory = Memory::default();
         let writer = Writer::framed(memory.clone(), &Head::of(&images(0))).unwrap();
