@@ -325,7 +325,7 @@ fn resumable(checkpoint: &Spec, asked: &Spec) -> Result<Progress, ResumeError> {
     Ok(progress)
 }
 
-/// The path and the values of the first difference between two JSON values.
+/// The path and the values of the first difference between two JSON values; a missing one is "none".
 fn difference(path: &str, a: &serde_json::Value, b: &serde_json::Value) -> Option<(String, String, String)> {
     match (a.as_object(), b.as_object()) {
         (Some(a), Some(b)) => a.keys().chain(b.keys()).find_map(|key| {
@@ -333,6 +333,9 @@ fn difference(path: &str, a: &serde_json::Value, b: &serde_json::Value) -> Optio
             let [a, b] = [a, b].map(|object| object.get(key).unwrap_or(&serde_json::Value::Null));
             difference(&path, a, b)
         }),
-        _ => (a != b).then(|| (path.to_string(), a.to_string(), b.to_string())),
+        _ => (a != b).then(|| {
+            let [a, b] = [a, b].map(|value| if value.is_null() { "none".to_string() } else { value.to_string() });
+            (path.to_string(), a, b)
+        }),
     }
 }

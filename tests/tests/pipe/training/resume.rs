@@ -141,7 +141,7 @@ fn options_that_differ_from_the_checkpoints_are_an_error_that_names_both_values(
         ("--hidden 32 --latent 4 --epochs 3 --seed 5 digits.vae", ["--seed", "0", "5"]),
         ("--hidden 32 --latent 4 --epochs 3 --beta 2 digits.vae", ["--beta", "1.0", "2.0"]),
         ("--hidden 32 --latent 4 --epochs 3 --samples 3 digits.vae", ["--samples", "1", "3"]),
-        ("--hidden 32 --latent 4 --epochs 3 --kl-warmup 2 digits.vae", ["--kl-warmup", "null", "2.0"]),
+        ("--hidden 32 --latent 4 --epochs 3 --kl-warmup 2 digits.vae", ["--kl-warmup", "expected none", "got 2.0"]),
         ("--hidden 33 --latent 4 --epochs 3 digits.vae", ["--hidden", "[32]", "[33]"]),
         ("--hidden 32 --latent 5 --epochs 3 digits.vae", ["--latent", "4", "5"]),
         ("--hidden 32 --latent 4 --epochs 2 digits.vae", ["--epochs", "3", "2"]),
