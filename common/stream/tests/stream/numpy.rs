@@ -15,7 +15,7 @@ use crate::{fault, frames, head, images, joined, read, write};
 /// NumPy to run it with.
 fn python(code: &str, input: &[u8]) -> Option<(bool, Vec<u8>, String)> {
     let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
     let run = |code: &str| {
         let mut command = Command::new(&python);
         command.args(["-c", code]).current_dir(&examples).env("PYTHONDONTWRITEBYTECODE", "1");
