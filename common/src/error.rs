@@ -77,12 +77,6 @@ pub enum DataError {
     /// A stream without images.
     #[error("the stream holds no images: expected at least one")]
     NoImages,
-    /// Whole numbers that are only 0 and 1: divided by 255 they would be almost black.
-    #[error(
-        "the images are whole numbers of 0 and 1 alone: expected 0 to 255, or bool, or f32 from 0 to 1; save them as bool \
-         or f32"
-    )]
-    BinaryBytes,
     /// Images of another shape.
     #[error("the images are {got} pixels: expected {expected}, as the model was made for")]
     ImageSize { expected: ImageShape, got: ImageShape },
@@ -95,17 +89,11 @@ pub enum DataError {
     /// Images of another dtype than those before.
     #[error("the images change their dtype in the middle of the stream; expected one dtype")]
     DtypeChange,
-    /// Indices `i` that are not one for each item.
-    #[error("tensor i has shape {shape:?}: expected [{items}], an index for each item")]
-    IndexShape { shape: Vec<usize>, items: usize },
     /// No labels, for a conditional model.
     #[error(
         "there are no labels: expected a tensor y, one of {classes} classes for each item, since the model is conditional"
     )]
     NoLabels { classes: usize },
-    /// Labels `y` that are not one for each item.
-    #[error("tensor y has shape {shape:?}: expected [{items}], a label for each item")]
-    LabelShape { shape: Vec<usize>, items: usize },
     /// A label that is no class.
     #[error("the label of item {item} is {label}: expected 0 to {}, one of {classes} classes", classes - 1)]
     Label { item: usize, label: i64, classes: usize },

@@ -143,6 +143,15 @@ fn remedy(cause: &vae_stream::Error) -> Option<&'static str> {
             Foreign::Safetensors => Some("; give a model with -m"),
             _ => None,
         },
+        vae_stream::Error::JsonLine(e) if e.is_eof() => Some("; put each item on one line (jq -c)"),
+        vae_stream::Error::ImageShape { got, .. } => match got[..] {
+            [_] => Some("; give their size: --image HxW"),
+            [_, _, _] => Some("; images have one channel: average the colours"),
+            _ => None,
+        },
+        vae_stream::Error::Scalar { got, .. } if got.len() == 1 => {
+            Some("; name a tensor of labels, say y (of one-hot labels save np.argmax(y, axis=1))")
+        }
         _ => None,
     }
 }
@@ -179,7 +188,7 @@ mod tests {
 
     #[test]
     fn an_error_of_the_program_is_no_bad_input() {
-        for error in [vae_stream::Error::Panicked, vae_stream::Error::WriteLine { bytes: 1 << 21 }] {
+        for error in [vae_stream::Error::Panicked, vae_stream::Error::WriteLine { bytes: 1 << 21, most: 1 << 20 }] {
             assert_eq!(Error::from(error.within("test")).exit_code(), 1);
         }
     }

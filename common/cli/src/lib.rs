@@ -36,6 +36,7 @@ mod args;
 mod error;
 mod fd;
 pub mod html;
+mod image_args;
 pub mod indices;
 pub mod input;
 mod manual;
@@ -49,6 +50,7 @@ mod suggestion;
 
 pub use args::{InputArgs, OutputArgs, ThreadArgs, batch, stdin_holds_something};
 pub use error::{Error, Result};
+pub use image_args::ImageArgs;
 pub use program::{main, tell, tell_line, tool_name};
 pub use progress::progress_bar;
 pub use suggestion::meant;

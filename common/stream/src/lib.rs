@@ -81,8 +81,10 @@ pub use writer::Writer;
 pub const VERSION: u64 = 1;
 /// The usual number of items in a frame.
 pub const BATCH: usize = 256;
-/// Bytes of a line at most, its newline included.
+/// Bytes of a line of a stream at most, its newline included.
 pub const MAX_LINE: usize = 1 << 20;
+/// Bytes of a line of newline JSON at most, its newline included.
+pub const MAX_JSON_LINE: usize = 1 << 26;
 /// Bytes of a frame's tensors at most.
 pub const MAX_FRAME: usize = 1 << 30;
 /// The first bytes of every stream.

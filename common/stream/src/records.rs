@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::foreign::{Foreign, is_safetensors};
 use crate::reader::{Frames, PREFIX, locate};
 use crate::source::Source;
-use crate::{Error, Frame, Result, START};
+use crate::{Error, Frame, MAX_LINE, Result, START};
 
 /// The records of a log, one by one. Memory is one record, or one frame of a stream.
 ///
@@ -69,7 +69,7 @@ impl Log {
 }
 
 fn next_line(source: &mut Source, number: &mut u64) -> Result<Option<Map<String, Value>>> {
-    while let Some(line) = source.line()? {
+    while let Some(line) = source.line(MAX_LINE)? {
         *number += 1;
         if line.trim_ascii().is_empty() {
             continue;

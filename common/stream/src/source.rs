@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use crate::{Error, MAX_LINE, Result};
+use crate::{Error, Result};
 
 const BUFFER: usize = 64 << 10;
 /// Bytes that are allocated before any of a payload has arrived.
@@ -41,8 +41,23 @@ impl Source {
         Ok(&self.buffer[..self.filled.min(n)])
     }
 
-    /// The next line with its newline, which the last line may lack; none at the end of the input.
-    pub(crate) fn line(&mut self) -> Result<Option<Vec<u8>>> {
+    /// Consumes white space and the byte order mark of UTF-8, as long as nothing else comes.
+    pub(crate) fn skip_blank(&mut self) -> Result<()> {
+        const MARK: &[u8] = b"\xef\xbb\xbf";
+        loop {
+            let skipped = match self.peek(MARK.len())? {
+                MARK => MARK.len(),
+                [b' ' | b'\t' | b'\r' | b'\n', ..] => 1,
+                _ => return Ok(()),
+            };
+            self.at += skipped;
+            self.offset += skipped as u64;
+        }
+    }
+
+    /// The next line with its newline, which the last line may lack; none at the end of the input. It has `most` bytes at
+    /// most.
+    pub(crate) fn line(&mut self, most: usize) -> Result<Option<Vec<u8>>> {
         let mut line = Vec::new();
         loop {
             if self.at == self.filled {
@@ -54,8 +69,8 @@ impl Source {
             let arrived = &self.buffer[self.at..self.filled];
             let newline = arrived.iter().position(|&b| b == b'\n');
             let part = newline.map_or(arrived, |at| &arrived[..=at]);
-            if line.len() + part.len() > MAX_LINE {
-                return Err(Error::LineTooLong);
+            if line.len() + part.len() > most {
+                return Err(Error::LineTooLong { most });
             }
             line.extend_from_slice(part);
             self.at += part.len();

@@ -6,7 +6,7 @@ use super::Input;
 use crate::checksum::Checksum;
 use crate::frame::check_schema;
 use crate::source::Source;
-use crate::{Data, Error, Frame, Head, Result, START, Tensor, TensorSpec};
+use crate::{Data, Error, Frame, Head, MAX_LINE, Result, START, Tensor, TensorSpec};
 
 /// An input that is a stream.
 pub(crate) struct Frames {
@@ -119,7 +119,7 @@ impl Input for Frames {
 /// The next line, verified.
 fn line(source: &mut Source, checksum: &mut Checksum) -> Result<Map<String, Value>> {
     let offset = source.offset();
-    match source.line()? {
+    match source.line(MAX_LINE)? {
         Some(line) if line.ends_with(b"\n") => {
             checksum.verify(&line).map_err(|e| e.within(format_args!("byte {offset}")))
         }
