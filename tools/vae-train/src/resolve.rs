@@ -36,7 +36,7 @@ impl Run {
         let train = Dataset::read(&mut reader, "x", image, classes)?;
         let test = args.test.clone().map(|file| -> Result<_> {
             let mut reader = InputArgs { file: Some(file) }.reader("x")?;
-            let (size, _) = reader.images("x", Some(image))?;
+            let (size, _) = reader.images("x", Some(image)).map_err(|e| Error::from(e).within("test images"))?;
             Ok(Dataset::read(&mut reader, "x", size, classes)?)
         });
         let test = test.transpose()?;
