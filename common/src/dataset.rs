@@ -45,6 +45,20 @@ impl Dataset {
     /// # Errors
     /// No image; images of another size; missing labels, or a label that is no class.
     pub fn read(reader: &mut Reader, tensor: &str, size: ImageShape, classes: Option<usize>) -> Result<Dataset> {
+        Dataset::read_with(reader, tensor, size, classes, |_| Ok(()))
+    }
+
+    /// The same; `see` sees each frame of the main group.
+    ///
+    /// # Errors
+    /// Those of [`read`](Dataset::read) and of `see`.
+    pub fn read_with(
+        reader: &mut Reader,
+        tensor: &str,
+        size: ImageShape,
+        classes: Option<usize>,
+        mut see: impl FnMut(&Data) -> Result<()>,
+    ) -> Result<Dataset> {
         let (mut bytes, mut floats, mut all, mut labels) = (vec![], vec![], vec![], vec![]);
         while let Some(frame) = reader.next_frame()? {
             let Frame::Data(data) = frame else { continue };
@@ -59,6 +73,7 @@ impl Dataset {
             if let Some(classes) = classes {
                 labels.extend(self::labels(&data, classes, all.len())?);
             }
+            see(&data)?;
             all.extend_from_slice(&part.ids);
         }
         if all.is_empty() {

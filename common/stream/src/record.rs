@@ -201,7 +201,7 @@ pub struct Image {
     /// Its index in the source.
     pub i: u64,
     /// Its label.
-    pub y: Option<u64>,
+    pub y: Option<i64>,
     /// The negative ELBO and its terms by name (nats) of a variational model; and other keys.
     #[serde(flatten)]
     pub terms: Terms,

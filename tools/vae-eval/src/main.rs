@@ -70,10 +70,12 @@ fn run(args: Args) -> Result<()> {
     }
     let mut output = Output::open(args.output.as_deref(), Kind::Text)?;
     let (mut reader, image) = args.input.reader(&args.tensor, Some(spec.network.image))?;
-    // Labels are read for any model: the record of an image holds its label.
+    // The record of an image holds its label, for any model.
     let has_labels = reader.head().tensor("y").is_some_and(|y| y.dtype.is_whole() && matches!(y.shape[..], [] | [1]));
-    let classes = spec.network.classes.or((args.per_image && has_labels).then_some(256));
-    let images = Dataset::read(&mut reader, &args.tensor, image, classes)?;
+    let mut labels = has_labels.then(Vec::new);
+    let images = Dataset::read_with(&mut reader, &args.tensor, image, spec.network.classes, |data| {
+        labels.as_mut().map_or(Ok(()), |labels| Ok(labels.extend(data.integers("y")?)))
+    })?;
     let device = args.device.for_work()?;
     let mut evaluator = Evaluator::new(&stored.file, images, args.samples as usize, args.seed, device)?;
     let bar = vae_cli::progress_bar(args.k.into(), "{wide_bar} {pos}/{len} draws, {eta} left");
@@ -82,7 +84,7 @@ fn run(args: Args) -> Result<()> {
     let mut write = |record: Record| writeln!(output, "{record}").map_err(|e| output.error(e));
     if args.per_image {
         for (n, evaluation) in evaluations.iter().enumerate() {
-            write(report::image(evaluator.images(), n, evaluation))?;
+            write(report::image(evaluator.images().ids()[n], labels.as_ref().map(|labels| labels[n]), evaluation))?;
         }
     }
     let sampling = report::MonteCarlo { samples: args.samples, k: args.k, seed: args.seed };

@@ -155,6 +155,11 @@ fn newline_json_is_read_back_whatever_the_labels_and_the_size() {
     dir.assert_same("json.svg", "stream.svg");
     dir.pipe("vae-cat z=z.npy y=y.npy --jsonl | vae-cat --npy y > back.npy").succeeds();
     assert_eq!(dir.npy::<i64>("back.npy"), dir.npy::<i64>("y.npy"));
+    let dir = with_model_of_16();
+    dir.write_npy("y.npy", &Array1::from(vec![1000i64, -1, 300, 0, 3, 7]));
+    let eval = dir.pipe("vae-cat x=x16.npy y=y.npy --jsonl | vae-eval -m m.bin --per-image").succeeds().records();
+    let labels: Vec<i64> = eval.iter().filter_map(|record| record["y"].as_i64()).collect();
+    assert_eq!(labels, [1000, -1, 300, 0, 3, 7]);
     dir.write_npy("big.npy", &Array3::from_shape_fn((1, 320, 320), |(_, y, x)| 1.0 / (1 + x + y) as f32));
     dir.pipe("vae-cat big.npy --jsonl | vae-cat --npy x > back.npy").succeeds();
     assert_eq!(dir.npy::<f32>("back.npy"), dir.npy::<f32>("big.npy"));

@@ -37,7 +37,11 @@ fn labels_that_are_no_class_are_refused_and_named() {
     dir.run(line).fails(65, "vae-decode", &["the label of item 0 is 10", "expected 0 to 9"]);
     dir.write_npy("wide.npy", &Array3::<u8>::zeros((100, 2, 1)));
     dir.run("vae-cat x=x.npy y=wide.npy -o wide.vae").succeeds();
-    dir.run("vae-encode -m model.bin wide.vae -o z.vae").fails(65, "vae-encode", &["tensor y has shape [100, 2, 1]"]);
+    dir.run("vae-encode -m model.bin wide.vae -o z.vae").fails(
+        65,
+        "vae-encode",
+        &["tensor y: expected one number for each item, got items [2, 1]"],
+    );
 }
 
 #[test]
