@@ -5,7 +5,7 @@ use std::io::Read;
 
 use ndarray::ArrayD;
 use vae_cli::{Error, Result};
-use vae_stream::Data;
+use vae_stream::{Data, is_printable};
 
 /// Most bytes of a file of titles.
 const MAX_BYTES: u64 = 16 << 20;
@@ -96,7 +96,7 @@ fn check_scalars(data: &Data, name: &str) -> Result<()> {
     )))
 }
 
-/// Text with `?` for control characters.
+/// Text with `?` for characters without a glyph, such as control characters.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+    text.chars().map(|c| if is_printable(c) { c } else { '?' }).collect()
 }

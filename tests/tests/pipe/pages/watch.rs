@@ -111,10 +111,54 @@ fn newline_json_of_losses_draws_curves_alone() {
     let news = watching.until("finished");
     assert_eq!(news["curves"], json!({"epochs": [1, 2], "loss": {"test": [5.0, 5.0]}}));
     assert_eq!((&news["kept"], &news["run"]), (&json!([]), &json!(null)));
+}
 
-    dir.write("text", "{\"kind\":\"epoch\"}\nnot JSON\n");
-    dir.run("vae-watch --port 0 text 2>&1 > out | tail -n 1 >&2").fails(0, "vae-watch", &["text: line 2", "JSON"]);
+#[test]
+fn lines_that_are_no_records_go_through_and_are_said() {
+    let dir = TestDir::new();
+    let line = json!({"kind": "epoch", "epoch": 7, "test": {"loss": 5}}).to_string();
+    dir.write("losses.jsonl", format!("computing on the CPU\n{line}\nnot JSON\n"));
+    let message = "losses.jsonl: 2 of 3 lines passed over: line 1: expected one JSON object per line";
+    dir.run("vae-watch --port 0 losses.jsonl 2>&1 > out | tail -n 1 >&2").fails(0, "vae-watch", &[message]);
+    dir.assert_same("losses.jsonl", "out");
+    assert_eq!(WatchServer::start(&dir, "--stay losses.jsonl").until("finished")["epoch"], 7);
+
+    dir.write("text", "not JSON\nat all\n");
+    dir.run("vae-watch --port 0 text 2>&1 > out | tail -n 1 >&2").fails(
+        0,
+        "vae-watch",
+        &["text: expected newline JSON"],
+    );
     assert_eq!(dir.run("vae-watch --port 0 text > out 2> said").codes, [65]);
+}
+
+#[test]
+fn connections_without_a_request_keep_no_page_waiting() {
+    let dir = with_run();
+    let watching = WatchServer::start(&dir, "--stay run.vae");
+    let half = |k: usize| {
+        let mut idle = watching.connect();
+        idle.write_all(["", "GET / HTTP/1.1\r\nHo"][k % 2].as_bytes()).expect("it listens");
+        idle
+    };
+    let idle: Vec<_> = (0..120).map(half).collect();
+    let begun = std::time::Instant::now();
+    assert_eq!(watching.get("/").status, 200);
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    drop(idle);
+}
+
+#[test]
+fn a_failure_of_any_length_is_a_line_of_bounded_length() {
+    let dir = TestDir::new();
+    let head = r#"{"vae":1,"type":"head","tensors":{},"crc32":"aea303a3"}"#.to_owned() + "\n";
+    let text = "o\u{202e}".repeat(100_000);
+    let error = head + &format!(r#"{{"type":"error","origin":"{text}","message":"{text}""#);
+    let crc = crc32fast::hash(error.as_bytes());
+    dir.write("failed.vae", format!("{error},\"crc32\":\"{crc:08x}\"}}\n"));
+    let output = dir.run("vae-watch --port 0 failed.vae 2>&1 > out | tail -n 1 >&2");
+    let said = output.stderr.clone();
+    assert!(said.len() < 50_000 && said.contains("o\\u{202e}o\\u{202e}") && !said.contains('\u{202e}'), "{said}");
 }
 
 #[test]
@@ -166,6 +210,9 @@ fn only_this_machine_is_answered_and_only_what_there_is() {
         assert!(answer.status == 403 && !answer.body.contains("stage"), "{host} {}", answer.head);
     }
     assert_eq!(ask("GET", "http://example.org/", "Host: localhost\r\n").status, 403);
+    for second in ["localhost", "example.org"] {
+        assert_eq!(ask("GET", "/", &format!("Host: localhost\r\nHost: {second}\r\n")).status, 400, "{second}");
+    }
     for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
         let answer = ask(method, "/", "Host: localhost\r\n");
         assert!(answer.status == 405 && answer.head.contains("allow: get, head"), "{method} {}", answer.head);
