@@ -119,8 +119,8 @@ pub fn one_line(text: &str) -> String {
     line
 }
 
-/// Whether a character is a space, or has a glyph, or is part of one: no control character, no line separator, none that
-/// changes the direction of text, and no other that is invisible.
+/// Whether a character is a space, or has a glyph, or is part of one: no control character, no line separator, none
+/// that changes the direction of text, and no other that is invisible.
 pub fn is_printable(c: char) -> bool {
     let is_space = c.is_whitespace() && !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}');
     // The table is that of `escape_debug`, which escapes a combining character only where no letter is before it.

@@ -17,9 +17,9 @@ const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The records of a log, one by one. Memory is one record, or one frame of a stream.
 ///
-/// A log may be unfinished: a last line without its newline that is no JSON yet, a truncated stream, and an error frame are
-/// its end. In newline JSON, what is no record is [passed over](Records::passed_over): the messages of other programs, a line
-/// that was cut off, NUL bytes after a crash. Every record of a stream is verified before it is given.
+/// A log may be unfinished: a last line without its newline that is no JSON yet, a truncated stream, and an error frame
+/// are its end. In newline JSON, what is no record is [passed over](Records::passed_over): the messages of other
+/// programs, a line that was cut off, NUL bytes after a crash. Every record of a stream is verified before it is given.
 pub struct Records {
     log: Log,
     name: String,
@@ -48,8 +48,8 @@ impl Records {
     /// The next record; none at the end of what there is.
     ///
     /// # Errors
-    /// [`Error::Format`] and [`Error::JsonLine`] at the end of lines of which none is a record, the errors of a stream that is
-    /// damaged, but not [`Error::Truncated`], and [`Error::Io`].
+    /// [`Error::Format`] and [`Error::JsonLine`] at the end of lines of which none is a record, the errors of a stream
+    /// that is damaged, but not [`Error::Truncated`], and [`Error::Io`].
     pub fn next_record(&mut self) -> Result<Option<Map<String, Value>>> {
         let next = match &mut self.log {
             Log::Lines(lines) => lines.next(),
@@ -152,8 +152,8 @@ impl Lines {
     }
 }
 
-/// The line without white space, byte order mark and NUL bytes around it. File systems leave NUL bytes where a crash came
-/// before the data.
+/// The line without white space, byte order mark and NUL bytes around it. File systems leave NUL bytes where a crash
+/// came before the data.
 fn trim(line: &[u8]) -> &[u8] {
     let line = line.trim_ascii();
     let start = line.iter().position(|b| *b != 0).unwrap_or(line.len());

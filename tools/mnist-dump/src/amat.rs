@@ -1,5 +1,5 @@
-//! Larochelle's text format .amat: one image per line, the numbers of its pixels from 0 to 1, and in sets with classes its
-//! label behind them. `binarized_mnist_train.amat` has pixels of 0 or 1 and no labels.
+//! Larochelle's text format .amat: one image per line, the numbers of its pixels from 0 to 1, and in sets with classes
+//! its label behind them. `binarized_mnist_train.amat` has pixels of 0 or 1 and no labels.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind};

@@ -16,8 +16,8 @@ const SYNTHETIC: [u32; 2] = [60_000, 10_000];
 /// The options of the data.
 #[derive(clap::Args, Debug, Default)]
 pub(crate) struct Data {
-    /// A folder with MNIST's files or those of a set like it, or one file of images, IDX or .amat [default: $MNIST_DIR, or
-    /// ~/.local/share/mnist]
+    /// A folder with MNIST's files or those of a set like it, or one file of images, IDX or .amat [default: $MNIST_DIR,
+    /// or ~/.local/share/mnist]
     #[arg(long, value_name = "PATH")]
     pub data: Option<PathBuf>,
     /// The labels, if --data is a file [default: the file beside it with "labels" for "images" in its name]

@@ -36,8 +36,8 @@ const IMAGES: &str = "-images-idx3-ubyte";
 /// What the names of EMNIST's files begin with.
 const EMNIST: &str = "emnist-";
 
-/// The images of a split, 0 for training and 1 for test, of the set of this name. Without a name, it is the set of MNIST's
-/// own names, or else the only one of the folder.
+/// The images of a split, 0 for training and 1 for test, of the set of this name. Without a name, it is the set of
+/// MNIST's own names, or else the only one of the folder.
 pub(crate) fn images(folder: &Path, set: Option<&str>, split: usize) -> Result<PathBuf> {
     let prefixes = set.map_or(vec![String::new()], |set| vec![format!("{set}-"), format!("{EMNIST}{set}-")]);
     for prefix in prefixes {
@@ -85,8 +85,8 @@ fn sets(folder: &Path, split: usize) -> Result<Vec<String>> {
     Ok(sets.into_iter().collect())
 }
 
-/// The labels beside a file of images, if they exist: `labels` and `idx1` in place of `images` and `idx3`, or `idx2-int`, as
-/// in QMNIST.
+/// The labels beside a file of images, if they exist: `labels` and `idx1` in place of `images` and `idx3`, or
+/// `idx2-int`, as in QMNIST.
 pub(crate) fn labels(images: &Path) -> Result<Option<PathBuf>> {
     let Some(name) = images.file_name().and_then(OsStr::to_str) else { return Ok(None) };
     let name = name.strip_suffix(".gz").unwrap_or(name);

@@ -102,8 +102,8 @@ impl Idx {
         if self.element.is_whole() { Dtype::U8 } else { Dtype::F32 }
     }
 
-    /// Appends the next `count` pixels: integers as bytes, others as f32. Memory grows with what arrives, not with what the
-    /// header claims.
+    /// Appends the next `count` pixels: integers as bytes, others as f32. Memory grows with what arrives, not with what
+    /// the header claims.
     pub(crate) fn read(&mut self, count: u64, pixels: &mut Vec<u8>) -> Result<()> {
         if self.element == Dtype::U8 {
             return self.bytes(count, pixels);

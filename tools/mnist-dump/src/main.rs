@@ -19,11 +19,12 @@ use vae_stream::BATCH;
 
 /// Write images as a stream: MNIST, files like MNIST's, or built-in digits
 ///
-/// Reads IDX files, raw or gzip, of any height and width, with labels or without, under the names of MNIST, Fashion-MNIST
-/// and KMNIST, EMNIST, and QMNIST, also where each file is in a folder of its own name; or Larochelle's .amat text, whose
-/// lines may end in a label; or draws handwritten-looking digits itself. Writes the images `x [N, H, W]`, integers and black
-/// and white as bytes and floats from 0 to 1 as f32, their labels `y [N]` if there are any, and their indices `i [N]` in the
-/// source. Memory is one frame, however many the images; --shuffle and .amat hold them all (47 MB for MNIST).
+/// Reads IDX files, raw or gzip, of any height and width, with labels or without, under the names of MNIST,
+/// Fashion-MNIST and KMNIST, EMNIST, and QMNIST, also where each file is in a folder of its own name; or Larochelle's
+/// .amat text, whose lines may end in a label; or draws handwritten-looking digits itself. Writes the images
+/// `x [N, H, W]`, integers and black and white as bytes and floats from 0 to 1 as f32, their labels `y [N]` if there
+/// are any, and their indices `i [N]` in the source. Memory is one frame, however many the images; --shuffle and .amat
+/// hold them all (47 MB for MNIST).
 #[derive(Parser)]
 #[command(version, after_help = "Example: mnist-dump --split test --only 3,7 -n 64 | grid-png > out.png")]
 struct Args {

@@ -48,7 +48,7 @@ impl Run {
         }
         if let Some(epoch) = twice {
             vae_cli::tell(&format!(
-                "{}: epoch {epoch} comes twice without a run record between: expected one run at a time; the last counts",
+                "{}: epoch {epoch} comes twice without a run record between: expected one run; the last record counts",
                 run.name
             ));
         }

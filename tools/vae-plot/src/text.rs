@@ -5,7 +5,8 @@ use vae_stream::is_printable;
 /// Most characters of a name; the end of a longer one is shown, where file names differ.
 const LONGEST: usize = 40;
 
-/// The text without characters that have no glyph, such as control characters, which are invalid in SVG, and with `$` escaped, which begins a formula in kuva.
+/// The text without characters that have no glyph, such as control characters, which are invalid in SVG, and with `$`
+/// escaped, which begins a formula in kuva.
 pub(crate) fn plain(text: &str) -> String {
     let length = text.chars().count();
     let cut = length.saturating_sub(LONGEST);
