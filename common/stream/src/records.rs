@@ -26,7 +26,7 @@ pub struct Records {
 }
 
 enum Log {
-    Lines(Lines),
+    Lines(Box<Lines>),
     Stream(Box<Frames>),
 }
 
@@ -60,12 +60,9 @@ impl Records {
 
     /// A message about the lines that were passed over, since they are no records; none if all are.
     pub fn passed_over(&self) -> Option<String> {
-        match &self.log {
-            Log::Lines(Lines { lines, bad, first_bad: Some(first), .. }) => {
-                Some(format!("{}: {bad} of {lines} lines passed over: {first}", self.name))
-            }
-            _ => None,
-        }
+        let Log::Lines(log) = &self.log else { return None };
+        let first = log.first_bad.as_ref()?;
+        Some(format!("{}: {} of {} lines passed over: {first}", self.name, log.bad, log.lines))
     }
 }
 
@@ -83,7 +80,8 @@ impl Log {
             return Err(otherwise());
         }
         let otherwise = (!start.starts_with(b"{")).then(otherwise);
-        Ok(Log::Lines(Lines { source, lines: 0, otherwise, has_records: false, bad: 0, first_bad: None }))
+        let lines = Lines { source, lines: 0, otherwise, has_records: false, bad: 0, first_bad: None };
+        Ok(Log::Lines(Box::new(lines)))
     }
 }
 
@@ -113,7 +111,7 @@ impl Lines {
             let line = match self.source.line() {
                 Ok(Some(line)) => line,
                 Ok(None) => break,
-                Err(e @ Error::LineTooLong { .. }) => {
+                Err(e @ Error::LineTooLong) => {
                     self.source.skip_line()?;
                     self.lines += 1;
                     self.pass_over(e);
