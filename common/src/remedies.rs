@@ -65,6 +65,10 @@ impl From<DataError> for Exit {
             DataError::NoLabels { .. } => {
                 format!("{error}; mnist-dump writes them, and vae-cat x=images.npy y=labels.npy joins yours")
             }
+            // Labels may count from 1, as those of EMNIST's letters do.
+            DataError::Label { label: label @ 0..=255, .. } => {
+                format!("{error}; a model of vae-train --classes {} or more has it", label + 1)
+            }
             _ => error.to_string(),
         })
     }

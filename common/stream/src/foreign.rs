@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// Bytes that a message shows of an unknown format.
+const SHOWN: usize = 8;
+
 /// The format of an input that cannot be read here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -25,8 +28,8 @@ pub enum Foreign {
 }
 
 impl Foreign {
-    /// The format of an input with these first bytes, of which there are 8 unless the input is shorter.
-    pub(crate) fn of(start: &[u8]) -> Foreign {
+    /// The format of an input with these first bytes; 512 tell every one, and fewer most.
+    pub fn of(start: &[u8]) -> Foreign {
         match start {
             [0x1f, 0x8b, ..] => Foreign::Gzip,
             [0x89, b'P', b'N', b'G', ..] => Foreign::Png,
@@ -35,7 +38,7 @@ impl Foreign {
             [0x80, 2..=5, ..] => Foreign::Pickle,
             [b'[', ..] => Foreign::JsonList,
             _ if is_safetensors(start) => Foreign::Safetensors,
-            _ => Foreign::Other(start.to_owned()),
+            _ => Foreign::Other(start[..start.len().min(SHOWN)].to_owned()),
         }
     }
 }

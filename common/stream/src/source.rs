@@ -81,6 +81,20 @@ impl Source {
         }
     }
 
+    /// Consumes the rest of a line.
+    pub(crate) fn skip_line(&mut self) -> Result<()> {
+        loop {
+            let arrived = &self.buffer[self.at..self.filled];
+            let newline = arrived.iter().position(|&b| b == b'\n');
+            let part = newline.map_or(arrived.len(), |at| at + 1);
+            self.at += part;
+            self.offset += part as u64;
+            if newline.is_some() || self.peek(1)?.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
     /// Whether a whole line is buffered, so that [`line`](Source::line) would not wait.
     pub(crate) fn has_line(&self) -> bool {
         self.buffer[self.at..self.filled].contains(&b'\n')

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 
 use vae_cli::{Error, Result};
-use vae_stream::Data;
+use vae_stream::{Data, is_printable};
 
 /// Most bytes of a file of titles.
 const MAX_BYTES: u64 = 16 << 20;
@@ -75,7 +75,7 @@ fn numbers(data: &Data, name: &str, items: &[usize]) -> Result<Vec<String>> {
     Ok(items.iter().map(|&k| short(reals[k])).collect())
 }
 
-/// Text with `?` for control characters.
+/// Text with `?` for characters without a glyph, such as control characters.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+    text.chars().map(|c| if is_printable(c) { c } else { '?' }).collect()
 }

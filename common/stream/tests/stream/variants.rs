@@ -107,6 +107,9 @@ fn newline_json() {
     assert_cause!(error(b"{\"y\":0.5}\n"), Error::Value { .. });
     let mut log = Records::new(Cursor::new(b"{\"epoch\":1}\n{]\n".to_vec()), "test").unwrap();
     assert!(log.next_record().unwrap().is_some());
+    assert!(log.next_record().unwrap().is_none());
+    assert!(log.passed_over().unwrap().starts_with("test: 1 of 2 lines passed over: line 2: expected one JSON object"));
+    let mut log = Records::new(Cursor::new(b"{]\n{\n".to_vec()), "test").unwrap();
     assert_cause!(log.next_record().unwrap_err(), Error::JsonLine(_));
 }
 
