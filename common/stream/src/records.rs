@@ -63,7 +63,7 @@ impl Log {
         } else if start.starts_with(b"{") && !is_safetensors(start) {
             Ok(Log::Lines { source, line: 0 })
         } else {
-            Err(Error::Format { expected: "newline JSON or a stream", got: Foreign::of(start) })
+            Err(Error::Format { expected: "newline JSON or a stream", got: Foreign::of(source.arrived()) })
         }
     }
 }

@@ -41,6 +41,11 @@ impl Source {
         Ok(&self.buffer[..self.filled.min(n)])
     }
 
+    /// What has arrived and is not consumed, without waiting for more.
+    pub(crate) fn arrived(&self) -> &[u8] {
+        &self.buffer[self.at..self.filled]
+    }
+
     /// The next line with its newline, which the last line may lack; none at the end of the input.
     pub(crate) fn line(&mut self) -> Result<Option<Vec<u8>>> {
         let mut line = Vec::new();
@@ -68,7 +73,7 @@ impl Source {
 
     /// Whether a whole line is buffered, so that [`line`](Source::line) would not wait.
     pub(crate) fn has_line(&self) -> bool {
-        self.buffer[self.at..self.filled].contains(&b'\n')
+        self.arrived().contains(&b'\n')
     }
 
     /// Appends the next `n` bytes to `bytes`. Memory grows with what arrives, not with what a header claims.
