@@ -3,6 +3,7 @@
 use crate::backend::cuda::GpuError;
 use std::io;
 use vae_numerics::eigen::NotConverged;
+use vae_stream::Foreign;
 use vae_stream::images::ImageShape;
 
 /// `Result` with this crate's [`Error`].
@@ -110,12 +111,18 @@ pub enum DataError {
 #[non_exhaustive]
 #[allow(missing_docs)] // a message says what the fields of its variant are
 pub enum ModelError {
+    /// A file in another format.
+    #[error("{name} is not a model: expected a safetensors file, got {got}")]
+    Foreign { name: String, got: Foreign },
     /// Not in the format of a model file.
     #[error("{name} is not a model: {why}")]
     Format { name: String, why: String },
     /// A safetensors file of another program.
     #[error("{name} is a safetensors file without the metadata key `{key}`")]
     NoMetadata { name: String, key: &'static str },
+    /// A tensor of another type than f32.
+    #[error("tensor {tensor} of {name}: expected F32, got {got}")]
+    TensorType { name: String, tensor: String, got: String },
     /// A format newer than this code.
     #[error("{name} is a model of form {version}: expected at most {newest}")]
     Version { name: String, version: u64, newest: u32 },

@@ -44,6 +44,7 @@ pub mod memory;
 pub mod output;
 mod program;
 mod progress;
+pub mod remedy;
 pub mod selection;
 pub mod source;
 mod suggestion;

@@ -192,7 +192,7 @@ fn open(mut source: Source, bare_name: &str) -> Result<Box<dyn Input>> {
     } else if start.starts_with(b"{") && !is_safetensors(start) {
         Ok(Box::new(JsonLines::open(source)?))
     } else {
-        Err(Error::Format { expected: "a stream, .npy or newline JSON", got: Foreign::of(start) })
+        Err(Error::Format { expected: "a stream, .npy or newline JSON", got: Foreign::of(source.arrived()) })
     }
 }
 

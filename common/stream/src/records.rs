@@ -75,11 +75,12 @@ impl Log {
         if start.starts_with(START) {
             return Ok(Log::Stream(Box::new(Frames::open(source)?)));
         }
-        let otherwise = || Error::Format { expected: "newline JSON or a stream", got: Foreign::of(start) };
-        if !is_text(start) || is_safetensors(start) {
-            return Err(otherwise());
+        let (is_log, is_object) = (is_text(start) && !is_safetensors(start), start.starts_with(b"{"));
+        let otherwise = Error::Format { expected: "newline JSON or a stream", got: Foreign::of(source.arrived()) };
+        if !is_log {
+            return Err(otherwise);
         }
-        let otherwise = (!start.starts_with(b"{")).then(otherwise);
+        let otherwise = (!is_object).then_some(otherwise);
         let lines = Lines { source, lines: 0, otherwise, has_records: false, bad: 0, first_bad: None };
         Ok(Log::Lines(Box::new(lines)))
     }

@@ -41,15 +41,22 @@ impl Source {
         Ok(&self.buffer[..self.filled.min(n)])
     }
 
+    /// What has arrived and is not consumed, without waiting for more.
+    pub(crate) fn arrived(&self) -> &[u8] {
+        &self.buffer[self.at..self.filled]
+    }
+
     /// Consumes white space and the byte order mark of UTF-8, as long as nothing else comes.
     pub(crate) fn skip_blank(&mut self) -> Result<()> {
         const MARK: &[u8] = b"\xef\xbb\xbf";
         loop {
             let skipped = match self.peek(MARK.len())? {
                 MARK => MARK.len(),
-                [b' ' | b'\t' | b'\r' | b'\n', ..] => 1,
-                _ => return Ok(()),
+                _ => self.arrived().iter().take_while(|b| b.is_ascii_whitespace()).count(),
             };
+            if skipped == 0 {
+                return Ok(());
+            }
             self.at += skipped;
             self.offset += skipped as u64;
         }
@@ -84,7 +91,7 @@ impl Source {
     /// Consumes the rest of a line.
     pub(crate) fn skip_line(&mut self) -> Result<()> {
         loop {
-            let arrived = &self.buffer[self.at..self.filled];
+            let arrived = self.arrived();
             let newline = arrived.iter().position(|&b| b == b'\n');
             let part = newline.map_or(arrived.len(), |at| at + 1);
             self.at += part;
@@ -97,7 +104,7 @@ impl Source {
 
     /// Whether a whole line is buffered, so that [`line`](Source::line) would not wait.
     pub(crate) fn has_line(&self) -> bool {
-        self.buffer[self.at..self.filled].contains(&b'\n')
+        self.arrived().contains(&b'\n')
     }
 
     /// Appends the next `n` bytes to `bytes`. Memory grows with what arrives, not with what a header claims.

@@ -24,7 +24,7 @@ macro_rules! assert_cause {
 #[test]
 fn formats_and_lengths() {
     assert_cause!(error(b""), Error::Empty);
-    assert_cause!(error(b"\x1f\x8b\x08\x00"), Error::Format { got: Foreign::Gzip, .. });
+    assert_cause!(error(b"\x1f\x8b\x08\x00"), Error::Format { got: Foreign::Packed { format: "gzip", .. }, .. });
     assert_cause!(error(b"[1, 2, 3]"), Error::Format { got: Foreign::JsonList, .. });
     assert_cause!(error(b"garbage"), Error::Format { got: Foreign::Other(_), .. });
     assert_cause!(error(&sealed(&[HEAD])), Error::Truncated { .. });
