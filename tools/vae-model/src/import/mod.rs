@@ -119,6 +119,7 @@ fn few(names: &[String]) -> String {
     names[..names.len().min(SHOWN)].join(", ") + &more
 }
 
+/// The model, whose description in the file, if there is one, gives the defaults of the options.
 fn model(args: &Args, contents: Contents) -> Result<Model> {
     let known = contents.spec.as_ref();
     let dict = RenamedDict::new(contents.dict)?;
@@ -144,9 +145,8 @@ fn model(args: &Args, contents: Contents) -> Result<Model> {
     // A network that is invalid under any likelihood is the fault of the file, not of the options.
     let permissive = Objective { likelihood: squared_error, ..objective };
     Spec::new(network.clone(), permissive).check().map_err(|e| Error::Data(e.to_string()))?;
-    let known = known.map_or_else(DataSpec::default, |spec| spec.data.clone());
-    let data =
-        DataSpec { range: args.input_range.unwrap_or(known.range), binarize: known.binarize, ..DataSpec::default() };
+    let DataSpec { range, binarize, .. } = known.map_or_else(DataSpec::default, |spec| spec.data.clone());
+    let data = DataSpec { range: args.input_range.unwrap_or(range), binarize, ..DataSpec::default() };
     let spec = Spec {
         data,
         training: Training { epochs: 0, ..Training::default() },

@@ -31,12 +31,7 @@ impl RenamedDict {
     /// Names that are neither ours nor of any scheme, or that are the same without wrappers.
     pub fn new(dict: StateDict) -> Result<RenamedDict> {
         let originals: Vec<&str> = dict.keys().map(String::as_str).collect();
-        if let Some(name) = originals.iter().find(|n| n.ends_with("running_mean") || n.ends_with("running_var")) {
-            return Err(Error::Data(format!(
-                "tensor {name} is of batch normalisation, which no network here has: expected linear layers and \
-                 convolutions; fold it into the layer before it (torch.nn.utils.fusion) and number the layers anew"
-            )));
-        }
+        expect_no_batch_norm(&originals)?;
         let stripped = without_common_module(originals.iter().map(|name| without_wrappers(name)).collect());
         let prefix = originals[0].strip_suffix(&stripped[0]).unwrap_or_default();
         let is_prefix =
@@ -163,6 +158,16 @@ fn is_ours(name: &str) -> bool {
     };
     let heads = ["mu", "logvar", "prior_mu", "prior_logvar"];
     matches!(name, "mean" | "components") || layer(name).is_some_and(|l| heads.contains(&l) || numbered(l))
+}
+
+fn expect_no_batch_norm(names: &[&str]) -> Result<()> {
+    match names.iter().find(|name| name.ends_with("running_mean") || name.ends_with("running_var")) {
+        None => Ok(()),
+        Some(name) => Err(Error::Data(format!(
+            "tensor {name} is of batch normalisation, which no network here has: expected linear layers and \
+             convolutions; fold it into the layer before it (torch.nn.utils.fusion) and number the layers anew"
+        ))),
+    }
 }
 
 fn unknown(name: &str) -> Error {
