@@ -83,8 +83,8 @@ pub enum DataError {
     ImageSize { expected: ImageShape, got: ImageShape },
     /// A pixel outside [0, 1].
     #[error(
-        "pixel {at:?} of image {image} is {value}: expected [0, 1], where the means of a decoder lie; scale the images, or \
-         save whole numbers as uint8"
+        "pixel {at:?} of image {image} is {value}: expected [0, 1], where the means of a decoder lie; scale or clip the \
+         images, or save whole numbers as uint8"
     )]
     PixelRange { at: [usize; 2], image: u32, value: f32 },
     /// Images of another dtype than those before.

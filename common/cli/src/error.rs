@@ -126,7 +126,7 @@ struct WithRemedy<'a>(&'a vae_stream::Error);
 
 impl fmt::Display for WithRemedy<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.0, crate::remedy::of(self.0.cause()).unwrap_or_default())
+        write!(f, "{}{}", self.0, crate::remedy::of(self.0).unwrap_or_default())
     }
 }
 
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn a_place_stands_before_the_message() {
         let error = Error::from(vae_stream::Error::Empty).within("a.vae");
-        assert_eq!(error.to_string(), "a.vae: nothing arrived; see the message of the stage before");
+        assert_eq!(error.to_string(), "a.vae: nothing arrived; the file is empty or cut off: make or copy it again");
         assert!(matches!(error, Error::Stream(e) if matches!(e.cause(), vae_stream::Error::Empty)));
     }
 }

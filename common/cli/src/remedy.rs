@@ -18,8 +18,12 @@ pub fn stand_in(got: &Foreign) -> Option<Cow<'static, str>> {
 }
 
 /// The remedy for an error of a stream, .npy or newline JSON.
-pub(crate) fn of(cause: &Error) -> Option<Cow<'static, str>> {
-    match cause {
+pub(crate) fn of(error: &Error) -> Option<Cow<'static, str>> {
+    match error.cause() {
+        Error::Empty | Error::Truncated { .. } => match error.place() {
+            Some("standard input") => Some("; see the message of the stage before".into()),
+            _ => Some("; the file is empty or cut off: make or copy it again".into()),
+        },
         Error::Layout => Some("; vae-cat takes any .npy and makes a stream of it".into()),
         Error::Format { got, .. } => input(got),
         Error::JsonLine(e) if e.is_eof() => Some("; put each item on one line (jq -c)".into()),

@@ -18,7 +18,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Error {
     // The input as a whole.
     /// The input has no bytes.
-    #[error("nothing arrived; see the message of the stage before")]
+    #[error("nothing arrived")]
     Empty,
     /// The input has another format.
     #[error("expected {expected}, got {got}")]
@@ -29,7 +29,7 @@ pub enum Error {
         got: Foreign,
     },
     /// The input ends too early.
-    #[error("the input stops at byte {offset}: expected {expected}; see the message of the stage before")]
+    #[error("the input stops at byte {offset}: expected {expected}")]
     Truncated {
         /// The length of the input.
         offset: u64,
@@ -391,6 +391,14 @@ impl Error {
         match self {
             Error::Upstream { .. } | Error::Relayed | Error::Closed | Error::Io { .. } => self,
             error => Error::Within { place: place.to_string(), error: Box::new(error) },
+        }
+    }
+
+    /// Its outermost place.
+    pub fn place(&self) -> Option<&str> {
+        match self {
+            Error::Within { place, .. } => Some(place),
+            _ => None,
         }
     }
 

@@ -155,15 +155,15 @@ pub enum Guess {
     },
 }
 
-/// The shape of images whose items have this one: `[H,W]`, `[1,H,W]`, `[H,W,1]`, or `[D]`, which is as `expected`, or else
-/// square.
+/// The shape of images whose items have this one: `[H,W]`, `[1,H,W]`, `[H,W,1]`; or `[D]` or `[1,D]`, which is as `expected`;
+/// or else a `[D]` that is square.
 ///
 /// # Errors
 /// [`Error::ImageShape`] for any other.
 pub fn size(item: &[usize], expected: Option<ImageShape>) -> Result<ImageShape> {
     let found = match (item, expected) {
+        (&[d] | &[1, d], Some(image)) if image.height.checked_mul(image.width) == Some(d) => Some(image),
         (&[h, w] | &[1, h, w] | &[h, w, 1], _) => Some(ImageShape::grey(h, w)),
-        (&[d], Some(expected)) if expected.height.checked_mul(expected.width) == Some(d) => Some(expected),
         (&[d], None) if is_square(d) => Some(ImageShape::grey(d.isqrt(), d.isqrt())),
         _ => None,
     };
@@ -174,12 +174,14 @@ pub fn size(item: &[usize], expected: Option<ImageShape>) -> Result<ImageShape> 
     }
 }
 
-/// Whether a whole array `[N,D]` is one image `[H,W]`: where it is of the `expected` size and its rows are not, or where
+/// Whether a whole array is one image: `[D]`; and `[H,W]`, where it is of the `expected` size and its rows are not, or where
 /// nothing is expected and it is square.
-pub(crate) fn is_single([n, d]: [usize; 2], expected: Option<ImageShape>) -> bool {
-    match expected {
-        Some(image) => image == ImageShape::grey(n, d) && image.values() != d,
-        None => n == d,
+pub(crate) fn is_single(array: &[usize], expected: Option<ImageShape>) -> bool {
+    match (array, expected) {
+        (&[d], _) => d > 0,
+        (&[n, d], Some(image)) => image == ImageShape::grey(n, d) && image.values() != d,
+        (&[n, d], None) => n == d,
+        _ => false,
     }
 }
 

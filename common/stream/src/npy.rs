@@ -57,7 +57,7 @@ impl Header {
         let len = Header::whole_len(bytes)?;
         let start = if bytes[6] == 1 { 10 } else { 12 };
         let text = bytes.get(start..len).ok_or_else(|| bad("a whole .npy header", "its beginning"))?;
-        let mut parser = Parser { text, at: 0 };
+        let mut parser = Parser { text, at: 0, descr: None };
         parser.header(len).ok_or_else(|| parser.error())?.checked()
     }
 
@@ -117,9 +117,11 @@ pub(crate) fn scalar() -> Error {
 struct Parser<'a> {
     text: &'a [u8],
     at: usize,
+    /// A dtype that is none of a number.
+    descr: Option<&'a [u8]>,
 }
 
-impl Parser<'_> {
+impl<'a> Parser<'a> {
     /// `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`, keys in any order, padding, a newline.
     fn header(&mut self, len: usize) -> Option<Header> {
         let (mut descr, mut fortran, mut shape) = (None, None, None);
@@ -153,9 +155,10 @@ impl Parser<'_> {
     fn descr(&mut self) -> Option<(Dtype, bool)> {
         self.space();
         let start = self.at;
-        let found = self.string().and_then(dtype);
+        let name = self.string();
+        let found = name.and_then(dtype);
         if found.is_none() {
-            self.at = start;
+            (self.at, self.descr) = (start, name);
         }
         found
     }
@@ -194,7 +197,7 @@ impl Parser<'_> {
     }
 
     /// A string without escapes, in either kind of quotes.
-    fn string(&mut self) -> Option<&[u8]> {
+    fn string(&mut self) -> Option<&'a [u8]> {
         self.space();
         let (&quote, rest) = self.text[self.at..].split_first()?;
         let len = rest.iter().position(|&c| c == quote)?;
@@ -220,6 +223,9 @@ impl Parser<'_> {
     }
 
     fn error(&self) -> Error {
+        if let Some(descr) = self.descr {
+            return bad("bool, an integer or f2, f4 or f8 as dtype", format_args!("'{}'", descr.escape_ascii()));
+        }
         let rest = &self.text[self.at..];
         let rest = rest[..rest.len().min(24)].trim_ascii_end().escape_ascii();
         bad("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4)} with a plain number type", rest)

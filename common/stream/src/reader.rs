@@ -49,13 +49,13 @@ trait Input: Send {
     /// The next frame; none at the end of the input.
     fn next(&mut self) -> Result<Option<Frame>>;
 
-    /// The shape of a bare .npy that has two dimensions.
-    fn matrix(&self) -> Option<[usize; 2]> {
+    /// The shape of a bare .npy.
+    fn array(&self) -> Option<&[usize]> {
         None
     }
 
-    /// Makes one item of the rows of each matrix.
-    fn join_rows(&mut self) {}
+    /// Makes one item of each array.
+    fn join_items(&mut self) {}
 }
 
 impl Reader {
@@ -106,10 +106,10 @@ impl Reader {
     /// # Errors
     /// [`Error::MissingTensor`] and [`Error::ImageShape`].
     pub fn images(&mut self, tensor: &str, expected: Option<ImageShape>) -> Result<(ImageShape, Option<Guess>)> {
-        let matrix = self.input.matrix().filter(|_| self.head().tensor(tensor).is_some());
-        let is_single = matrix.is_some_and(|matrix| images::is_single(matrix, expected));
+        let array = self.input.array().filter(|_| self.head().tensor(tensor).is_some());
+        let is_single = array.is_some_and(|array| images::is_single(array, expected));
         if is_single {
-            self.input.join_rows();
+            self.input.join_items();
         }
         let item = self.head().need(tensor).map_err(|e| e.within(&self.name))?.shape;
         let size = images::size(&item, expected).map_err(|e| e.within(&self.name))?;

@@ -33,7 +33,7 @@ impl Titles {
         if bytes.len() as u64 > MAX_BYTES {
             return Err(Error::Data(format!("{given}: expected titles of at most {MAX_BYTES} bytes, got more")));
         }
-        let lines = String::from_utf8_lossy(&bytes).lines().map(printable).collect();
+        let lines = String::from_utf8_lossy(&bytes).trim_start_matches('\u{feff}').lines().map(printable).collect();
         Ok(Titles::Lines { file: given.to_owned(), lines })
     }
 

@@ -39,10 +39,10 @@ struct Args {
     #[arg(long, value_name = "NAME")]
     group: Option<String>,
     /// Only print the head, as JSON
-    #[arg(long, conflicts_with_all = ["check", "npy", "jsonl"])]
+    #[arg(long, conflicts_with_all = ["check", "npy", "jsonl", "skip", "take", "batch"])]
     head: bool,
     /// Only verify the input, and print counts as one line of JSON
-    #[arg(long, conflicts_with_all = ["npy", "jsonl"])]
+    #[arg(long, conflicts_with_all = ["npy", "jsonl", "skip", "take", "batch"])]
     check: bool,
     #[command(flatten)]
     output: OutputArgs,

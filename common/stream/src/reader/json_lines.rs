@@ -13,6 +13,8 @@ use crate::{BATCH, Data, Dtype, Error, Frame, Head, MAX_JSON_LINE, Result, Tenso
 const MAX_VALUE: usize = 60;
 /// Bytes of the lines that are read before the dtype of the images is settled, at most.
 const MAX_AHEAD: u64 = 16 << 20;
+/// The tensors of images.
+const IMAGES: [&str; 2] = ["x", "x_hat"];
 
 /// An input of newline JSON.
 pub(crate) struct JsonLines {
@@ -37,19 +39,21 @@ impl JsonLines {
         let mut input = JsonLines { source, head, schema, ahead, lines: 0 };
         let first = input.line()?.ok_or(Error::Empty)?;
         let item = first.item()?;
-        let mut pixels = Pixels::Binary;
-        pixels.read(&item);
+        let mut pixels = IMAGES.map(|name| Pixels::of(&item, name));
         input.ahead.push_back(first);
-        while pixels == Pixels::Binary
+        while pixels.contains(&Pixels::Binary)
             && input.ahead.len() < BATCH
             && input.source.offset() < MAX_AHEAD
             && let Some(line) = input.line()?
         {
-            pixels.read(&line.item()?);
+            let item = line.item()?;
+            let unsettled = pixels.iter_mut().zip(IMAGES).filter(|(pixels, _)| **pixels == Pixels::Binary);
+            unsettled.for_each(|(pixels, name)| *pixels = Pixels::of(&item, name));
             input.ahead.push_back(line);
         }
         for (name, numbers) in &item.0 {
             check_name(name).map_err(|e| e.within("line 1"))?;
+            let pixels = IMAGES.iter().position(|image| image == name).map(|at| pixels[at]);
             let dtype = dtype(name, &numbers.values, pixels);
             input.head.set_tensor(name, TensorSpec::new(dtype, &numbers.shape));
         }
@@ -144,7 +148,7 @@ impl Line {
     }
 }
 
-/// What the pixels of `x` are, as far as lines have told: programs such as jq write 1.0 as 1.
+/// What the pixels of a tensor are, as far as lines have told: programs such as jq write 1.0 as 1.
 #[derive(Clone, Copy, PartialEq)]
 enum Pixels {
     /// Nothing but 0 and 1 so far: black and white, as floats or as the darkest of bytes.
@@ -156,27 +160,28 @@ enum Pixels {
 }
 
 impl Pixels {
-    /// Reads an item. One without `x` has nothing to settle.
-    fn read(&mut self, item: &Item) {
-        let x = item.0.iter().find(|(name, _)| name == "x");
-        let Some((_, x)) = x else { return *self = Pixels::Floats };
-        let is_byte = |n: &Number| matches!(n, Number::Whole(0..=255));
-        if !x.values.iter().all(is_byte) {
-            *self = Pixels::Floats;
-        } else if x.values.iter().any(|n| !matches!(n, Number::Whole(0 | 1))) {
-            *self = Pixels::Bytes;
+    /// Those of an item. One without the tensor leaves nothing to settle.
+    fn of(item: &Item, name: &str) -> Pixels {
+        let Some((_, numbers)) = item.0.iter().find(|(n, _)| n == name) else { return Pixels::Floats };
+        if !numbers.values.iter().all(|n| matches!(n, Number::Whole(0..=255))) {
+            Pixels::Floats
+        } else if numbers.values.iter().any(|n| !matches!(n, Number::Whole(0 | 1))) {
+            Pixels::Bytes
+        } else {
+            Pixels::Binary
         }
     }
 }
 
 /// The dtype of a tensor, by its name and its first values.
-fn dtype(name: &str, first: &[Number], pixels: Pixels) -> Dtype {
+fn dtype(name: &str, first: &[Number], pixels: Option<Pixels>) -> Dtype {
     let beyond_f64 = first.iter().any(|n| matches!(n, Number::Whole(_)) && n.double().is_none());
     match name {
         _ if first.iter().all(|n| matches!(n, Number::Bool(_))) => Dtype::Bool,
         "i" | "y" => Dtype::I64,
-        "x" if pixels == Pixels::Bytes => Dtype::U8,
-        "x" | "x_hat" | "z" | "mu" | "logvar" => Dtype::F32,
+        _ if pixels == Some(Pixels::Bytes) => Dtype::U8,
+        _ if pixels.is_some() => Dtype::F32,
+        "z" | "mu" | "logvar" => Dtype::F32,
         _ if beyond_f64 && first.iter().any(|n| n.whole() > Some(i64::MAX.into())) => Dtype::U64,
         _ if beyond_f64 => Dtype::I64,
         _ => Dtype::F64,

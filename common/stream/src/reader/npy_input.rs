@@ -15,7 +15,7 @@ pub(crate) struct NpyInput {
     item: TensorSpec,
     head: Head,
     pending: Pending,
-    /// Whether each array `[H,W]` is one item, and not H items `[W]`.
+    /// Whether each array is one item.
     is_single: bool,
 }
 
@@ -47,12 +47,12 @@ impl Input for NpyInput {
         self.source.offset()
     }
 
-    fn matrix(&self) -> Option<[usize; 2]> {
-        self.pending.shape().try_into().ok()
+    fn array(&self) -> Option<&[usize]> {
+        Some(self.pending.shape())
     }
 
-    fn join_rows(&mut self) {
-        self.pending.join_rows();
+    fn join_items(&mut self) {
+        self.pending.join_items();
         self.is_single = true;
         self.item = self.pending.item();
         self.head.set_tensor(&self.name, self.item.clone());
@@ -67,8 +67,8 @@ impl Input for NpyInput {
                 return Ok(None);
             }
             self.pending = Pending::open(&mut self.source)?;
-            if self.is_single && self.pending.shape().len() == 2 {
-                self.pending.join_rows();
+            if self.is_single {
+                self.pending.join_items();
             }
             let item = self.pending.item();
             if item != self.item {
@@ -119,7 +119,7 @@ impl Pending {
     }
 
     /// Makes one item of all. None has been given yet.
-    fn join_rows(&mut self) {
+    fn join_items(&mut self) {
         match self {
             Pending::Rows { header, left } => {
                 *left = 1;

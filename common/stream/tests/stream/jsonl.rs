@@ -44,6 +44,8 @@ fn the_dtype_of_images_is_settled_by_the_first_line_with_more_than_0_and_1() {
         let data = frame(lines);
         assert_eq!((data.need("x").unwrap().dtype(), data.items()), (expected, lines.lines().count()), "{lines}");
     }
+    let both = frame("{\"x\":[0,1],\"x_hat\":[0,1]}\n{\"x\":[0,1],\"x_hat\":[0,9]}\n{\"x\":[0,0.5],\"x_hat\":[1,1]}\n");
+    assert_eq!([both.need("x").unwrap().dtype(), both.need("x_hat").unwrap().dtype()], [Dtype::F32, Dtype::U8]);
     assert!(fault(b"{\"x\":[0,2]}\n{\"x\":[0,0.5]}\n").contains("line 2: x: expected |u1 [2], got [0,0.5]"));
     assert!(fault(b"{\"x\":[0,true]}\n").contains("line 1: x: expected <f4 [2], got [0,true]"));
 }

@@ -151,6 +151,17 @@ fn a_single_number_is_an_error() {
 }
 
 #[test]
+fn a_dtype_that_is_no_number_is_named() {
+    for dtype in ["<c8", "|O", "<U3", "<V2", "<f16", "<M8[ns]"] {
+        let line = fault_of_header(&format!("{{'descr': '{dtype}', 'fortran_order': False, 'shape': (2, 3)}}\n"));
+        assert!(
+            line.ends_with(&format!("expected bool, an integer or f2, f4 or f8 as dtype, got '{dtype}'")),
+            "{line}"
+        );
+    }
+}
+
+#[test]
 fn items_without_numbers_are_an_error() {
     let line = fault_of_header("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 0, 3)}\n");
     assert!(line.contains("expected items that hold numbers"), "{line}");
@@ -242,6 +253,10 @@ fn an_array_is_one_image_where_its_size_says_so_or_where_it_is_square() {
         assert_eq!(images("(4, 4)", 16, Some([2, 2])), Ok((vec![2, 2], 8, None)));
         assert_eq!(images("(4, 4)", 16, Some([4, 4])), Ok((vec![4, 4], 2, None)));
         assert_eq!(images("(1, 4)", 4, Some([1, 4])), Ok((vec![1, 4], 2, None)));
+        assert_eq!(images("(6,)", 6, Some([2, 3])), Ok((vec![2, 3], 2, None)));
+        assert_eq!(images("(9,)", 9, None), Ok((vec![3, 3], 2, Some(Guess::Square { values: 9 }))));
+        assert_eq!(images("(2, 1, 6)", 12, Some([2, 3])), Ok((vec![2, 3], 4, None)));
+        assert_eq!(images("(2, 1, 6)", 12, None), Ok((vec![1, 6], 4, None)));
         assert_eq!(images("(2, 3, 4)", 24, None), Ok((vec![3, 4], 4, None)));
         assert_eq!(images("(2, 3, 4, 1)", 24, None), Ok((vec![3, 4], 4, None)));
         assert!(images("(2, 6)", 12, None).unwrap_err().ends_with("expected items [H, W], got [6]"));
