@@ -27,7 +27,8 @@ pub(crate) struct NewFile {
     temporary: Option<TemporaryName>,
 }
 
-/// A file's name that goes when it is dropped.
+/// A file's name that goes when it is dropped. The file is closed after that: as long as it has the name, its lock keeps
+/// others from removing what they take for that of a killed run.
 struct TemporaryName(PathBuf);
 
 impl NewFile {
@@ -93,7 +94,8 @@ fn nameless(target: &Path, mode: u32) -> io::Result<File> {
         let _ = file.try_lock(); // where there are locks
         Ok(file)
     };
-    open().and_then(|file| link(&file, target))?;
+    let tried = open()?;
+    drop(link(&tried, target)?); // while its lock holds
     open()
 }
 

@@ -31,9 +31,9 @@ pub enum Kind {
 /// A regular file takes its name in [`commit`](Output::commit), so that a failure leaves the old one. Any other file
 /// (`/dev/full`, a FIFO, `/dev/stdout`) is written directly.
 pub struct Output {
+    new: Option<NewFile>, // dropped before its file
     to: BufWriter<Blocking<File>>,
     name: String,
-    new: Option<NewFile>,
     is_pipe: bool,
 }
 

@@ -101,15 +101,15 @@ fn a_new_file_has_the_mode_of_the_one_it_replaces() {
 #[test]
 fn the_temporary_file_of_a_killed_run_goes_and_that_of_a_live_one_stays() {
     let folder = folder();
-    let name = |n| folder.path().join(format!(".file.{n}.vae-tmp"));
+    let name = |n: &u32| folder.path().join(format!(".file.{n}.vae-tmp"));
     for other in [".file.backup", ".other.0.vae-tmp", "file.0.vae-tmp"] {
         fs::write(folder.path().join(other), "a user's").unwrap();
     }
-    [0, 1, 15].map(|n| fs::write(name(n), "half").unwrap());
-    let live = fs::File::open(name(1)).unwrap();
+    [0, 1, 15].iter().for_each(|n| fs::write(name(n), "half").unwrap());
+    let live = fs::File::open(name(&1)).unwrap();
     live.lock().unwrap();
     Output::open(Some(&folder.path().join("file")), Kind::Binary).unwrap().commit().unwrap();
-    assert!(name(1).exists() && !name(0).exists() && !name(15).exists());
+    assert!(name(&1).exists() && !name(&0).exists() && !name(&15).exists());
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 5);
 }
 

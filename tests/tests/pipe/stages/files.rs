@@ -187,10 +187,12 @@ line, data = sys.argv[1], open('input', 'rb').read()
 run = subprocess.Popen(line, shell=True, stdin=stdin, stdout=stdout, stderr=stderr)
 os.close(stdout), os.close(stderr)
 if os.fork() == 0:
-    os.close(back), os.close(said), time.sleep(0.2)
+    os.close(stdin), os.close(back), os.close(said), time.sleep(0.2)
     half = len(data) // 2
-    with open(to, 'wb') as pipe:
-        pipe.write(data[:half]), pipe.flush(), time.sleep(0.2), pipe.write(data[half:])
+    try:
+        with open(to, 'wb') as pipe:
+            pipe.write(data[:half]), pipe.flush(), time.sleep(0.2), pipe.write(data[half:])
+    except BrokenPipeError: pass # enough was read
     os._exit(0)
 os.close(to), time.sleep(0.6)
 with open(back, 'rb') as pipe, open('output', 'wb') as out: out.write(pipe.read())
