@@ -4,6 +4,7 @@ mod corruption;
 mod determinism;
 mod errors;
 mod eval;
+mod files;
 mod foreign_inputs;
 mod interactive;
 mod latents;
