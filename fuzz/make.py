@@ -254,7 +254,6 @@ def attacks():
         "escapes": sealed(u1, {"type": "error", "origin": "\x1b]0;a\x07", "message": "\x1b[2J\n\0" + "m" * 9000}),
         "false-model": sealed({**u1, "model": {"sha256": "0" * 64, "embedded": True}},
                               data(("model", "|u1", [4], 132), group="model"), npy(np.zeros(4, "u1")), good, array, END),
-        "missing-model": sealed({**u1, "model": {"sha256": "0" * 64, "embedded": True}}, good, array, END),
     })
     write("attacks/jsonl", {
         **{f"nested-{depth}": nested(depth) for depth in (64, 65, 100, 126, 127, 128, 5000)},

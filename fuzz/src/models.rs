@@ -1,6 +1,9 @@
 //! Models, checkpoints and state dicts.
 
+use std::ffi::OsString;
+use std::fs;
 use std::io::Cursor;
+use std::sync::LazyLock;
 
 use clap::Parser;
 use common::backend::Device;
@@ -11,6 +14,7 @@ use common::parameters;
 use common::plan::PixelType;
 use common::train::Trainer;
 use ndarray::{Array2, Array3};
+use tempfile::TempDir;
 use vae_cli::Result;
 use vae_stream::images::Pixels;
 use vae_stream::{Data, Head, Memory, ModelRef, Reader, Writer, sha256};
@@ -49,12 +53,17 @@ pub fn import(data: &[u8]) {
         #[command(flatten)]
         import: crate::import::Args,
     }
-    let file = MemoryFile::new(data);
-    let args = ["import".into(), file.path().into_os_string(), "-o".into(), "model.bin".into()];
-    match crate::import::model(&Args::parse_from::<_, std::ffi::OsString>(args).import) {
-        Ok(model) => drop(Model::from_bytes(&model.to_bytes(), "fuzz").expect("a model that was imported")),
-        Err(e) => drop(check::bad_input(e)),
+    static FOLDER: LazyLock<TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a temporary folder"));
+    let (file, output) = (MemoryFile::new(data), FOLDER.path().join("model.bin"));
+    let args = ["import".into(), file.path().into_os_string(), "-o".into(), output.clone().into_os_string()];
+    match crate::import::run(Args::parse_from::<_, OsString>(args).import) {
+        Ok(()) => drop(Stored::open(&output).expect("a model that was imported")),
+        Err(e) => {
+            check::bad_input(e);
+            assert!(!output.exists(), "a model is left");
+        }
     }
+    let _ = fs::remove_file(&output);
 }
 
 /// The model as a stream embeds it.

@@ -58,7 +58,7 @@ pub fn run(args: Args) -> Result<()> {
     model.save(&args.output).map(drop)
 }
 
-pub(crate) fn model(args: &Args) -> Result<Model> {
+fn model(args: &Args) -> Result<Model> {
     let dict = RenamedDict::new(state_dict::read(&args.file)?)?;
     let activation = args.activation.of([Activation::Relu; 2])?;
     let hints = Hints { image: args.image, activation, latent_activation: args.autoencoder };
