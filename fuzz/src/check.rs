@@ -11,7 +11,11 @@ pub fn bad_usage(error: vae_cli::Error) -> String {
 }
 
 fn is_clear(error: vae_cli::Error, code: u8) -> String {
-    let line = error.to_string();
+    let line = match error {
+        // What another program said, which is made one line where it is printed.
+        vae_cli::Error::Upstream { .. } => vae_stream::one_line(&error.to_string()),
+        _ => error.to_string(),
+    };
     assert_eq!(error.exit_code(), code, "{line}");
     assert!(!line.is_empty() && !line.contains('\n'), "expected one line, got {line:?}");
     line
