@@ -9,7 +9,7 @@ use clap::Parser;
 use common::backend::Device;
 use common::dataset::Dataset;
 use common::infer::{Decoder, Encoder, Latent};
-use common::model::{Model, Spec, Stored};
+use common::model::{Bottleneck, Model, Spec, Stored};
 use common::parameters;
 use common::plan::PixelType;
 use common::train::Trainer;
@@ -92,6 +92,9 @@ fn compute(model: Model) {
     let z = Array2::zeros((3, model.spec.network.latent));
     assert_eq!(decoder.decode(z.view(), Some(&[0; 3]), 0).expect("latents of its size").nrows(), 3);
 
+    if model.spec.network.bottleneck == Bottleneck::Components {
+        return; // fitted, not trained
+    }
     let spec = Spec { checkpoint: None, ..model.spec.clone() };
     let trained = Trainer::new(spec, images, None, Some(model), device).and_then(|mut trainer| {
         trainer.steps(1)?;
