@@ -1,6 +1,5 @@
-// All differences between the CUDA compiler and the host emulator (emulator/emulator.h).
+// What CUDA C++ has no name for.
 #pragma once
-#ifdef __CUDACC__
 #define DEVICE inline __device__
 
 // Tensor cores: d += a · b with a [16, 8] and b [8, 8] in tf32, d [16, 8]; fragment layout: "mma.m16n8k8" of the PTX
@@ -28,6 +27,3 @@ DEVICE unsigned to_bf16(float low, float high) {
     asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(u) : "f"(high), "f"(low));
     return u;
 }
-#else
-#include "emulator/emulator.h"
-#endif

@@ -26,7 +26,7 @@ for tool in $tools; do cp "target/release/$tool" "$folder/bin"; done
 cp "$parity" "$folder/bin/cuda-parity"
 strip "$folder"/bin/* 2> /dev/null || true # cargo has done so already
 cp kernels/*.cu kernels/*.h kernels/ptx.py "$folder/kernels"
-cp -R kernels/ptx kernels/emulator "$folder/kernels"
+cp -R kernels/ptx "$folder/kernels"
 cp tests/peers/peer.py tests/peers/torch_*.py "$folder/peers"
 cp tests/gpu/run.sh tests/gpu/steps.sh tests/gpu/checks.sh tests/gpu/bench.sh "$folder"
 { git describe --always --dirty 2> /dev/null || echo "no commit"; } > "$folder/commit"
