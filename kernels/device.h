@@ -15,6 +15,15 @@ DEVICE void mma_bf16(float* d, const unsigned* a, const unsigned* b) {
         : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
+// A value that the compiler keeps in a register, rather than compute it anew in a loop.
+DEVICE int pinned(int value) {
+    asm volatile("" : "+r"(value));
+    return value;
+}
+DEVICE size_t pinned(size_t value) {
+    asm volatile("" : "+l"(value));
+    return value;
+}
 // Round to nearest, ties away from zero: a significand of 11 bits.
 DEVICE unsigned to_tf32(float x) {
     unsigned u;

@@ -16,14 +16,10 @@ import tempfile
 HERE = pathlib.Path(__file__).parent
 # The lowest target of each file.
 FILES = {"ops": 75, "gemm": 75, "gemm_tensor_cores": 80}
-# Of a multiprocessor: bytes of shared memory, bytes of it that each block takes beside its own, and threads.
-# CUDA C++ Programming Guide, "Technical Specifications per Compute Capability".
-HARDWARE = {
-    75: (64, 0, 1024), 80: (164, 1, 2048), 86: (100, 1, 1536), 87: (164, 1, 1536), 88: (164, 1, 1536), 89: (100, 1, 1536),
-    90: (228, 1, 2048), 100: (228, 1, 2048), 103: (228, 1, 2048), 110: (228, 1, 1536), 120: (100, 1, 1536), 121: (100, 1, 1536),
-}
-# Those in the table: Turing, A100, H100, and the data centre and desktop GPUs of Blackwell.
-SHOWN = (75, 80, 90, 100, 120)
+# Those in the table: Turing, A100, H100, and the data centre and desktop GPUs of Blackwell. Of a multiprocessor: KiB of shared
+# memory, KiB of it that each block takes beside its own, and threads (CUDA C++ Programming Guide, "Technical Specifications
+# per Compute Capability").
+SHOWN = {75: (64, 0, 1024), 80: (164, 1, 2048), 90: (228, 1, 2048), 100: (228, 1, 2048), 120: (100, 1, 1536)}
 THREADS = 256
 LIMIT = 64
 START, END = "<!-- ptxas -->\n", "<!-- end of ptxas -->"
@@ -50,7 +46,7 @@ def targets(ptxas):
 
 def blocks(target, registers, shared):
     """Blocks that a multiprocessor holds."""
-    memory, reserved, threads = HARDWARE[target]
+    memory, reserved, threads = SHOWN[target]
     warps = THREADS // 32
     by_registers = 65536 // (-(-registers * 32 // 256) * 256 * warps)
     return min(by_registers, (memory << 10) // (shared + (reserved << 10) or 1), threads // THREADS)
@@ -109,7 +105,7 @@ def table(results):
         most = max(kernels, key=lambda kernel: kernel[3])
         lines.append(
             f"- ptxas {name}, sm_{compiled[0]} to sm_{compiled[-1]}: no warning; {products} of {products} HMMA outside divergent "
-            f"code; the most spilled is {most[3]} bytes ({most[0]}, sm_{most[1]})."
+            f"code; {f'at most {most[3]} bytes spilled ({most[0]}, sm_{most[1]})' if most[3] else 'nothing is spilled'}."
         )
     newest = list(results.values())[-1][0]
     lines += ["", f"Registers a thread / blocks of a multiprocessor, by ptxas {list(results)[-1]}; + is bytes spilled.", ""]

@@ -174,3 +174,12 @@ fn what_the_interpreter_does_not_know_is_refused() {
     }
     assert!(Module::parse("").is_err() && Module::parse(&ptx[..ptx.len() / 2]).is_err());
 }
+
+#[test]
+fn a_load_that_is_larger_than_what_it_loads_from_is_found() {
+    let ptx = ".target sm_75\n.visible .entry wide(\n.param .u64 p\n)\n{\n.reg .b32 %r<5>;\n\
+               ld.param.v4.u32 {%r1, %r2, %r3, %r4}, [p];\nret;\n}\n";
+    let module = Module::parse(ptx).expect("PTX");
+    let fault = Machine::default().launch(&module.kernels[0], [1, 1], 32, &[0; 8]).expect_err("a fault");
+    assert_eq!(fault.kind, FaultKind::OutOfBounds, "{fault}");
+}

@@ -88,7 +88,7 @@ impl Block<'_> {
             Space::Global => u64::MAX,
         };
         for lane in 0..32 {
-            wrong |= u32::from(at.0[lane] > end.saturating_sub(bytes)) << lane;
+            wrong |= u32::from(at.0[lane].saturating_add(bytes) > end) << lane;
         }
         if wrong & active != 0 {
             let lane = (wrong & active).trailing_zeros() as usize;

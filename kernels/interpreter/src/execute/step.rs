@@ -239,6 +239,8 @@ fn of_doubles(warp: &mut Warp, op: &Op, active: u32) -> Checked<()> {
                 Binary64::Add => x.zip(y, u64::wrapping_add),
                 Binary64::Subtract => x.zip(y, u64::wrapping_sub),
                 Binary64::Multiply => x.zip(y, u64::wrapping_mul),
+                Binary64::And => x.zip(y, |x, y| x & y),
+                Binary64::Or => x.zip(y, |x, y| x | y),
                 Binary64::Xor => x.zip(y, |x, y| x ^ y),
                 Binary64::Divide => x.zip(y, |x, y| x.checked_div(y).unwrap_or(u64::MAX)),
             };

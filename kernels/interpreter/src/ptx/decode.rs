@@ -209,6 +209,8 @@ impl<'a> Names<'a> {
             "add.s64" => Op::Binary64(Binary64::Add, self.to_double(to)?, self.doubles(rest)?),
             "sub.s64" => Op::Binary64(Binary64::Subtract, self.to_double(to)?, self.doubles(rest)?),
             "mul.lo.s64" => Op::Binary64(Binary64::Multiply, self.to_double(to)?, self.doubles(rest)?),
+            "and.b64" => Op::Binary64(Binary64::And, self.to_double(to)?, self.doubles(rest)?),
+            "or.b64" => Op::Binary64(Binary64::Or, self.to_double(to)?, self.doubles(rest)?),
             "xor.b64" => Op::Binary64(Binary64::Xor, self.to_double(to)?, self.doubles(rest)?),
             "div.u64" => Op::Binary64(Binary64::Divide, self.to_double(to)?, self.doubles(rest)?),
             "mul.wide.s32" => Op::MultiplyWide(Kind::Signed, self.to_double(to)?, self.words(rest)?),

@@ -61,6 +61,8 @@ pub(crate) enum Binary64 {
     Add,
     Subtract,
     Multiply,
+    And,
+    Or,
     Xor,
     Divide,
 }
