@@ -52,14 +52,16 @@ fn rows(output: &CommandOutput) -> Vec<[String; 3]> {
 #[test]
 fn the_check_of_a_gpu_tells_of_all_its_parts_in_a_table() {
     let dir = with_folder(GOOD, CLEAN);
-    let output = dir.run("folder/run.sh parity memcheck losses small pipes").succeeds();
+    let output = dir.run("folder/run.sh parity memcheck initcheck synccheck losses small pipes").succeeds();
     let rows = rows(&output);
     let found = |part: &str| {
         let row = rows.iter().find(|[name, ..]| name == part).unwrap_or_else(|| panic!("no {part}\n{output}"));
         [&*row[1], &*row[2]]
     };
     assert_eq!(found("parity"), ["ok", "3 tests"]);
-    assert_eq!(found("memcheck"), ["ok", "2 networks"]);
+    for tool in ["memcheck", "initcheck", "synccheck"] {
+        assert_eq!(found(tool), ["ok", "2 networks"]);
+    }
     assert_eq!(found("N = 8, 784-9-3: PyTorch"), ["skipped", "false has no torch and numpy that see a GPU"]);
     for (part, told) in [
         ("a GPU", " s"),
