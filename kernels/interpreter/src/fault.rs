@@ -24,8 +24,6 @@ pub enum FaultKind {
     DivergentBarrier,
     /// A shuffle, a warp barrier or a matrix product that only some of its lanes reach.
     MissingLanes,
-    /// A mode of an instruction that the interpreter does not know.
-    Unsupported,
 }
 
 impl FaultKind {
@@ -40,7 +38,6 @@ impl FaultKind {
             FaultKind::Misaligned => "a misaligned access",
             FaultKind::DivergentBarrier => "a divergent barrier",
             FaultKind::MissingLanes => "a warp instruction without all of its lanes",
-            FaultKind::Unsupported => "an unsupported mode",
         }
     }
 }

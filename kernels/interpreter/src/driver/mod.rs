@@ -165,7 +165,7 @@ impl Device {
     }
 
     fn allocate(&mut self, bytes: usize) -> Result<u64, Code> {
-        self.queues.safe_call(thread::current().id())?;
+        self.queues.safe_call(this_thread())?;
         self.healthy()?;
         if self.failing_allocation.next() {
             return Err(Code::OutOfMemory);
@@ -179,7 +179,7 @@ impl Device {
     }
     /// The driver synchronizes first. Here the memory goes later instead, so that no queued work runs early.
     fn free(&mut self, address: u64) -> Result<(), Code> {
-        self.queues.safe_call(thread::current().id())?;
+        self.queues.safe_call(this_thread())?;
         self.allocations.remove(&address).ok_or(Code::InvalidValue)?;
         self.queues.frees.push_back((self.queues.issued, address));
         self.free_unused();
@@ -196,7 +196,7 @@ impl Device {
         }
     }
     fn page_lock(&mut self, bytes: usize) -> Result<usize, Code> {
-        self.queues.safe_call(thread::current().id())?;
+        self.queues.safe_call(this_thread())?;
         self.healthy()?;
         if self.failing_page_lock.next_or_later() {
             return Err(Code::OutOfMemory);
@@ -208,7 +208,7 @@ impl Device {
     }
     /// It is not documented to synchronize: a queued copy is a fault.
     fn free_page_locked(&mut self, address: usize) -> Result<(), Code> {
-        self.queues.safe_call(thread::current().id())?;
+        self.queues.safe_call(this_thread())?;
         if self.page_locked.free(address) { Ok(()) } else { Err(Code::InvalidValue) }
     }
     /// Copies of pageable memory, too, may be pending until the stream is synchronized.
