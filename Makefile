@@ -50,6 +50,10 @@ target/ptxas/old:
 target/ptxas/new:
 	python3 -m pip install -q --no-deps --target $@ nvidia-cuda-nvcc nvidia-cuda-nvdisasm
 
+gpu-model: build ## Print a model of the time of an epoch on an A100 and an H100, from what the emulator counts (a quarter of an hour)
+	$(CARGO) build --release -p cuda-interpreter
+	python3 kernels/model.py $(BIN) $(BIN)/libcuda_interpreter.so
+
 bench: build ## Measure everything beside JAX and PyTorch (PEERS=no: alone; ONLY=training, models, engine, neighbour, pipes, memory, sizes, digits or micro)
 ifeq ($(ONLY),micro)
 	$(CARGO) bench -q -p vae-bench --bench micro
@@ -87,4 +91,4 @@ clean: ## Remove what was built and made
 	$(CARGO) clean
 	rm -rf demo out
 
-.PHONY: help build demo examples test test-page lint kernels ptxas bench gpu-check install uninstall dist pictures clean
+.PHONY: help build demo examples test test-page lint kernels ptxas gpu-model bench gpu-check install uninstall dist pictures clean

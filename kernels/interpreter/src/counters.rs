@@ -29,9 +29,15 @@ impl Count {
 #[derive(Default)]
 pub struct Counters {
     kernels: BTreeMap<String, Vec<Count>>,
+    /// Without passes over banks, which take the most time to count.
+    pub without_banks: bool,
 }
 
 impl Counters {
+    /// Counts without passes over banks.
+    pub(crate) fn without_banks() -> Counters {
+        Counters { without_banks: true, ..Counters::default() }
+    }
     /// The counts of each instruction of a kernel, in the order of its code.
     pub(crate) fn of(&mut self, kernel: &Kernel) -> &mut [Count] {
         let counts = self.kernels.entry(kernel.name.clone()).or_default();
@@ -70,22 +76,26 @@ pub(crate) fn wavefronts(addresses: &[u64; 32], active: u32, bytes: u32) -> (u64
     (passes, ideal)
 }
 
-/// The sectors of global memory that these addresses touch, and how many their bytes would fill.
+/// The sectors of global memory that these addresses touch, and how many their bytes would fill. (Two lanes have the same
+/// bytes, or no byte in common.)
 pub(crate) fn sectors(addresses: &[u64; 32], active: u32, bytes: u32) -> (u64, u64) {
-    let lanes = (0..32).filter(|lane| active >> lane & 1 == 1);
-    let mut touched: Vec<u64> = vec![];
-    let mut needed: Vec<u64> = vec![];
-    for lane in lanes {
-        let end = addresses[lane] + u64::from(bytes);
-        touched.extend(addresses[lane] / 32..end.div_ceil(32));
-        needed.extend(addresses[lane]..end);
+    let (mut starts, mut count) = ([0; 32], 0);
+    for lane in (0..32).filter(|lane| active >> lane & 1 == 1) {
+        starts[count] = addresses[lane];
+        count += 1;
     }
-    let distinct = |all: &mut Vec<u64>| {
-        all.sort_unstable();
-        all.dedup();
-        all.len() as u64
-    };
-    (distinct(&mut touched), distinct(&mut needed).div_ceil(32))
+    let starts = &mut starts[..count];
+    if !starts.is_sorted() {
+        starts.sort_unstable();
+    }
+    let (mut touched, mut distinct, mut next, mut before) = (0, 0, 0, None);
+    for &start in &*starts {
+        let (first, end) = (next.max(start / 32), (start + u64::from(bytes)).div_ceil(32));
+        touched += end.saturating_sub(first);
+        next = next.max(end);
+        distinct += u64::from(before.replace(start) != Some(start));
+    }
+    (touched, (distinct * u64::from(bytes)).div_ceil(32))
 }
 
 #[cfg(test)]

@@ -311,5 +311,5 @@ extern "C" fn cuGraphExecDestroy(executable: usize) -> c_int {
 unsafe extern "C" fn emulator_launches(kernel: *const c_char) -> u64 {
     // SAFETY: a name ends with a zero byte.
     let kernel = unsafe { CStr::from_ptr(kernel) }.to_string_lossy();
-    device().launches.get(&*kernel).copied().unwrap_or(0)
+    device().launches.get(&*kernel).map_or(0, |[launches, _]| *launches)
 }

@@ -7,6 +7,7 @@
 //! SEED=N                                      another order of blocks and warps
 //! FAIL=alloc:N                                the N-th allocation fails
 //! FAIL=launch:N | pinned:N                    the N-th launch, or page-locked allocation, and all later ones fail
+//! COUNTS=file                                 there, whenever the host has waited: what each kernel has executed and moved
 //! FAIL=pageable:N                             the N-th asynchronous copy from or to pageable memory fails
 //! ```
 
@@ -16,6 +17,7 @@ mod queue;
 #[cfg(test)]
 mod tests;
 
+use crate::counters::{Count, Counters};
 use crate::execute::Machine;
 use crate::ptx::{Kernel, Module};
 use crate::tensor_core::TensorCore;
@@ -23,6 +25,8 @@ use page_locked::PageLocked;
 use queue::Queues;
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fmt::Write;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, ThreadId};
 
@@ -119,7 +123,9 @@ struct Device {
     failing_launch: Failing,
     failing_page_lock: Failing,
     failing_pageable: Failing,
-    launches: HashMap<String, u64>,
+    /// Launches by kernel, and their blocks.
+    launches: HashMap<String, [u64; 2]>,
+    counts_to: Option<OsString>,
 }
 
 thread_local! {
@@ -135,8 +141,11 @@ impl Device {
     fn new() -> Device {
         let tensor_core = if setting("CAPABILITY", 90) >= 90 { TensorCore::Hopper } else { TensorCore::Ampere };
         let seed = setting("SEED", 0) as u32;
+        let counts_to = std::env::var_os("EMULATOR_COUNTS");
+        let mut machine = Machine::new(tensor_core, seed);
+        machine.counters = counts_to.is_some().then(Counters::without_banks);
         Device {
-            machine: Machine::new(tensor_core, seed),
+            machine,
             queues: Queues::default(),
             page_locked: PageLocked::default(),
             allocations: HashMap::new(),
@@ -150,6 +159,7 @@ impl Device {
             failing_page_lock: Failing::new("pinned"),
             failing_pageable: Failing::new("pageable"),
             launches: HashMap::new(),
+            counts_to,
         }
     }
     fn handle(&mut self) -> usize {
@@ -283,6 +293,7 @@ impl Device {
             }
         }
         self.free_unused();
+        self.write_counts();
         self.healthy()
     }
     fn run(&mut self, work: Work) {
@@ -310,9 +321,30 @@ impl Device {
             return;
         }
         let kernel = &launch.module.kernels[launch.kernel];
-        *self.launches.entry(kernel.name.clone()).or_default() += 1;
+        let [launches, blocks] = self.launches.entry(kernel.name.clone()).or_default();
+        *launches += 1;
+        *blocks += u64::from(launch.grid[0]) * u64::from(launch.grid[1]);
         if let Err(fault) = self.machine.launch(kernel, launch.grid, launch.threads, &launch.params) {
             die(&fault.to_string());
+        }
+    }
+    /// A line for each kernel: launches, their blocks, warp instructions, of those fma and mma, and sectors of global memory.
+    fn write_counts(&self) {
+        let (Some(file), Some(counters)) = (&self.counts_to, &self.machine.counters) else { return };
+        let mut text = String::new();
+        for kernel in self.modules.values().flat_map(|module| &module.kernels) {
+            let Some([launches, blocks]) = self.launches.get(&kernel.name) else { continue };
+            let counts = counters.by_opcode(kernel, 0..usize::MAX);
+            let sum = |prefixes: &[&str], of: fn(&Count) -> u64| -> u64 {
+                let has = |opcode: &str| prefixes.iter().any(|prefix| opcode.starts_with(prefix));
+                counts.iter().filter(|(opcode, _)| has(opcode)).map(|(_, count)| of(count)).sum()
+            };
+            let [all, fma, mma] = [&[""][..], &["fma"], &["mma"]].map(|prefixes| sum(prefixes, |count| count.warps));
+            let sectors = sum(&["ld.global", "st.global"], |count| count.transfers);
+            let _ = writeln!(text, "{} {launches} {blocks} {all} {fma} {mma} {sectors}", kernel.name);
+        }
+        if let Err(e) = std::fs::write(file, text) {
+            die(&format!("EMULATOR_COUNTS: {e}"));
         }
     }
     fn expect_locked(&self, host: Host) {

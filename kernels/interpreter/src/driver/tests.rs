@@ -1,6 +1,7 @@
 //! What a driver promises, and what it leaves open.
 
 use super::{Code, Device, Failing, HAS_CONTEXT, Host, Launch, Work, this_thread};
+use crate::counters::Counters;
 use std::process::Command;
 use std::thread;
 
@@ -156,4 +157,20 @@ fn a_copy_of_page_locked_memory_that_is_freed_too_early_ends_the_program() {
     let output = Command::new(tests).args(args).env("EMULATOR_TEST_FREED", "1").output().expect("it runs");
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && told.contains("page-locked memory freed"), "{told}");
+}
+
+#[test]
+fn what_kernels_execute_and_move_is_counted() {
+    let (mut device, stream, function, memory) = device();
+    let file = std::env::temp_dir().join(format!("emulator-counts-{}", std::process::id()));
+    device.counts_to = Some(file.clone().into_os_string());
+    device.machine.counters = Some(Counters::without_banks());
+    upload(&mut device, stream, memory, &1).expect("queued");
+    for _ in 0..3 {
+        launch(&mut device, stream, function, memory).expect("queued");
+    }
+    device.synchronize(stream).expect("no failure");
+    // Of each launch a block, five instructions, and two sectors.
+    assert_eq!(std::fs::read_to_string(&file).expect("counts"), "add_one 3 3 15 0 0 6\n");
+    std::fs::remove_file(file).expect("written above");
 }

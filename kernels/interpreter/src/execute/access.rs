@@ -97,6 +97,7 @@ impl Block<'_> {
         if let Some(counts) = &mut self.counts {
             let (transfers, ideal) = match access.space {
                 Space::Param => (0, 0),
+                Space::Shared if !self.counts_banks => (0, 0),
                 Space::Shared => counters::wavefronts(&at.0, active, access.bytes()),
                 Space::Global => counters::sectors(&at.0, active, access.bytes()),
             };

@@ -38,6 +38,7 @@ pub(crate) struct Block<'a> {
     params: &'a [u32],
     tensor_core: TensorCore,
     counts: Option<&'a mut [Count]>,
+    counts_banks: bool,
     now: Moment,
     executed: u64,
 }
@@ -97,6 +98,7 @@ impl Machine {
                 shared: &mut self.shared,
                 params: &words,
                 tensor_core: self.tensor_core,
+                counts_banks: self.counters.as_ref().is_some_and(|counters| !counters.without_banks),
                 counts: self.counters.as_mut().map(|counters| counters.of(kernel)),
                 now,
                 executed: 0,
