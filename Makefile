@@ -41,6 +41,19 @@ target/nvrtc/bin/python:
 	python3 -m venv target/nvrtc
 	target/nvrtc/bin/pip install -q nvidia-cuda-nvrtc-cu12==12.0.76
 
+ptxas: target/ptxas/old target/ptxas/new ## Compile the PTX for every GPU, with the oldest and the newest ptxas from PyPI (WRITE=--write: kernels/RESULTS.md)
+	python3 kernels/ptxas.py $^ $(WRITE)
+
+target/ptxas/old:
+	python3 -m pip install -q --no-deps --target $@ nvidia-cuda-nvcc-cu12==12.0.76
+
+target/ptxas/new:
+	python3 -m pip install -q --no-deps --target $@ nvidia-cuda-nvcc nvidia-cuda-nvdisasm
+
+gpu-model: build ## Print a model of the time of an epoch on an A100 and an H100, from what the emulator counts (a quarter of an hour)
+	$(CARGO) build --release -p cuda-interpreter
+	python3 kernels/model.py $(BIN) $(BIN)/libcuda_interpreter.so
+
 bench: build ## Measure everything beside JAX and PyTorch (PEERS=no: alone; ONLY=training, models, engine, neighbour, pipes, memory, sizes, digits or micro)
 ifeq ($(ONLY),micro)
 	$(CARGO) bench -q -p vae-bench --bench micro
@@ -78,4 +91,4 @@ clean: ## Remove what was built and made
 	$(CARGO) clean
 	rm -rf demo out
 
-.PHONY: help build demo examples test test-page lint kernels bench gpu-check install uninstall dist pictures clean
+.PHONY: help build demo examples test test-page lint kernels ptxas gpu-model bench gpu-check install uninstall dist pictures clean

@@ -1,6 +1,5 @@
-// All differences between the CUDA compiler and the host emulator (emulator/emulator.h).
+// What CUDA C++ has no name for.
 #pragma once
-#ifdef __CUDACC__
 #define DEVICE inline __device__
 
 // Tensor cores: d += a · b with a [16, 8] and b [8, 8] in tf32, d [16, 8]; fragment layout: "mma.m16n8k8" of the PTX
@@ -16,6 +15,15 @@ DEVICE void mma_bf16(float* d, const unsigned* a, const unsigned* b) {
         : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
+// A value that the compiler keeps in a register, rather than compute it anew in a loop.
+DEVICE int pinned(int value) {
+    asm volatile("" : "+r"(value));
+    return value;
+}
+DEVICE size_t pinned(size_t value) {
+    asm volatile("" : "+l"(value));
+    return value;
+}
 // Round to nearest, ties away from zero: a significand of 11 bits.
 DEVICE unsigned to_tf32(float x) {
     unsigned u;
@@ -28,6 +36,3 @@ DEVICE unsigned to_bf16(float low, float high) {
     asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(u) : "f"(high), "f"(low));
     return u;
 }
-#else
-#include "emulator/emulator.h"
-#endif

@@ -52,6 +52,8 @@ parity() {
 
 memcheck() { sanitize memcheck 'ERROR SUMMARY: 0 errors'; }
 racecheck() { sanitize racecheck 'RACECHECK SUMMARY: 0 hazards'; }
+initcheck() { sanitize initcheck 'ERROR SUMMARY: 0 errors'; }
+synccheck() { sanitize synccheck 'ERROR SUMMARY: 0 errors'; }
 
 # Every kernel: GEMMs in the tiles of kernels/tile.h, small, medium (convolutions of 33 images) and large (of 64, and the
 # gradient of a wide layer); the ops of each kind of model.
@@ -72,7 +74,8 @@ every_kernel() {
 sanitize() {
     tool=$1 summary=$2
     begin 200 || return 0
-    sanitizer=${SANITIZER:-compute-sanitizer}
+    sanitizer=${SANITIZER:-$here/sanitizer/compute-sanitizer}
+    command -v "$sanitizer" > /dev/null || sanitizer=compute-sanitizer
     command -v "$sanitizer" > /dev/null || sanitizer=/usr/local/cuda/bin/compute-sanitizer
     if ! command -v "$sanitizer" > /dev/null; then
         row "$tool" skipped "no compute-sanitizer here"

@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 cargo=${CARGO:-cargo}
 folder=target/gpu-check
-most=60 # MiB: what is easily sent somewhere
+most=80 # MiB: what is easily sent somewhere
 tools="mnist-dump vae-train vae-encode vae-decode vae-cat"
 fail() { echo "make gpu-check: $*" >&2; exit 1; }
 
@@ -26,9 +26,19 @@ for tool in $tools; do cp "target/release/$tool" "$folder/bin"; done
 cp "$parity" "$folder/bin/cuda-parity"
 strip "$folder"/bin/* 2> /dev/null || true # cargo has done so already
 cp kernels/*.cu kernels/*.h kernels/ptx.py "$folder/kernels"
-cp -R kernels/ptx kernels/emulator "$folder/kernels"
+cp -R kernels/ptx "$folder/kernels"
 cp tests/peers/peer.py tests/peers/torch_*.py "$folder/peers"
 cp tests/gpu/run.sh tests/gpu/steps.sh tests/gpu/checks.sh tests/gpu/bench.sh "$folder"
+# compute-sanitizer, from PyPI: it wants its libraries beside it.
+if python3 -m pip install -q --no-deps --target "$folder/pypi" nvidia-cuda-sanitizer-api-cu12==12.9.79; then
+    mkdir "$folder/sanitizer"
+    cp "$folder"/pypi/nvidia/cuda_sanitizer_api/bin/compute-sanitizer "$folder"/pypi/nvidia/cuda_sanitizer_api/lib/*.so \
+        "$folder"/pypi/*.dist-info/licenses/* "$folder/sanitizer"
+    chmod +x "$folder/sanitizer/compute-sanitizer"
+else
+    echo "make gpu-check: PyPI gives no compute-sanitizer: run.sh takes one that is installed, or skips its parts"
+fi
+rm -rf "$folder/pypi"
 { git describe --always --dirty 2> /dev/null || echo "no commit"; } > "$folder/commit"
 for data in "${MNIST_DIR:-}" "${XDG_DATA_HOME:-$HOME/.local/share}/mnist"; do
     if ls "$data"/train-images* > /dev/null 2>&1; then

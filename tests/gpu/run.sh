@@ -4,6 +4,8 @@
 #   parity       every operation on the GPU beside the CPU
 #   memcheck     compute-sanitizer on small networks: memory
 #   racecheck    the same: races of threads
+#   initcheck    the same: reads of memory that was not written
+#   synccheck    the same: barriers that not every thread reaches
 #   losses       training ends where it is known to
 #   small        seconds per epoch of a small network, beside PyTorch
 #   wide         of a wide one in large batches
@@ -19,7 +21,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 bin=$here/bin
 PATH=$bin:$PATH
-all="parity memcheck racecheck losses small wide pipes"
+all="parity memcheck racecheck initcheck synccheck losses small wide pipes"
 parts=${*:-$all}
 for part in $parts; do
     case " $all " in *" $part "*) ;; *)

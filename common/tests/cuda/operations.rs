@@ -1,7 +1,7 @@
 //! Parity: every op against its reference in f64, at odd sizes, with one image of padding.
 
-use crate::gpu;
 use crate::reference::Data;
+use crate::{OTHER_KERNELS, expect_launched, gemm_kernels, gpu};
 use common::backend::{Adam, Backend, Cpu, Cuda, InstructionSet, SampleIndex, State};
 use common::model::Binarize;
 use common::plan::{
@@ -58,7 +58,7 @@ fn state(plan: &Plan) -> State {
 
 /// Runs ops on both. The error of an output is at most `bound` times its largest value.
 fn check(plan: &Plan, ops: &[Op], bound: f64) {
-    let Some(ordinal) = gpu() else { return };
+    let ordinal = gpu();
     let mut cuda = Cuda::new(plan, ordinal, Precision::Fp32).unwrap();
     let mut data = filled(plan, &mut cuda, state(plan));
     let program = cuda.compile(&Program::forward(ops.to_vec())).unwrap();
@@ -319,7 +319,7 @@ fn training(ops: Vec<Op>, gradients: &[Gradient]) -> Program {
 
 /// The GEMMs of a layer, forward, backward and of its gradients, in every tile size. `relative`: the error of a factor.
 fn gemms_at(precision: Precision, relative: f64) {
-    let Some(ordinal) = gpu() else { return };
+    let ordinal = gpu();
     // No tiles; small ones; medium ones forward, backward, and of a gradient; large ones likewise. The second has
     // split-K.
     let medium = [(127, 33, 641), (126, 643, 35), (1, 770, 530)];
@@ -368,6 +368,12 @@ fn gemms_at(precision: Precision, relative: f64) {
         compare("gradient", &tenfold(all(w.first_moment(), inp * out)), rows, &gradient);
         compare("bias", &tenfold(all(b.first_moment(), out)), rows, &bias);
     }
+    expect_launched(gemm_kernels(match precision {
+        Precision::Fp32 => "",
+        Precision::Tf32 => "_tf32",
+        Precision::Bf16 => "_bf16",
+    }));
+    expect_launched(OTHER_KERNELS.iter().filter(|kernel| **kernel != "run_ops"));
 }
 
 #[test]
@@ -388,7 +394,7 @@ fn gemms_in_bf16_have_the_error_of_8_bit_significands() {
 
 #[test]
 fn the_optimizer_is_adam() {
-    let Some(ordinal) = gpu() else { return };
+    let ordinal = gpu();
     for per in [3, 1000] {
         let mut plan = Plan::new(BATCH);
         let (w, b) = layer(&mut plan, 31, 33);
@@ -424,7 +430,7 @@ fn the_optimizer_is_adam() {
 
 #[test]
 fn noise_is_bit_identical_to_the_cpu() {
-    let Some(ordinal) = gpu() else { return };
+    let ordinal = gpu();
     let mut plan = Plan::new(BATCH);
     let from = plan.table(ITEMS, 257, PixelType::U8);
     let transform = PixelTransform { white: 255.0, binarize: Binarize::Dynamic, range: [0.0, 1.0] };

@@ -1,6 +1,6 @@
 //! End to end: training, encoding and decoding on the GPU agree with the CPU up to rounding, and are deterministic.
 
-use crate::gpu;
+use crate::{OTHER_KERNELS, expect_launched, gpu};
 use common::backend::{Device, InstructionSet};
 use common::dataset::Dataset;
 use common::infer::{Decoder, Encoder, Latent};
@@ -102,7 +102,7 @@ pub fn trained(spec: &Spec, device: Device, limit: usize) -> (Vec<[Losses; 2]>, 
 
 #[test]
 fn twenty_steps_have_the_losses_of_the_cpu() {
-    let Some(ordinal) = gpu() else { return };
+    let ordinal = gpu();
     for (kind, spec) in every_kind() {
         let ((expected, _), (got, _)) = (trained(&spec, cpu(), 100), trained(&spec, Device::Cuda { ordinal }, 100));
         for (expected, got) in expected.iter().flatten().zip(got.iter().flatten()) {
@@ -114,11 +114,12 @@ fn twenty_steps_have_the_losses_of_the_cpu() {
             }
         }
     }
+    expect_launched(OTHER_KERNELS.iter().filter(|kernel| **kernel != "reduce_splits"));
 }
 
 #[test]
 fn runs_are_bit_identical_for_any_split_into_graphs() {
-    let Some(ordinal) = gpu() else { return };
+    let ordinal = gpu();
     for precision in [Precision::Fp32, Precision::Bf16] {
         let mut spec = tiled();
         // Forty steps: graphs of 32, of 4 and of 1.
@@ -132,7 +133,7 @@ fn runs_are_bit_identical_for_any_split_into_graphs() {
 
 #[test]
 fn a_resumed_run_is_bit_identical() {
-    let Some(ordinal) = gpu() else { return };
+    let ordinal = gpu();
     let (device, spec) = (Device::Cuda { ordinal }, mlp());
     let (_, expected) = trained(&spec, device, 100);
     let start = |from| Trainer::new(spec.clone(), images(ITEMS), Some(images(50)), from, device).unwrap();
@@ -149,7 +150,7 @@ fn a_resumed_run_is_bit_identical() {
 
 #[test]
 fn training_converges_in_bf16_and_tf32() {
-    let Some(ordinal) = gpu() else { return };
+    let ordinal = gpu();
     let loss = |precision| {
         let mut spec = tiled();
         spec.training.precision = precision;
@@ -164,7 +165,7 @@ fn training_converges_in_bf16_and_tf32() {
 
 #[test]
 fn encoders_and_decoders_agree_with_the_cpu_in_any_batching() {
-    let Some(ordinal) = gpu() else { return };
+    let ordinal = gpu();
     for (kind, spec) in every_kind() {
         let (_, model) = trained(&spec, cpu(), 100);
         let data = data_of(&spec, 300);

@@ -107,6 +107,7 @@ fn expect_free(needed: u64) -> Result<(), GpuError> {
 
 /// A zeroed buffer of at least one value, in stream order.
 pub(super) fn zeros<T: DeviceCopy + Zeroable>(values: usize, stream: &Stream) -> Result<DeviceBuffer<T>> {
+    assert!(values > 0, "a buffer of a plan has a value");
     let bytes = values * size_of::<T>();
     let buffer = uninitialized(values).map_err(|e| GpuError::Allocation { bytes, why: text(e) })?;
     stream.zero(&buffer)?;

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use crate::harness::{CommandOutput, TOOLS, TestDir, repository, skipped, tools};
+use crate::harness::{CommandOutput, TOOLS, TestDir, repository, tools};
 
 /// Stubs of the parity tests: the last line of a test run that passes, and of one that fails.
 const GOOD: &str =
@@ -14,13 +14,9 @@ const BAD: &str = "#!/bin/sh\necho 'test each ... ok'; echo 'test wide_products 
 const CLEAN: &str = "#!/bin/sh\nshift 4\n\"$@\" && echo '========= ERROR SUMMARY: 0 errors'\n";
 const FOUND: &str = "#!/bin/sh\necho '========= COMPUTE-SANITIZER'; echo '========= Invalid read of size 4'; exit 9\n";
 
-/// The folder of `make gpu-check`, made of links, with these stubs of the parity tests and of compute-sanitizer; none
-/// without a C++ compiler, with a message.
-fn with_folder(test: &str, parity: &str, sanitizer: &str) -> Option<TestDir> {
-    let Some(emulator) = cuda_emulator::folder(Path::new(env!("CARGO_TARGET_TMPDIR"))) else {
-        skipped(test, "no C++ compiler here");
-        return None;
-    };
+/// The folder of `make gpu-check`, made of links, with these stubs of the parity tests and of compute-sanitizer.
+fn with_folder(parity: &str, sanitizer: &str) -> TestDir {
+    let emulator = cuda_emulator::folder(Path::new(env!("CARGO_TARGET_TMPDIR")));
     let mut dir = TestDir::new();
     fs::create_dir_all(dir.path("folder/bin")).expect("a folder");
     for tool in TOOLS {
@@ -43,7 +39,7 @@ fn with_folder(test: &str, parity: &str, sanitizer: &str) -> Option<TestDir> {
         dir.set(name, value);
     }
     dir.set("SMALL", "9 3 8");
-    Some(dir)
+    dir
 }
 
 /// The rows of the table: part, result, numbers.
@@ -55,15 +51,17 @@ fn rows(output: &CommandOutput) -> Vec<[String; 3]> {
 
 #[test]
 fn the_check_of_a_gpu_tells_of_all_its_parts_in_a_table() {
-    let Some(dir) = with_folder("gpu-check", GOOD, CLEAN) else { return };
-    let output = dir.run("folder/run.sh parity memcheck losses small pipes").succeeds();
+    let dir = with_folder(GOOD, CLEAN);
+    let output = dir.run("folder/run.sh parity memcheck initcheck synccheck losses small pipes").succeeds();
     let rows = rows(&output);
     let found = |part: &str| {
         let row = rows.iter().find(|[name, ..]| name == part).unwrap_or_else(|| panic!("no {part}\n{output}"));
         [&*row[1], &*row[2]]
     };
     assert_eq!(found("parity"), ["ok", "3 tests"]);
-    assert_eq!(found("memcheck"), ["ok", "2 networks"]);
+    for tool in ["memcheck", "initcheck", "synccheck"] {
+        assert_eq!(found(tool), ["ok", "2 networks"]);
+    }
     assert_eq!(found("N = 8, 784-9-3: PyTorch"), ["skipped", "false has no torch and numpy that see a GPU"]);
     for (part, told) in [
         ("a GPU", " s"),
@@ -85,7 +83,7 @@ fn the_check_of_a_gpu_tells_of_all_its_parts_in_a_table() {
 
 #[test]
 fn what_the_check_of_a_gpu_finds_is_in_its_table_and_its_status() {
-    let Some(mut dir) = with_folder("gpu-check, with errors", BAD, FOUND) else { return };
+    let mut dir = with_folder(BAD, FOUND);
     dir.set("EMULATOR_FAIL", "launch:20"); // after the one step that shows whether there is a GPU, and its check for NaN
     let output = dir.run("folder/run.sh parity memcheck small");
     assert_eq!(output.codes, [1], "{output}");
@@ -99,7 +97,7 @@ fn what_the_check_of_a_gpu_finds_is_in_its_table_and_its_status() {
 
 #[test]
 fn the_check_of_a_gpu_ends_at_once_where_there_is_none() {
-    let Some(mut dir) = with_folder("gpu-check, without a GPU", GOOD, CLEAN) else { return };
+    let mut dir = with_folder(GOOD, CLEAN);
     dir.set("LD_LIBRARY_PATH", "");
     dir.set("CUDA_VISIBLE_DEVICES", "");
     let output = dir.run("folder/run.sh");

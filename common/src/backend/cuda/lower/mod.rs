@@ -144,7 +144,7 @@ impl Lowering<'_> {
     /// A launch for one elementwise op with many elements: several blocks per image.
     fn launch_op(&mut self, args: OpArgs) {
         let elements = args.per_image as usize * args.width as usize;
-        let blocks = [self.memory.batch, elements.div_ceil(4 * THREADS)];
+        let blocks = [self.memory.batch, blocks_of_image(elements)];
         self.launch("run_ops".into(), blocks, KernelArgs::Ops(vec![args]));
     }
     /// y = x W, or x W^T; `epilogue` has the other arguments.
@@ -167,7 +167,23 @@ impl Lowering<'_> {
     }
 }
 
+/// Blocks of one elementwise op on an image: four elements a thread, or more where a grid has no more blocks in y.
+fn blocks_of_image(elements: usize) -> usize {
+    const GRID_Y: usize = 65_535;
+    elements.div_ceil(4 * THREADS).min(GRID_Y)
+}
+
 /// Sizes in kernels are 32-bit.
 fn int(n: usize) -> i32 {
     i32::try_from(n).expect("a buffer of this program has fewer than 2^31 rows, columns and blocks")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::blocks_of_image;
+
+    #[test]
+    fn an_image_of_any_size_has_a_grid() {
+        assert_eq!([1, 1024, 1025, 1 << 30].map(blocks_of_image), [1, 1, 2, 65_535]);
+    }
 }
