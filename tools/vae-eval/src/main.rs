@@ -74,7 +74,10 @@ fn run(args: Args) -> Result<()> {
     let has_labels = reader.head().tensor("y").is_some_and(|y| y.dtype.is_whole() && matches!(y.shape[..], [] | [1]));
     let mut labels = has_labels.then(Vec::new);
     let images = Dataset::read_with(&mut reader, &args.tensor, image, spec.network.classes, |data| {
-        labels.as_mut().map_or(Ok(()), |labels| Ok(labels.extend(data.integers("y")?)))
+        if let Some(labels) = &mut labels {
+            labels.extend(data.integers("y")?);
+        }
+        Ok(())
     })?;
     let device = args.device.for_work()?;
     let mut evaluator = Evaluator::new(&stored.file, images, args.samples as usize, args.seed, device)?;
