@@ -46,7 +46,7 @@ pub enum Error {
     },
 
     // Lines of a stream.
-    /// A line of the input is longer than [`MAX_LINE`], or one of newline JSON than [`MAX_JSON_LINE`](crate::MAX_JSON_LINE).
+    /// A line of the input is longer than [`MAX_LINE`](crate::MAX_LINE), or one of newline JSON than [`MAX_JSON_LINE`](crate::MAX_JSON_LINE).
     #[error("bad line: expected at most {most} bytes, got more")]
     LineTooLong {
         /// The limit.

@@ -383,7 +383,7 @@ with zipfile.ZipFile("bomb.npz", "w", zipfile.ZIP_DEFLATED) as z:
     dir.run("$PYTHON make.py").succeeds();
     for (name, words) in [
         ("text.npz", ["expected a zip archive of .npy files", "readme.txt"]),
-        ("objects.npz", ["tensor mu.weight", "number type"]),
+        ("objects.npz", ["tensor mu.weight", "as dtype"]),
         ("number.npz", ["tensor mu.weight", "a single number"]),
         ("labels.npz", ["tensor mu.weight", "floating-point"]),
         ("claim.npz", ["tensor mu.weight", "got 8"]),

@@ -55,7 +55,7 @@ fn what_a_run_does_not_tell_cannot_be_shown() {
 #[test]
 fn input_of_another_kind_is_told_by_its_first_bytes() {
     for (input, words) in
-        [(&b"\x89PNG\r\n\x1a\n...."[..], "PNG"), (b"\x1f\x8b\x08\0\0\0\0\0", "gzip"), (b"\x93NUMPY\x01\0", "NUMPY")]
+        [(&b"\x89PNG\r\n\x1a\n...."[..], "PNG"), (b"\x1f\x8b\x08\0\0\0\0\0", "gzip"), (b"\x93NUMPY\x01\0", ".npy")]
     {
         assert!(complaint("loss", input, &[], 65).contains(words), "{words}");
     }
