@@ -22,7 +22,7 @@ pub type Files = BTreeMap<String, Vec<u8>>;
 const INPUTS: [&str; 9] = [
     "mnist-dump --data images-idx3-ubyte --labels labels-idx1-ubyte --batch 4 -o images.vae",
     "vae-train --hidden 8 --latent 2 --epochs 2 images.vae -o model.bin --checkpoint model.ckpt > losses.jsonl",
-    "vae-train --hidden 8 --latent 2 --epochs 2 --preview 2 images.vae -o /dev/null > run.vae",
+    "vae-train --hidden 8 --latent 2 --epochs 2 --preview 2 images.vae -o run.bin > run.vae",
     "vae-encode -m model.bin images.vae -o latents.vae",
     "vae-encode -m model.bin --embed-model images.vae -o embedded.vae",
     "vae-model export model.bin -o state.safetensors",

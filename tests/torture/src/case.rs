@@ -49,7 +49,7 @@ pub struct Case {
 }
 
 /// What an undisturbed run writes.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Good {
     pub files: Files,
     pub stdout: Vec<u8>,

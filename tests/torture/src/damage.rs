@@ -35,7 +35,7 @@ fn damaged(case: &Case, input: &str) -> Case {
 }
 
 fn again(case: &Case) -> Case {
-    Case { before: case.before.clone(), ..Case::new(&case.line) }
+    Case { before: case.before.clone(), good: case.good.clone(), ..Case::new(&case.line) }
 }
 
 /// Flips bits and truncates, at random or, of a small file, everywhere.
