@@ -1,6 +1,6 @@
 //! Arguments that several programs share.
 
-use std::fs::File;
+use std::io::Read;
 use std::num::NonZeroUsize;
 use std::os::unix::fs::FileTypeExt;
 use std::path::PathBuf;
@@ -23,7 +23,7 @@ impl InputArgs {
     ///
     /// # Errors
     /// As [`input::open`].
-    pub fn open(&self) -> Result<(File, String)> {
+    pub fn open(&self) -> Result<(impl Read + Send + use<>, String)> {
         input::open(self.file.as_deref())
     }
 

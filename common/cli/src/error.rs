@@ -11,6 +11,9 @@ use vae_stream::{Failure, Foreign};
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// The exit code of [`Error::Unavailable`].
+pub(crate) const UNAVAILABLE: u8 = 69;
+
 /// An error that ends a program.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -89,7 +92,7 @@ impl Error {
             Error::Usage(_) => 2,
             Error::Data(_) | Error::Stream(_) | Error::Upstream { .. } | Error::Relayed => 65,
             Error::NoInput(_) => 66,
-            Error::Unavailable(_) => 69,
+            Error::Unavailable(_) => UNAVAILABLE,
             Error::Io { .. } => 74,
             Error::Interrupted { signal, .. } => 128 + *signal as u8,
         }

@@ -1,13 +1,15 @@
-//! Standard input and output as files.
+//! Standard input and output as files, and reads and writes that wait.
 //!
 //! `tool >&-` must be an error before any work, but Rust's runtime replaces a closed standard descriptor by `/dev/null` before
 //! `main` runs. So an initialiser of the program records the state of descriptor 1 before that.
 #![allow(unsafe_code)]
 
 use std::fs::File;
-use std::io;
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::event::{PollFd, PollFlags, poll};
 
 static STDOUT_WAS_OPEN: AtomicBool = AtomicBool::new(true);
 
@@ -49,4 +51,41 @@ fn own(descriptor: BorrowedFd<'_>) -> io::Result<File> {
     #[cfg(target_os = "linux")]
     let _ = rustix::pipe::fcntl_setpipe_size(&file, 1 << 20);
     Ok(file)
+}
+
+/// A descriptor whose reads and writes wait until they can be done. Another process that shares its description, such as one
+/// at the same terminal, may have set O_NONBLOCK; the flag is its own, and stays.
+pub(crate) struct Blocking<F>(pub(crate) F);
+
+impl<F: AsFd> Blocking<F> {
+    fn wait<T>(&mut self, event: PollFlags, mut act: impl FnMut(&mut F) -> io::Result<T>) -> io::Result<T> {
+        loop {
+            match act(&mut self.0) {
+                Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                    rustix::io::retry_on_intr(|| poll(&mut [PollFd::new(&self.0, event)], None))?;
+                }
+                result => return result,
+            }
+        }
+    }
+}
+
+impl<F: Read + AsFd> Read for Blocking<F> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.wait(PollFlags::IN, |file| file.read(bytes))
+    }
+}
+
+impl<F: Write + AsFd> Write for Blocking<F> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.wait(PollFlags::OUT, |file| file.write(bytes))
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.wait(PollFlags::OUT, |file| file.write_vectored(slices))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.wait(PollFlags::OUT, F::flush)
+    }
 }

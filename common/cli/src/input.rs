@@ -1,18 +1,19 @@
 //! Input: standard input, or a file.
 
 use std::fs::File;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 
 use vae_stream::{Reader, Records};
 
-use crate::{Error, Result, fd};
+use crate::fd::{self, Blocking};
+use crate::{Error, Result};
 
 /// Opens the file at `path`; none and `-` are standard input. Gives its name in messages too.
 ///
 /// # Errors
 /// [`Error::Usage`] for a terminal, [`Error::NoInput`] for a missing file, and [`Error::Io`].
-pub fn open(path: Option<&Path>) -> Result<(File, String)> {
+pub fn open(path: Option<&Path>) -> Result<(impl Read + Send + use<>, String)> {
     let (file, name) = match path.filter(|path| path.as_os_str() != "-") {
         None => (fd::stdin().map_err(|e| Error::io("standard input", e))?, "standard input".to_owned()),
         Some(path) => {
@@ -29,7 +30,15 @@ pub fn open(path: Option<&Path>) -> Result<(File, String)> {
             "{name} is a terminal: expected a stream; pipe one in (mnist-dump | ...), name a file, or see --help"
         )));
     }
-    Ok((file, name))
+    Ok((Blocking(file), name))
+}
+
+/// Whether there is a file, or anything else, at `path`.
+///
+/// # Errors
+/// [`Error::Io`] where the system does not tell: that is no sign of its absence.
+pub fn exists(path: &Path) -> Result<bool> {
+    path.try_exists().map_err(|e| Error::io(format!("cannot look at {}", path.display()), e))
 }
 
 /// Opens a file as frames. `bare_name` is the name of the tensor of a bare .npy.

@@ -40,6 +40,7 @@ pub mod indices;
 pub mod input;
 mod manual;
 pub mod memory;
+mod new_file;
 pub mod output;
 mod program;
 mod progress;

@@ -1,6 +1,57 @@
 //! Main memory.
+#![allow(unsafe_code)]
 
-use crate::{Error, Result};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::io::{Cursor, Write};
+
+use crate::error::UNAVAILABLE;
+use crate::{Error, Result, program};
+
+/// The system's allocator, which ends the program where memory is missing. The standard library would abort it, and other
+/// libraries panic.
+struct Allocator;
+
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator;
+
+// SAFETY: every call goes to the system's allocator as it is.
+unsafe impl GlobalAlloc for Allocator {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller holds the contract.
+        expect(unsafe { System.alloc(layout) }, layout.size())
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller holds the contract.
+        expect(unsafe { System.alloc_zeroed(layout) }, layout.size())
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: the caller holds the contract.
+        expect(unsafe { System.realloc(memory, layout, size) }, size)
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: the caller holds the contract.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+fn expect(memory: *mut u8, bytes: usize) -> *mut u8 {
+    if memory.is_null() { exhausted(bytes) } else { memory }
+}
+
+/// Ends the program without a single allocation.
+#[cold]
+fn exhausted(bytes: usize) -> ! {
+    let mut line = Cursor::new([0; 256]);
+    let tool = program::known_name();
+    let remedy = "give it more (ulimit -v), or less to do";
+    let _ = writeln!(line, "{tool}: out of memory: the system refused {bytes} bytes; {remedy}");
+    let length = line.position() as usize;
+    let _ = rustix::io::write(rustix::stdio::stderr(), &line.get_ref()[..length]);
+    signal_hook::low_level::exit(UNAVAILABLE.into())
+}
 
 /// Checks that the machine has `needed` bytes of memory.
 ///

@@ -2,14 +2,17 @@
 
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, IoSlice, IsTerminal, Write};
+use std::io::{self, BufWriter, ErrorKind, IoSlice, IsTerminal, Write};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
-use atomic_write_file::AtomicWriteFile;
+use rustix::io::Errno;
 use vae_stream::Sink;
 
-use crate::{Error, Result, fd};
+use crate::fd::{self, Blocking};
+use crate::new_file::NewFile;
+pub use crate::new_file::folder;
+use crate::{Error, Result};
 
 /// Bytes of the buffer. Larger writes bypass it.
 const BUFFER: usize = 64 << 10;
@@ -25,12 +28,12 @@ pub enum Kind {
 
 /// A buffered writer to standard output or to a file.
 ///
-/// A regular file is written under a temporary name and renamed by [`commit`](Output::commit), so that a failure leaves the
-/// old one. Any other file (`/dev/full`, a FIFO, `/dev/stdout`) is written directly.
+/// A regular file takes its name in [`commit`](Output::commit), so that a failure leaves the old one. Any other file
+/// (`/dev/full`, a FIFO, `/dev/stdout`) is written directly.
 pub struct Output {
-    to: BufWriter<File>,
+    new: Option<NewFile>, // dropped before its file
+    to: BufWriter<Blocking<File>>,
     name: String,
-    replaces: Option<AtomicWriteFile>,
     is_pipe: bool,
 }
 
@@ -38,15 +41,15 @@ impl Output {
     /// Opens the file at `path`; none and `-` are standard output.
     ///
     /// # Errors
-    /// [`Error::Io`] for a file that cannot be made and for a standard output that was closed before the program began,
+    /// [`Error::Io`] for a file that cannot be made or cannot take its name, and for a standard output that was closed before the program began,
     /// [`Error::Usage`] for binary on a terminal.
     pub fn open(path: Option<&Path>, kind: Kind) -> Result<Output> {
-        let (file, name, replaces) = match path.filter(|p| p.as_os_str() != "-") {
+        let (file, name, new) = match path.filter(|p| p.as_os_str() != "-") {
             None => (fd::stdout().map_err(|e| Error::io("standard output", e))?, "standard output".to_owned(), None),
             Some(path) => {
                 let name = path.display().to_string();
-                let (file, replaces) = open_file(path).map_err(|e| Error::io(format!("cannot write {name}"), e))?;
-                (file, name, replaces)
+                let (file, new) = open_file(path).map_err(|e| Error::io(format!("cannot write {name}"), e))?;
+                (file, name, new)
             }
         };
         if kind == Kind::Binary && file.is_terminal() {
@@ -56,7 +59,7 @@ impl Output {
         }
         let kind = file.metadata().map_err(|e| Error::io(name.clone(), e))?.file_type();
         let is_pipe = kind.is_fifo() || kind.is_socket();
-        Ok(Output { to: BufWriter::with_capacity(BUFFER, file), name, replaces, is_pipe })
+        Ok(Output { to: BufWriter::with_capacity(BUFFER, Blocking(file)), name, new, is_pipe })
     }
 
     /// Flushes the buffer, so that a live reader sees all.
@@ -77,7 +80,7 @@ impl Output {
 
     fn close(&mut self) -> io::Result<()> {
         self.to.flush()?;
-        self.replaces.take().map_or(Ok(()), AtomicWriteFile::commit)
+        self.new.take().map_or(Ok(()), |new| new.commit(&self.to.get_ref().0))
     }
 
     /// The error of a failed write, with the name of the output.
@@ -94,28 +97,26 @@ pub fn close_stdout() -> Result<()> {
     fd::close_stdout().map_err(|e| Error::io("cannot close standard output", e))
 }
 
-fn open_file(path: &Path) -> io::Result<(File, Option<AtomicWriteFile>)> {
-    let target = fs::canonicalize(path).unwrap_or_else(|_| through_links(path));
+fn open_file(path: &Path) -> io::Result<(File, Option<NewFile>)> {
     match fs::metadata(path) {
         Ok(meta) if !meta.is_file() => Ok((File::options().write(true).open(path)?, None)),
-        _ => {
-            let file = AtomicWriteFile::open(target)?;
-            Ok((file.try_clone()?, Some(file)))
-        }
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(e),
+        _ => NewFile::create(through_links(path)?).map(|(file, new)| (file, Some(new))),
     }
 }
 
-/// The target of symbolic links that lead to no file yet: it is made there, and the links stay.
-fn through_links(path: &Path) -> PathBuf {
+/// The target of symbolic links, which may lead to no file yet: it is made there, and the links stay.
+fn through_links(path: &Path) -> io::Result<PathBuf> {
     const MAX_LINKS: usize = 40; // the limit of Linux
     let mut target = path.to_path_buf();
-    for _ in 0..MAX_LINKS {
+    for _ in 0..=MAX_LINKS {
         match fs::read_link(&target) {
-            Ok(to) => target = target.parent().unwrap_or(Path::new(".")).join(to),
-            Err(_) => break,
+            Ok(to) => target = folder(&target).join(to),
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::InvalidInput) => return Ok(target),
+            Err(e) => return Err(e),
         }
     }
-    target
+    Err(Errno::LOOP.into())
 }
 
 impl Write for Output {
@@ -124,7 +125,9 @@ impl Write for Output {
     }
 
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.to.write_vectored(slices)
+        // Past the buffer: whoever has many slices has much, and flushes.
+        self.to.flush()?;
+        self.to.get_mut().write_vectored(slices)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -142,7 +145,7 @@ impl Sink for Output {
     }
 
     fn is_direct(&self) -> bool {
-        self.replaces.is_none()
+        self.new.is_none()
     }
 
     fn commit(mut self: Box<Self>) -> io::Result<()> {

@@ -4,10 +4,12 @@ use std::io::{Write, stderr};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
+use signal_hook::{consts::SIGXFSZ, flag};
 use vae_stream::one_line;
 
+use crate::fd::Blocking;
 use crate::{Error, Result, manual};
 
 /// The exit code of a bug, after `sysexits.h`.
@@ -20,6 +22,8 @@ static TOOL: OnceLock<String> = OnceLock::new();
 /// A closed output is success; an error that an error frame passed on is silent. A panic is a bug: one line, and exit 70.
 pub fn main<A: clap::Parser>(run: impl FnOnce(A) -> Result<()>) -> ExitCode {
     let tool = TOOL.get_or_init(|| A::command().get_name().to_owned());
+    // A file beyond its limit (ulimit -f) is then a failed write, and not the end of the program.
+    let _ = flag::register(SIGXFSZ, Arc::default());
     if let Some(folder) = std::env::var_os(manual::VARIABLE).filter(|folder| !folder.is_empty()) {
         return match manual::write(A::command(), Path::new(&folder)) {
             Ok(()) => ExitCode::SUCCESS,
@@ -64,6 +68,11 @@ pub fn tool_name() -> &'static str {
     })
 }
 
+/// The same, of a program that has come far enough to know it; without an allocation.
+pub(crate) fn known_name() -> &'static str {
+    TOOL.get().map_or("vae", String::as_str)
+}
+
 /// Prints `tool: message` on standard error, where it is no error.
 pub fn tell(message: &str) {
     say(tool_name(), message);
@@ -75,5 +84,5 @@ fn say(tool: &str, message: &str) {
 
 /// Prints a line on standard error in a single write: the stages of a pipe share it, and parts of lines would mix.
 pub fn tell_line(line: &str) {
-    let _ = stderr().write_all(format!("{line}\n").as_bytes()); // no place is left to report a failure
+    let _ = Blocking(stderr()).write_all(format!("{line}\n").as_bytes()); // no place is left to report a failure
 }

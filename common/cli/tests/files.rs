@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use vae_cli::output::{Kind, Output};
@@ -83,6 +84,64 @@ fn a_link_stays_and_what_it_leads_to_is_replaced() {
     output.commit().unwrap();
     assert_eq!(fs::read(&file).unwrap(), b"after");
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+}
+
+#[test]
+fn a_new_file_has_the_mode_of_the_one_it_replaces() {
+    let folder = folder();
+    let path = folder.path().join("file");
+    fs::write(&path, "before").unwrap();
+    for mode in [0o600, 0o444, 0o755] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        Output::open(Some(&path), Kind::Binary).unwrap().commit().unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, mode);
+    }
+}
+
+#[test]
+fn the_temporary_file_of_a_killed_run_goes_and_that_of_a_live_one_stays() {
+    let folder = folder();
+    let name = |n: &u32| folder.path().join(format!(".file.{n}.vae-tmp"));
+    for other in [".file.backup", ".other.0.vae-tmp", "file.0.vae-tmp"] {
+        fs::write(folder.path().join(other), "a user's").unwrap();
+    }
+    [0, 1, 15].iter().for_each(|n| fs::write(name(n), "half").unwrap());
+    let live = fs::File::open(name(&1)).unwrap();
+    live.lock().unwrap();
+    Output::open(Some(&folder.path().join("file")), Kind::Binary).unwrap().commit().unwrap();
+    assert!(name(&1).exists() && !name(&0).exists() && !name(&15).exists());
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 5);
+}
+
+#[test]
+fn a_name_of_255_bytes_is_written() {
+    let folder = folder();
+    let path = folder.path().join("n".repeat(255));
+    for _ in 0..2 {
+        Output::open(Some(&path), Kind::Binary).unwrap().commit().unwrap();
+    }
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+}
+
+#[test]
+fn runs_that_write_one_file_at_the_same_time_do_not_disturb_each_other() {
+    let folder = folder();
+    let path = folder.path().join("file");
+    std::thread::scope(|scope| {
+        for writer in 0..8_u8 {
+            let path = &path;
+            scope.spawn(move || {
+                for _ in 0..50 {
+                    let mut output = Output::open(Some(path), Kind::Binary).unwrap();
+                    output.write_all(&[writer; 1000]).unwrap();
+                    output.commit().unwrap();
+                }
+            });
+        }
+    });
+    let bytes = fs::read(&path).unwrap();
+    assert!(bytes.len() == 1000 && bytes.iter().all(|byte| *byte == bytes[0]));
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
 }
 
 #[test]

@@ -3,11 +3,12 @@
 use super::{Model, ModelFile, Spec, Trained};
 use crate::hugepages::Pages;
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::Builder;
-use vae_cli::output::{Kind, Output};
+use vae_cli::input::exists;
+use vae_cli::output::{Kind, Output, folder};
 use vae_cli::{Error, Result};
 use vae_stream::{Data, Head, ModelRef, Reader, sha256};
 
@@ -117,22 +118,31 @@ fn find_given(path: &Path, expected: &str) -> Result<Stored> {
 
 fn find_file(recorded: &Path, expected: &str) -> Result<Stored> {
     let here = recorded.file_name().map(PathBuf::from);
-    let mut tried = vec![];
+    let (mut tried, mut refused) = (vec![], None);
     for path in [Some(recorded.to_path_buf()), here].into_iter().flatten() {
-        // Reading would consume a pipe or a device.
-        let found = if path.is_file() { read(&path).ok() } else { None };
-        match found {
-            Some((bytes, regular)) if sha256(&bytes) == expected => {
-                return Stored::verified(bytes, &path, regular, expected);
-            }
-            Some(_) => tried.push(format!("{} has changed since the latents were made", path.display())),
-            None => tried.push(format!("{} is not there", path.display())),
+        let name = path.display();
+        match fs::metadata(&path) {
+            Err(e) if e.kind() == ErrorKind::NotFound => tried.push(format!("{name} is not there")),
+            Ok(metadata) if !metadata.is_file() => tried.push(format!("{name} is no regular file")), // reading may consume it
+            _ => match read(&path) {
+                Ok((bytes, regular)) if sha256(&bytes) == expected => {
+                    return Stored::verified(bytes, &path, regular, expected);
+                }
+                Ok(_) => tried.push(format!("{name} has changed since the latents were made")),
+                Err(e) => {
+                    tried.push(e.to_string());
+                    refused = Some(e);
+                }
+            },
         }
     }
-    Err(Error::NoInput(format!(
-        "the model of this stream was not found: {}; give -m MODEL, or use --embed-model",
-        tried.join(", ")
-    )))
+    let tried = format!("{}; give -m MODEL, or use --embed-model", tried.join(", "));
+    match refused {
+        Some(Error::Io { source, .. }) => {
+            Err(Error::io("cannot read the model of this stream", io::Error::new(source.kind(), tried)))
+        }
+        _ => Err(Error::NoInput(format!("the model of this stream was not found: {tried}"))),
+    }
 }
 
 /// The bytes of a file, and whether it is a regular one.
@@ -167,11 +177,11 @@ pub fn writable(path: &Path) -> Result<()> {
     if path.as_os_str() == "-" || fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
         return Err(Error::Usage(format!("{name} is no regular file: expected a place for a new file")));
     }
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if !folder.is_dir() {
+    let folder = folder(path);
+    if !exists(folder)? {
         return Err(Error::NoInput(format!("{}: no such folder; make it first", folder.display())));
     }
-    Output::open(Some(path), Kind::Binary).map(drop) // a temporary file, and nothing under this name
+    Output::open(Some(path), Kind::Binary).map(drop) // tries all but the new content
 }
 
 impl Model {
@@ -185,10 +195,6 @@ impl Model {
         let mut output = Output::open(Some(path), Kind::Binary)?;
         output.write_all(&bytes).map_err(|e| output.error(e))?;
         output.commit()?;
-        let folder = fs::canonicalize(path).ok().and_then(|p| File::open(p.parent()?).ok());
-        if let Some(folder) = folder {
-            let _ = folder.sync_all(); // some file systems cannot; the file itself is safe
-        }
         Ok(sha256(&bytes))
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::{Error, MAX_LINE, Result};
 
 /// Length of `,"crc32":"01234567"}` and the newline.
-const TAIL: usize = 21;
+pub(crate) const TAIL: usize = 21;
 
 /// The running CRC-32 of one stream.
 #[derive(Debug, Default)]

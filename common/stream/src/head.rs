@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{Data, Dtype, Error, Result, Tensor, VERSION, check_name};
+use crate::checksum::TAIL;
+use crate::{Data, Dtype, Error, MAX_LINE, Result, Tensor, VERSION, check_name, history};
 
 /// The description of a stream. Unknown keys are kept.
 #[derive(Clone, Debug, PartialEq)]
@@ -143,15 +144,17 @@ impl Head {
         }
     }
 
-    /// Adds a program to the history: `tool` is its name and version.
+    /// Adds a program to the history: `tool` is its name and version. What is long is shortened, so that the head fits into
+    /// its line.
     pub fn sign(&mut self, tool: &str, args: &[String]) {
-        let entry = json!({"tool": tool, "args": args});
-        match self.0.get_mut("history") {
-            Some(Value::Array(history)) => history.push(entry),
-            _ => {
-                self.0.insert("history".into(), json!([entry]));
-            }
-        }
+        let mut history = match self.0.get_mut("history") {
+            Some(Value::Array(history)) => std::mem::take(history),
+            _ => Vec::new(),
+        };
+        history.push(history::entry(tool, args));
+        self.set("history", json!([]));
+        let others = Value::from(self.0.clone()).to_string().len() + TAIL;
+        self.set("history", history::shorten(history, MAX_LINE.saturating_sub(others)).into());
     }
 
     /// The value of any other key.

@@ -52,6 +52,7 @@ mod filter;
 mod foreign;
 mod frame;
 mod head;
+mod history;
 pub mod images;
 mod npy;
 mod reader;

@@ -98,7 +98,8 @@ impl Idx {
 
     /// Checks that the file ends here, and the checksum of gzip.
     pub(crate) fn finish(&mut self) -> Result<()> {
-        match self.reader.read(&mut [0]).map_err(|e| self.cannot_read(e))? {
+        let rest = self.reader.by_ref().take(1).read_to_end(&mut Vec::new());
+        match rest.map_err(|e| self.cannot_read(e))? {
             0 => Ok(()),
             _ => Err(self.bad("holds more than its header says; fetch it anew".into())),
         }

@@ -1,6 +1,9 @@
 //! The inputs of the command line as one sequence of frames.
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::io::ErrorKind;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 use vae_cli::{Error, InputArgs, Result};
 use vae_stream::{Data, Frame, Head, ModelRef, Reader};
@@ -26,19 +29,21 @@ enum Frames {
 
 impl Input {
     /// Opens the files, all plain or all `NAME=FILE`. `name` is the tensor of a bare .npy among plain ones.
-    pub(crate) fn open(files: Vec<String>, name: &str) -> Result<Input> {
-        let named: Vec<(&str, &str)> = files.iter().filter_map(|f| split(f)).collect();
+    pub(crate) fn open(files: Vec<PathBuf>, name: &str) -> Result<Input> {
+        let named: Vec<Option<(&str, &Path)>> = files.iter().map(|file| split(file)).collect::<Result<_>>()?;
+        let plain = named.iter().position(Option::is_none);
+        let named: Vec<(&str, &Path)> = named.into_iter().flatten().collect();
         let (head, frames) = if named.is_empty() {
             let concat = Concat::open(files, name)?;
             (concat.head().clone(), Frames::Concat(Box::new(concat)))
-        } else if named.len() == files.len() {
+        } else if let Some(plain) = plain {
+            return Err(Error::Usage(format!(
+                "expected every input as NAME=FILE, or none, got {} too; join streams in a second vae-cat",
+                files[plain].display()
+            )));
+        } else {
             let columns = Columns::open(&named)?;
             (columns.head(), Frames::Columns(columns))
-        } else {
-            let plain = files.iter().find(|f| split(f).is_none()).map_or("", |f| f.as_str());
-            return Err(Error::Usage(format!(
-                "expected every input as NAME=FILE, or none, got {plain} too; join streams in a second vae-cat"
-            )));
         };
         Ok(Input { head, frames, group: None })
     }
@@ -105,11 +110,37 @@ impl Frames {
 }
 
 /// A reader of the file at `path`; `-` is standard input.
-fn open(path: &str, name: &str) -> Result<Reader> {
-    InputArgs { file: Some(PathBuf::from(path)) }.reader(name)
+fn open(path: &Path, name: &str) -> Result<Reader> {
+    InputArgs { file: Some(path.to_owned()) }.reader(name)
 }
 
-/// `NAME=FILE`, unless a folder comes before the `=`.
-fn split(file: &str) -> Option<(&str, &str)> {
-    file.split_once('=').filter(|(name, _)| !name.contains('/'))
+/// `NAME=FILE`, unless a folder comes before the `=` or a file has that very name.
+fn split(argument: &Path) -> Result<Option<(&str, &Path)>> {
+    let bytes = argument.as_os_str().as_bytes();
+    let Some((name, file)) = bytes.iter().position(|b| *b == b'=').map(|at| (&bytes[..at], &bytes[at + 1..])) else {
+        return Ok(None);
+    };
+    let file = Path::new(OsStr::from_bytes(file));
+    match str::from_utf8(name) {
+        Ok(name) if !name.contains('/') => match is_there(argument)? {
+            false => Ok(Some((name, file))),
+            true if is_there(file)? => {
+                vae_cli::tell(&format!(
+                    "{0} is taken for the file of that very name; ./{0} says so",
+                    argument.display()
+                ));
+                Ok(None)
+            }
+            true => Ok(None),
+        },
+        _ => Ok(None),
+    }
+}
+
+/// Whether a file is there. A name that no file can have, such as one of 256 bytes, is of none.
+fn is_there(path: &Path) -> Result<bool> {
+    match path.try_exists() {
+        Err(e) if matches!(e.kind(), ErrorKind::InvalidFilename | ErrorKind::NotADirectory) => Ok(false),
+        _ => vae_cli::input::exists(path),
+    }
 }

@@ -4,6 +4,7 @@ mod check;
 mod cut;
 mod input;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -22,7 +23,7 @@ use input::Input;
 struct Args {
     /// The input: streams, .npy or newline JSON to join, or NAME=FILE for each tensor; standard input if absent or -
     #[arg(value_name = "FILE|NAME=FILE", value_hint = clap::ValueHint::AnyPath)]
-    files: Vec<String>,
+    files: Vec<PathBuf>,
     /// The name of the tensor of a bare .npy, which has none
     #[arg(long, value_name = "NAME", default_value = "x")]
     name: String,

@@ -3,8 +3,11 @@
 use common::model::{Model, Stored, writable};
 use common::train::Trainer;
 use std::cell::RefCell;
-use std::fs;
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
+use vae_cli::input::exists;
+use vae_cli::output::folder;
 use vae_cli::{Error, Result};
 
 const EPOCH: &str = "{epoch}";
@@ -29,8 +32,13 @@ impl Checkpoints {
         let path = named.map_or_else(default, Path::to_path_buf);
         let checkpoints = Checkpoints { path, kept: named.is_some(), last: RefCell::new(None) };
         writable(&checkpoints.of(0))?;
-        let same_folder = fs::canonicalize(folder(output)).ok() == fs::canonicalize(folder(&checkpoints.path)).ok();
-        if same_folder && output.file_name().is_some_and(|name| checkpoints.is_checkpoint(name)) {
+        let resolved = |path| {
+            fs::canonicalize(folder(path))
+                .map_err(|e| Error::io(format!("cannot look at {}", folder(path).display()), e))
+        };
+        if resolved(output)? == resolved(&checkpoints.path)?
+            && output.file_name().is_some_and(|name| checkpoints.is_checkpoint(name))
+        {
             return Err(Error::Usage("--checkpoint and -o name the same file: expected two".into()));
         }
         Ok(checkpoints)
@@ -57,20 +65,21 @@ impl Checkpoints {
     fn is_checkpoint(&self, name: &std::ffi::OsStr) -> bool {
         self.epoch(name).is_some() || self.path.file_name() == Some(name)
     }
-    /// The existing file of the latest epoch.
-    fn newest(&self) -> Option<PathBuf> {
+    /// The existing file of the latest epoch. A file that cannot be looked at may hold days of work: that is an error.
+    fn newest(&self) -> Result<Option<PathBuf>> {
         if self.pattern().is_none() {
-            return Some(self.path.clone()).filter(|p| p.exists());
+            return Ok(exists(&self.path)?.then(|| self.path.clone()));
         }
-        let epochs = fs::read_dir(folder(&self.path)).ok()?.filter_map(|entry| self.epoch(&entry.ok()?.file_name()));
-        Some(self.of(epochs.max()?))
+        let folder = folder(&self.path);
+        let names = || fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>();
+        let names = names().map_err(|e| Error::io(format!("cannot list {}", folder.display()), e))?;
+        Ok(names.iter().filter_map(|name| self.epoch(name)).max().map(|epoch| self.of(epoch)))
     }
 
     /// The checkpoint to continue from, with `resume` and if there is one. Without `resume`, warns of one that this run will
     /// replace, and refuses those of a pattern, which a later --resume could not tell from this run's.
     pub fn open(&self, resume: bool, output: &Path) -> Result<Option<Model>> {
-        let (newest, output) = (self.newest(), output.display());
-        match newest {
+        match self.newest()? {
             Some(path) if resume => {
                 let model = Stored::open(&path)?.file.model();
                 *self.last.borrow_mut() = Some(path);
@@ -86,9 +95,10 @@ impl Checkpoints {
                 "{} is of an earlier run and will be replaced; --resume goes on from it",
                 path.display()
             )),
-            None if resume && Path::new(&output.to_string()).exists() => {
-                vae_cli::tell(&format!("no checkpoint: training starts from scratch, and {output} will be replaced"));
-            }
+            None if resume && exists(output)? => vae_cli::tell(&format!(
+                "no checkpoint: training starts from scratch, and {} will be replaced",
+                output.display()
+            )),
             None => {}
         }
         Ok(None)
@@ -110,9 +120,13 @@ impl Checkpoints {
 
     /// The error of a failed run with its last checkpoint.
     pub fn mention(&self, error: Error) -> Error {
+        let with = |message: &dyn fmt::Display, path: &Path| {
+            format!("{message}; the last good checkpoint is {}", path.display())
+        };
         match (error, &*self.last.borrow()) {
-            (Error::Failed(message), Some(path)) => {
-                Error::Failed(format!("{message}; the last good checkpoint is {}", path.display()))
+            (Error::Failed(message), Some(path)) => Error::Failed(with(&message, path)),
+            (Error::Io { what, source }, Some(path)) => {
+                Error::Io { what, source: io::Error::new(source.kind(), with(&source, path)) }
             }
             (error, _) => error,
         }
@@ -128,10 +142,6 @@ impl Checkpoints {
         let message = format!("stopped; {state}with the same images, to go on: {}", shell(&command));
         Error::Interrupted { signal, message }
     }
-}
-
-fn folder(path: &Path) -> &Path {
-    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// The words quoted for a shell.

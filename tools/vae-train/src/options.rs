@@ -9,6 +9,7 @@ use common::plan::{Activation, Precision};
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use vae_cli::input::exists;
 use vae_cli::{Error, InputArgs, Result};
 
 /// Train a VAE on a stream of images
@@ -197,7 +198,7 @@ impl Args {
             Some(path) if path.as_os_str() == "-" => Err(Error::Usage(
                 "--test -: expected a file or FIFO, since standard input is for training images".into(),
             )),
-            Some(path) if !path.exists() => Err(Error::NoInput(format!("--test {}: no such file", path.display()))),
+            Some(path) if !exists(path)? => Err(Error::NoInput(format!("--test {}: no such file", path.display()))),
             _ => Ok(()),
         }
     }

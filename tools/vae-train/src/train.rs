@@ -56,7 +56,11 @@ pub fn train(run: Run, checkpoints: &Checkpoints, report: &mut Report) -> Result
             return Err(checkpoints.interrupted(signal));
         }
     }
-    let sha256 = trainer.model()?.save(&output)?;
+    let saved = trainer.model()?.save(&output);
+    if saved.is_err() {
+        let _ = checkpoints.save(&trainer); // --resume then only writes the model
+    }
+    let sha256 = saved?;
     checkpoints.remove();
     progress.finish();
     report.record(report::done(&output, &sha256, trainer.spec(), start.elapsed().as_secs_f64()));

@@ -1,6 +1,5 @@
 //! A tee: bytes are written to the output before they are read.
 
-use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +13,7 @@ const BUFFER: usize = 1 << 20;
 
 /// An input whose bytes are copied to an output as they are read.
 pub struct Tee {
-    input: File,
+    input: Box<dyn Read + Send>,
     buffer: Vec<u8>,
     at: usize,
     filled: usize,
@@ -32,14 +31,18 @@ pub struct TeeOutput {
 
 impl Tee {
     /// Opens the output.
-    pub fn new(input: File, output: Option<&Path>, stay: bool) -> Result<(Tee, Arc<Mutex<TeeOutput>>)> {
+    pub fn new(
+        input: impl Read + Send + 'static,
+        output: Option<&Path>,
+        stay: bool,
+    ) -> Result<(Tee, Arc<Mutex<TeeOutput>>)> {
         let to_stdout = output.is_none_or(|path| path.as_os_str() == "-");
         let output = match to_stdout && io::stdout().is_terminal() {
             true => None,
             false => Some(Output::open(output, Kind::Binary)?),
         };
         let output = Arc::new(Mutex::new(TeeOutput { output, stay, error: None }));
-        let tee = Tee { input, buffer: vec![0; BUFFER], at: 0, filled: 0, output: output.clone() };
+        let tee = Tee { input: Box::new(input), buffer: vec![0; BUFFER], at: 0, filled: 0, output: output.clone() };
         Ok((tee, output))
     }
 

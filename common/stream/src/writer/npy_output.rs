@@ -26,6 +26,11 @@ impl NpyOutput {
     }
 }
 
+/// The error of a temporary file, with its folder.
+fn temporary(action: &str, source: io::Error) -> Error {
+    Error::io(format!("cannot {action} a temporary file in {} (TMPDIR)", std::env::temp_dir().display()), source)
+}
+
 impl Output for NpyOutput {
     fn data(&mut self, data: &Data, _: &mut dyn Sink) -> Result<()> {
         if !data.is_main() {
@@ -33,11 +38,11 @@ impl Output for NpyOutput {
         }
         self.items += data.items();
         let written = self.data.write_all(data.need(&self.name)?.data());
-        written.map_err(|e| Error::io("cannot write a temporary file", e))
+        written.map_err(|e| temporary("write", e))
     }
 
     fn end(&mut self, sink: &mut dyn Sink) -> Result<()> {
-        let cannot_read = |e: io::Error| Error::io("cannot read a temporary file", e);
+        let cannot_read = |e: io::Error| temporary("read", e);
         let shape: Vec<usize> = [self.items].iter().chain(&self.item.shape).copied().collect();
         sink.send(&mut [IoSlice::new(&npy::header(self.item.dtype.name(), false, &shape))])?;
         self.data.rewind().map_err(cannot_read)?;

@@ -4,6 +4,7 @@ mod corruption;
 mod determinism;
 mod errors;
 mod eval;
+mod files;
 mod interactive;
 mod latents;
 mod model_export;

@@ -1,5 +1,7 @@
 //! Tensors of several files, side by side, as one stream.
 
+use std::path::Path;
+
 use vae_cli::{Error, Result};
 use vae_stream::{Data, Dtype, Frame, Head, Reader, Tensor, TensorSpec};
 
@@ -23,7 +25,7 @@ struct Column {
 const INDEX: &str = "i";
 
 impl Columns {
-    pub(crate) fn open(named: &[(&str, &str)]) -> Result<Columns> {
+    pub(crate) fn open(named: &[(&str, &Path)]) -> Result<Columns> {
         for (at, (name, _)) in named.iter().enumerate() {
             if named[..at].iter().any(|(n, _)| n == name) {
                 return Err(Error::Usage(format!("expected each tensor once, got {name}= twice")));
@@ -90,13 +92,14 @@ impl Columns {
 }
 
 impl Column {
-    fn open(name: &str, file: &str) -> Result<Column> {
+    fn open(name: &str, file: &Path) -> Result<Column> {
         let reader = super::open(file, name)?;
+        let file = file.display().to_string();
         let Some(spec) = reader.head().tensor(name) else {
             let names: Vec<String> = reader.head().tensors().into_iter().map(|(name, _)| name).collect();
             return Err(Error::Data(format!("{file}: expected a tensor {name} in it, got {}", names.join(", "))));
         };
-        Ok(Column { name: name.to_owned(), file: file.to_owned(), spec, reader, rest: None })
+        Ok(Column { name: name.to_owned(), file, spec, reader, rest: None })
     }
 
     /// The next `wanted` items; fewer at the end of the file.

@@ -1,12 +1,14 @@
 //! Several files, end to end, as one stream.
 
+use std::path::PathBuf;
+
 use vae_cli::Result;
 use vae_stream::{Frame, Head, Reader};
 
 /// The current file and the rest.
 pub(crate) struct Concat {
     current: Reader,
-    rest: std::vec::IntoIter<String>,
+    rest: std::vec::IntoIter<PathBuf>,
     /// The tensor of a bare .npy.
     name: String,
     /// Bytes of the files before the current one.
@@ -15,9 +17,9 @@ pub(crate) struct Concat {
 
 impl Concat {
     /// Opens the first file. The others are opened as they are reached.
-    pub(crate) fn open(files: Vec<String>, name: &str) -> Result<Concat> {
+    pub(crate) fn open(files: Vec<PathBuf>, name: &str) -> Result<Concat> {
         let mut rest = files.into_iter();
-        let current = super::open(&rest.next().unwrap_or_else(|| "-".to_owned()), name)?;
+        let current = super::open(&rest.next().unwrap_or_else(|| "-".into()), name)?;
         Ok(Concat { current, rest, name: name.to_owned(), done: 0 })
     }
 
@@ -36,7 +38,7 @@ impl Concat {
                 None => {
                     let Some(file) = self.rest.next() else { return Ok(None) };
                     let next = super::open(&file, &self.name)?;
-                    self.head().check_same(next.head()).map_err(|e| e.within(&file))?;
+                    self.head().check_same(next.head()).map_err(|e| e.within(file.display()))?;
                     self.done += self.current.bytes();
                     self.current = next;
                 }
