@@ -229,7 +229,8 @@ pub fn files(folder: &Path) -> Result<Files> {
 /// The machine and the day.
 pub fn machine() -> String {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let cpu = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ")).map_or("", |(_, cpu)| cpu);
+    let cpu =
+        info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ")).map_or("", |(_, cpu)| cpu);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let date = Command::new("date").args(["-u", "+%F"]).output().map(|o| o.stdout).unwrap_or_default();
     let kernel = rustix::system::uname().release().to_string_lossy().into_owned();

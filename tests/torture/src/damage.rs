@@ -61,14 +61,7 @@ fn some(bench: &Bench, length: usize, most: usize) -> Vec<usize> {
     if length <= most { (0..length).collect() } else { (0..most).map(|_| bench.below(length)).collect() }
 }
 
-fn refused(
-    bench: &Bench,
-    case: &Case,
-    bytes: &[u8],
-    condition: &str,
-    what: &str,
-    report: &mut Report,
-) -> Result<()> {
+fn refused(bench: &Bench, case: &Case, bytes: &[u8], condition: &str, what: &str, report: &mut Report) -> Result<()> {
     bench.write("damaged", bytes)?;
     let got = bench.run(case, &[])?;
     let verdict = Rules { codes: &[65], says: true }.judge(bench, case, &got);

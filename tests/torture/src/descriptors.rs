@@ -74,8 +74,8 @@ fn redirected(
 /// Both are pipes with O_NONBLOCK, and the other sides are slow.
 fn non_blocking(bench: &Bench, case: &Case, report: &mut Report) -> Result<()> {
     let failed = |e: rustix::io::Errno| Error::io("cannot make a pipe", e.into());
-    let [(stdin, feed), (drain, stdout)] =
-        [pipe_with(PipeFlags::NONBLOCK).map_err(failed)?, pipe_with(PipeFlags::NONBLOCK).map_err(failed)?];
+    let pipe = || pipe_with(PipeFlags::NONBLOCK | PipeFlags::CLOEXEC).map_err(failed);
+    let [(stdin, feed), (drain, stdout)] = [pipe()?, pipe()?];
     let blocking = |end: OwnedFd| rustix::fs::fcntl_setfl(&end, rustix::fs::OFlags::empty()).map(|()| File::from(end));
     let (feed, drain) = (blocking(feed).map_err(failed)?, blocking(drain).map_err(failed)?);
     let got = talk(bench, case, [stdin.into(), stdout.into()], feed, drain)?;

