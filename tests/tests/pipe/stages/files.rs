@@ -69,6 +69,16 @@ fn a_file_that_is_a_mount_of_its_own_is_written_in_place() {
 }
 
 #[test]
+fn a_checkpoint_that_cannot_be_removed_after_a_complete_run_is_told() {
+    let dir = with_digits();
+    dir.run("touch m.bin.ckpt").succeeds();
+    let line = format!("mount --bind m.bin.ckpt m.bin.ckpt; {TRAIN} -o m.bin > log");
+    let Some(done) = with_mounts(&dir, &line) else { return };
+    assert_eq!(done.codes, [0], "{done}");
+    assert!(done.stderr.contains("vae-train: cannot remove m.bin.ckpt, which is not needed any more"), "{done}");
+}
+
+#[test]
 fn an_output_that_cannot_take_its_name_is_refused_before_the_first_step() {
     let dir = with_digits();
     dir.run("touch m.bin").succeeds();
