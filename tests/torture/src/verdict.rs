@@ -67,7 +67,7 @@ fn embeds(bytes: &[u8]) -> bool {
 }
 
 /// A failure: every file is as before. A checkpoint may be new and whole, and so may one of several pictures; and any output
-/// where the system refused what comes after it: to write the record of a model, or to make a name durable.
+/// where the system refused what comes after it, such as the record of a model.
 fn untouched(bench: &Bench, case: &Case, got: &Outcome) -> Result<(), String> {
     const REFUSED: i32 = 74;
     for (name, bytes) in &got.files {
