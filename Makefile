@@ -69,6 +69,10 @@ else
 	@PYTHON="$$(PEERS=$(PEERS) ONLY=$(ONLY) tests/peers/venv.sh '$(CURDIR)/target/bench-venv')" $(BIN)/bench $(ONLY:%=--only %)
 endif
 
+torture: build ## Kill, starve and damage the programs (KILLS=1000; DAMAGED=200; ONLY=kills, space, syscalls, descriptors, limits or damage; SEED=0)
+	$(CARGO) build --release -p vae-torture
+	@$(BIN)/torture $(ONLY:%=--only %) $(KILLS:%=--kills %) $(DAMAGED:%=--damaged %) $(SEED:%=--seed %)
+
 gpu-check: ## Make target/gpu-check, a folder whose run.sh checks and measures everything on a machine with an NVIDIA GPU
 	+@CARGO='$(CARGO)' tests/gpu/pack.sh
 
@@ -98,4 +102,4 @@ clean: ## Remove what was built and made
 	$(CARGO) clean
 	rm -rf demo out
 
-.PHONY: help build demo examples test test-page fuzz asan lint kernels ptxas gpu-model bench gpu-check install uninstall dist pictures clean
+.PHONY: help build demo examples test test-page fuzz asan torture lint kernels ptxas gpu-model bench gpu-check install uninstall dist pictures clean
