@@ -6,7 +6,7 @@ use crate::{DataError, Result};
 use ndarray::Array3;
 use sha2::{Digest, Sha256};
 use vae_stream::images::{ImageShape, PixelSlice, Pixels};
-use vae_stream::{Data, Dtype, Frame, Reader};
+use vae_stream::{Data, Frame, Reader};
 
 /// N images, their source indices, and optional labels.
 #[derive(Clone, PartialEq, Debug)]
@@ -40,19 +40,32 @@ impl Dataset {
         Ok(Dataset::new(pixels, ids(data, first)?))
     }
 
-    /// Reads all images of the main group of a stream, and with `classes` their labels `y`.
+    /// Reads all images of this size of the main group of a stream, and with `classes` their labels `y`.
     ///
     /// # Errors
-    /// No image; images of several sizes; missing labels, or a label that is no class.
-    pub fn read(reader: &mut Reader, tensor: &str, classes: Option<usize>) -> Result<Dataset> {
-        let (mut bytes, mut floats, mut all, mut labels, mut size) = (vec![], vec![], vec![], vec![], None);
+    /// No image; images of another size; missing labels, or a label that is no class.
+    pub fn read(reader: &mut Reader, tensor: &str, size: ImageShape, classes: Option<usize>) -> Result<Dataset> {
+        Dataset::read_with(reader, tensor, size, classes, |_| Ok(()))
+    }
+
+    /// The same; `see` sees each frame of the main group.
+    ///
+    /// # Errors
+    /// Those of [`read`](Dataset::read) and of `see`.
+    pub fn read_with(
+        reader: &mut Reader,
+        tensor: &str,
+        size: ImageShape,
+        classes: Option<usize>,
+        mut see: impl FnMut(&Data) -> Result<()>,
+    ) -> Result<Dataset> {
+        let (mut bytes, mut floats, mut all, mut labels) = (vec![], vec![], vec![], vec![]);
         while let Some(frame) = reader.next_frame()? {
             let Frame::Data(data) = frame else { continue };
             if !data.is_main() {
                 continue;
             }
-            let part = Dataset::of_frame(&data, tensor, size, all.len())?;
-            size = Some(part.image());
+            let part = Dataset::of_frame(&data, tensor, Some(size), all.len())?;
             match part.values(0, part.items()) {
                 Pixels::U8(values) => bytes.extend_from_slice(values),
                 Pixels::F32(values) => floats.extend_from_slice(values),
@@ -60,14 +73,13 @@ impl Dataset {
             if let Some(classes) = classes {
                 labels.extend(self::labels(&data, classes, all.len())?);
             }
+            see(&data)?;
             all.extend_from_slice(&part.ids);
         }
-        let image = size.ok_or(DataError::NoImages)?;
-        let shape = (all.len(), image.height, image.width);
-        // Bytes are divided by 255, which makes a mask of 0 and 1 nearly black.
-        if bytes.iter().max() == Some(&1) {
-            return Err(DataError::BinaryBytes.into());
+        if all.is_empty() {
+            return Err(DataError::NoImages.into());
         }
+        let shape = (all.len(), size.height, size.width);
         const FIT: &str = "a stream has one dtype, and every part fits its shape";
         let pixels = if floats.is_empty() {
             Pixels::U8(Array3::from_shape_vec(shape, bytes).expect(FIT))
@@ -195,14 +207,9 @@ impl Dataset {
 /// # Errors
 /// An `i` that is not one whole number for each item.
 pub fn ids(data: &Data, first: usize) -> Result<Vec<u32>> {
-    let Some(tensor) = data.get("i") else { return Ok((first..first + data.items()).map(|i| i as u32).collect()) };
-    if tensor.shape() != [data.items()] {
-        return Err(DataError::IndexShape { shape: tensor.shape().to_vec(), items: data.items() }.into());
-    }
-    match tensor.dtype() {
-        // The dtype that the programs write, without an intermediate array of i64.
-        Dtype::I64 => Ok(tensor.data().as_chunks().0.iter().map(|i| i64::from_le_bytes(*i) as u32).collect()),
-        _ => Ok(data.i64("i")?.into_iter().map(|i| i as u32).collect()),
+    match data.get("i") {
+        None => Ok((first..first + data.items()).map(|i| i as u32).collect()),
+        Some(_) => Ok(data.integers("i")?.into_iter().map(|i| i as u32).collect()),
     }
 }
 
@@ -211,18 +218,12 @@ pub fn ids(data: &Data, first: usize) -> Result<Vec<u32>> {
 /// # Errors
 /// No labels, or one that is not a class from 0 to `classes` - 1.
 pub fn labels(data: &Data, classes: usize, first: usize) -> Result<Vec<u8>> {
-    let Some(tensor) = data.get("y") else {
+    if data.get("y").is_none() {
         return Err(DataError::NoLabels { classes }.into());
-    };
-    if tensor.shape() != [data.items()] {
-        return Err(DataError::LabelShape { shape: tensor.shape().to_vec(), items: data.items() }.into());
     }
     let label = |(n, y): (usize, i64)| match usize::try_from(y) {
         Ok(label) if label < classes => Ok(label as u8),
         _ => Err(DataError::Label { item: first + n, label: y, classes }.into()),
     };
-    match tensor.dtype() {
-        Dtype::U8 => tensor.data().iter().map(|y| i64::from(*y)).enumerate().map(label).collect(),
-        _ => data.i64("y")?.into_iter().enumerate().map(label).collect(),
-    }
+    data.integers("y")?.into_iter().enumerate().map(label).collect()
 }

@@ -3,6 +3,7 @@
 use crate::backend::cuda::GpuError;
 use std::io;
 use vae_numerics::eigen::NotConverged;
+use vae_stream::Foreign;
 use vae_stream::images::ImageShape;
 
 /// `Result` with this crate's [`Error`].
@@ -77,12 +78,6 @@ pub enum DataError {
     /// A stream without images.
     #[error("the stream holds no images: expected at least one")]
     NoImages,
-    /// Whole numbers that are only 0 and 1: divided by 255 they would be almost black.
-    #[error(
-        "the images are whole numbers of 0 and 1 alone: expected 0 to 255, or bool, or f32 from 0 to 1; save them as bool \
-         or f32"
-    )]
-    BinaryBytes,
     /// Images of another shape.
     #[error("the images are {got} pixels: expected {expected}, as the model was made for")]
     ImageSize { expected: ImageShape, got: ImageShape },
@@ -95,17 +90,11 @@ pub enum DataError {
     /// Images of another dtype than those before.
     #[error("the images change their dtype in the middle of the stream; expected one dtype")]
     DtypeChange,
-    /// Indices `i` that are not one for each item.
-    #[error("tensor i has shape {shape:?}: expected [{items}], an index for each item")]
-    IndexShape { shape: Vec<usize>, items: usize },
     /// No labels, for a conditional model.
     #[error(
         "there are no labels: expected a tensor y, one of {classes} classes for each item, since the model is conditional"
     )]
     NoLabels { classes: usize },
-    /// Labels `y` that are not one for each item.
-    #[error("tensor y has shape {shape:?}: expected [{items}], a label for each item")]
-    LabelShape { shape: Vec<usize>, items: usize },
     /// A label that is no class.
     #[error("the label of item {item} is {label}: expected 0 to {}, one of {classes} classes", classes - 1)]
     Label { item: usize, label: i64, classes: usize },
@@ -122,12 +111,18 @@ pub enum DataError {
 #[non_exhaustive]
 #[allow(missing_docs)] // a message says what the fields of its variant are
 pub enum ModelError {
+    /// A file in another format.
+    #[error("{name} is not a model: expected a safetensors file, got {got}")]
+    Foreign { name: String, got: Foreign },
     /// Not in the format of a model file.
     #[error("{name} is not a model: {why}")]
     Format { name: String, why: String },
     /// A safetensors file of another program.
     #[error("{name} is a safetensors file without the metadata key `{key}`")]
     NoMetadata { name: String, key: &'static str },
+    /// A tensor of another type than f32.
+    #[error("tensor {tensor} of {name}: expected F32, got {got}")]
+    TensorType { name: String, tensor: String, got: String },
     /// A format newer than this code.
     #[error("{name} is a model of form {version}: expected at most {newest}")]
     Version { name: String, version: u64, newest: u32 },

@@ -92,6 +92,10 @@ pub struct ActivationArgs {
 }
 
 impl ActivationArgs {
+    /// Whether any is given.
+    pub fn is_given(&self) -> bool {
+        self.activation.is_some()
+    }
     /// Those of encoder and decoder; `default` where none is given.
     ///
     /// # Errors
@@ -130,6 +134,14 @@ enum LikelihoodName {
 }
 
 impl LikelihoodArgs {
+    /// Whether the kind is given.
+    pub fn is_given(self) -> bool {
+        self.likelihood.is_some()
+    }
+    /// Whether a standard deviation is given.
+    pub fn has_sigma(self) -> bool {
+        self.sigma.is_some()
+    }
     /// The one given; `default` where none is.
     ///
     /// # Errors

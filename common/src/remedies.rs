@@ -1,7 +1,8 @@
 //! The library's errors as those of programs: with an exit code, and the remedy in the words of options.
 
 use crate::{DataError, Error, GpuError, ModelError, ResumeError, SpecError};
-use vae_cli::Error as Exit;
+use vae_cli::{Error as Exit, remedy};
+use vae_stream::Foreign;
 
 impl From<Error> for Exit {
     fn from(error: Error) -> Exit {
@@ -67,6 +68,10 @@ impl From<DataError> for Exit {
             DataError::NoLabels { .. } => {
                 format!("{error}; mnist-dump writes them, and vae-cat x=images.npy y=labels.npy joins yours")
             }
+            // Labels may count from 1, as those of EMNIST's letters do.
+            DataError::Label { label: label @ 0..=255, .. } => {
+                format!("{error}; a model of vae-train --classes {} or more has it", label + 1)
+            }
             _ => error.to_string(),
         })
     }
@@ -74,12 +79,21 @@ impl From<DataError> for Exit {
 
 impl From<ModelError> for Exit {
     fn from(error: ModelError) -> Exit {
-        Exit::Data(match error {
-            ModelError::Format { .. } | ModelError::NoMetadata { .. } => {
-                format!("{error}; expected a file written by vae-train")
-            }
+        Exit::Data(match &error {
+            ModelError::Foreign { got, .. } => match (remedy::stand_in(got), got) {
+                (Some(remedy), _) => format!("{error}{remedy}"),
+                (None, Foreign::Zip | Foreign::Pickle | Foreign::Hdf5 | Foreign::Network(_)) => {
+                    format!("{error}; vae-model import makes a model of the weights of another program")
+                }
+                (None, _) => format!("{error}; vae-train makes a model"),
+            },
+            ModelError::Format { .. } => format!("{error}; expected a file written by vae-train"),
+            ModelError::NoMetadata { .. } => format!("{error}; make a model of its weights: vae-model import"),
+            ModelError::TensorType { .. } => format!("{error}; vae-model import converts it"),
             ModelError::Version { .. } => format!("{error}; use newer tools"),
-            ModelError::Digest { .. } => format!("{error}; make it anew"),
+            ModelError::Digest { .. } => {
+                format!("{error}; make it anew, or where its weights were changed on purpose: vae-model import")
+            }
             ModelError::NoTensor(_) | ModelError::TensorShape { .. } => error.to_string(),
         })
     }

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::io;
 
-use vae_stream::{Failure, Foreign};
+use vae_stream::Failure;
 
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -126,24 +126,7 @@ struct WithRemedy<'a>(&'a vae_stream::Error);
 
 impl fmt::Display for WithRemedy<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.0, remedy(self.0.cause()).unwrap_or_default())
-    }
-}
-
-fn remedy(cause: &vae_stream::Error) -> Option<&'static str> {
-    match cause {
-        vae_stream::Error::Layout => Some("; vae-cat takes any .npy and makes a stream of it"),
-        vae_stream::Error::Format { got, .. } => match got {
-            Foreign::Gzip => Some("; unpack it (gzip -dc), or read MNIST files with mnist-dump --data DIR"),
-            Foreign::Png => Some("; load it in Python and numpy.save the array"),
-            Foreign::Idx => Some("; read it with mnist-dump --data DIR"),
-            Foreign::Zip => Some("; of .npz numpy.save one array, a PyTorch file goes to vae-model"),
-            Foreign::Pickle => Some("; numpy.save the array, a PyTorch file goes to vae-model"),
-            Foreign::JsonList => Some("; put one object on each line (jq -c '.[]')"),
-            Foreign::Safetensors => Some("; give a model with -m"),
-            _ => None,
-        },
-        _ => None,
+        write!(f, "{}{}", self.0, crate::remedy::of(self.0.cause()).unwrap_or_default())
     }
 }
 
@@ -171,6 +154,24 @@ mod tests {
             (b"\x80\x04\x95", "a Python pickle; numpy.save the array, a PyTorch file goes to vae-model"),
             (b"[{\"z\":1}]", "a JSON list; put one object on each line (jq -c '.[]')"),
             (b"\x58\0\0\0\0\0\0\0", "a model or another safetensors file; give a model with -m"),
+            (
+                b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146",
+                "a Git LFS pointer in place of the file; fetch the file: git lfs pull",
+            ),
+            (
+                b"<!DOCTYPE html>",
+                "a web page (HTML or XML); a login or an error page came in place of the file: download it again",
+            ),
+            (b"\x28\xb5\x2f\xfd\x04\0\0\0", "zstd data; unpack it (zstd -dc)"),
+            (
+                b"\x89HDF\r\n\x1a\n",
+                "an HDF5 file; load it in Python (h5py) and numpy.save one array, Keras weights go to vae-model",
+            ),
+            (b"1,0,0,255,0\n", "a text table; load it in Python (numpy.loadtxt) and numpy.save the array"),
+            (
+                b"\x08\x07\x12\x07pytorch",
+                "a network in the format of ONNX; its weights go to vae-model, as .safetensors or .npz",
+            ),
             (b"garbage", "bytes that begin with \"garbage\""),
         ] {
             assert_eq!(message(start), format!("test: expected a stream, .npy or newline JSON, got {remedy}"));
@@ -179,7 +180,7 @@ mod tests {
 
     #[test]
     fn an_error_of_the_program_is_no_bad_input() {
-        for error in [vae_stream::Error::Panicked, vae_stream::Error::WriteLine { bytes: 1 << 21 }] {
+        for error in [vae_stream::Error::Panicked, vae_stream::Error::WriteLine { bytes: 1 << 21, most: 1 << 20 }] {
             assert_eq!(Error::from(error.within("test")).exit_code(), 1);
         }
     }

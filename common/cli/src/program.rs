@@ -66,7 +66,7 @@ pub fn tool_name() -> &'static str {
 
 /// Prints `tool: message` on standard error, where it is no error.
 pub fn tell(message: &str) {
-    say(tool_name(), message);
+    say(tool_name(), &one_line(message));
 }
 
 fn say(tool: &str, message: &str) {

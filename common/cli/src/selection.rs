@@ -87,10 +87,12 @@ impl SelectionArgs {
 mod tests {
     use super::*;
     use crate::source::InMemory;
+    use vae_stream::Dtype;
 
     fn indices(args: &SelectionArgs, count: usize) -> Vec<usize> {
         let labels = (0..count).map(|i| i as u8 % 3).collect();
-        let source = InMemory { shape: vec![1, 1], pixels: vec![0; count], labels: Some(labels) };
+        let pixels = vec![0; count];
+        let source = InMemory { shape: vec![1, 1], dtype: Dtype::U8, pixels, labels: Some(labels) };
         let indices = args.indices(&source, 7).unwrap();
         (0..indices.len()).map(|k| indices.get(k)).collect()
     }

@@ -16,6 +16,11 @@ pub trait Source {
     /// The shape of an image: [H, W].
     fn shape(&self) -> Vec<usize>;
 
+    /// The type of the pixels: bytes, or f32 from 0 to 1.
+    fn dtype(&self) -> Dtype {
+        Dtype::U8
+    }
+
     /// Whether the images have labels.
     fn has_labels(&self) -> bool;
 
@@ -28,7 +33,7 @@ pub trait Source {
     /// Those of reading all images.
     fn random_access(self: Box<Self>) -> Result<Box<dyn Source>>;
 
-    /// Appends the pixels of image `i`.
+    /// Appends the pixels of image `i`, in little endian.
     ///
     /// # Errors
     /// Those of reading it.
@@ -39,7 +44,9 @@ pub trait Source {
 pub struct InMemory {
     /// The shape of an image.
     pub shape: Vec<usize>,
-    /// The pixels of all images.
+    /// The type of the pixels.
+    pub dtype: Dtype,
+    /// The pixels of all images, in little endian.
     pub pixels: Vec<u8>,
     /// The label of each image.
     pub labels: Option<Vec<u8>>,
@@ -47,11 +54,15 @@ pub struct InMemory {
 
 impl Source for InMemory {
     fn count(&self) -> usize {
-        self.pixels.len() / self.shape.iter().product::<usize>()
+        self.pixels.len() / item_bytes(self)
     }
 
     fn shape(&self) -> Vec<usize> {
         self.shape.clone()
+    }
+
+    fn dtype(&self) -> Dtype {
+        self.dtype
     }
 
     fn has_labels(&self) -> bool {
@@ -67,7 +78,7 @@ impl Source for InMemory {
     }
 
     fn read(&mut self, i: usize, pixels: &mut Vec<u8>) -> Result<()> {
-        let size = self.shape.iter().product::<usize>();
+        let size = item_bytes(self);
         pixels.extend_from_slice(&self.pixels[i * size..(i + 1) * size]);
         Ok(())
     }
@@ -80,16 +91,14 @@ pub struct Concat {
 }
 
 impl Concat {
-    /// Joins two sources of images of one shape.
+    /// Joins two sources of images of one shape and dtype.
     ///
     /// # Errors
-    /// [`Error::Data`] for different shapes.
+    /// [`Error::Data`] for different ones.
     pub fn new(first: Box<dyn Source>, second: Box<dyn Source>) -> Result<Concat> {
-        let (expected, got) = (first.shape(), second.shape());
+        let (expected, got) = (item(&*first), item(&*second));
         if expected != got {
-            return Err(Error::Data(format!(
-                "joined images differ: expected {expected:?} as in the first, got {got:?}"
-            )));
+            return Err(Error::Data(format!("joined images differ: expected {expected} as in the first, got {got}")));
         }
         Ok(Concat { first, second })
     }
@@ -102,6 +111,10 @@ impl Source for Concat {
 
     fn shape(&self) -> Vec<usize> {
         self.first.shape()
+    }
+
+    fn dtype(&self) -> Dtype {
+        self.first.dtype()
     }
 
     fn has_labels(&self) -> bool {
@@ -127,10 +140,20 @@ impl Source for Concat {
     }
 }
 
+/// The type and shape of an image.
+fn item(source: &dyn Source) -> TensorSpec {
+    TensorSpec::new(source.dtype(), &source.shape())
+}
+
+/// Bytes of an image.
+fn item_bytes(source: &dyn Source) -> usize {
+    source.shape().iter().product::<usize>() * source.dtype().size()
+}
+
 /// The head of the frames of a source: images `x`, labels `y` if there are any, and indices `i`.
 pub fn head(source: &dyn Source) -> Head {
     let mut head = Head::new();
-    head.set_tensor("x", TensorSpec::new(Dtype::U8, &source.shape()));
+    head.set_tensor("x", item(source));
     if source.has_labels() {
         head.set_tensor("y", TensorSpec::new(Dtype::U8, &[]));
     }
@@ -143,8 +166,8 @@ pub fn head(source: &dyn Source) -> Head {
 /// # Errors
 /// Those of the source and of the output.
 pub fn write(source: &mut dyn Source, indices: &Indices, batch: usize, output: &mut Writer) -> Result<()> {
-    let shape = source.shape();
-    let batch = batch.min(FRAME / shape.iter().product::<usize>()).max(1);
+    let (shape, dtype) = (source.shape(), source.dtype());
+    let batch = batch.min(FRAME / item_bytes(source)).max(1);
     for start in (0..indices.len()).step_by(batch) {
         let (mut x, mut y, mut i) = (Vec::new(), Vec::new(), Vec::new());
         for k in start..indices.len().min(start + batch) {
@@ -155,7 +178,7 @@ pub fn write(source: &mut dyn Source, indices: &Indices, batch: usize, output: &
         }
         let n = y.len();
         let shape: Vec<usize> = [n].iter().chain(&shape).copied().collect();
-        let mut data = Data::new([("x", Tensor::from_bytes(Dtype::U8, &shape, &x))]);
+        let mut data = Data::new([("x", Tensor::from_bytes(dtype, &shape, &x))]);
         if source.has_labels() {
             data.set("y", Tensor::from_bytes(Dtype::U8, &[n], &y));
         }

@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
-use vae_stream::hex;
+use vae_stream::{Foreign, hex};
 
 const KEY: &str = "vae";
 const SEAL: &str = ",\"sha256\":\"";
@@ -75,6 +75,10 @@ impl ModelFile {
 
     fn parse(bytes: Arc<Pages>, name: &str, check: bool) -> Result<ModelFile> {
         let wrong = |why: String| ModelError::Format { name: name.into(), why };
+        match Foreign::of(&bytes) {
+            Foreign::Safetensors => {}
+            got => return Err(ModelError::Foreign { name: name.into(), got }.into()),
+        }
         let (header, metadata) = SafeTensors::read_metadata(&bytes).map_err(|e| wrong(e.to_string()))?;
         let json = metadata
             .metadata()
@@ -87,12 +91,13 @@ impl ModelFile {
         }
         let first = size_of::<u64>() + header; // the length of the header comes before it
         let mut tensors = BTreeMap::new();
-        for (name, info) in metadata.tensors() {
+        for (tensor, info) in metadata.tensors() {
             if info.dtype != Dtype::F32 {
-                return Err(wrong(format!("tensor {name} is {:?} where F32 was expected", info.dtype)).into());
+                let got = format!("{:?}", info.dtype);
+                return Err(ModelError::TensorType { name: name.into(), tensor, got }.into());
             }
             let (start, end) = info.data_offsets;
-            tensors.insert(name, Place { shape: info.shape.clone(), bytes: first + start..first + end });
+            tensors.insert(tensor, Place { shape: info.shape.clone(), bytes: first + start..first + end });
         }
         if check {
             let seal = json.rfind(SEAL).unwrap_or(json.len());

@@ -30,7 +30,7 @@ impl Checksum {
         line.extend_from_slice(self.tail().as_bytes());
         self.0.update(&line[start..]);
         if line.len() > MAX_LINE {
-            return Err(Error::WriteLine { bytes: line.len() });
+            return Err(Error::WriteLine { bytes: line.len(), most: MAX_LINE });
         }
         Ok(line)
     }

@@ -7,7 +7,7 @@ use std::fmt;
 use std::io;
 
 use crate::foreign::Foreign;
-use crate::{Dtype, MAX_FRAME, MAX_LINE, MAX_NAME, TensorSpec, VERSION};
+use crate::{Dtype, MAX_FRAME, MAX_NAME, TensorSpec, VERSION};
 
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -46,9 +46,12 @@ pub enum Error {
     },
 
     // Lines of a stream.
-    /// A line of the input is longer than [`MAX_LINE`].
-    #[error("bad line: expected at most {MAX_LINE} bytes, got more")]
-    LineTooLong,
+    /// A line of the input is longer than [`MAX_LINE`], or one of newline JSON than [`MAX_JSON_LINE`](crate::MAX_JSON_LINE).
+    #[error("bad line: expected at most {most} bytes, got more")]
+    LineTooLong {
+        /// The limit.
+        most: usize,
+    },
     /// A checksum does not agree with the bytes before it.
     #[error("the stream is damaged: expected a line that ends in {expected}, got {got}")]
     Checksum {
@@ -307,6 +310,20 @@ pub enum Error {
     /// A pixel is NaN.
     #[error("bad images: expected numbers, got NaN")]
     ImageNan,
+    /// Images of whole numbers that are 0 and 1 alone: as bytes, of which 255 is white, they would be almost black.
+    #[error(
+        "bad images: whole numbers of 0 and 1 alone: expected 0 to 255, or bool, or floats from 0 to 1; save them as bool \
+         or f32"
+    )]
+    BinaryBytes,
+    /// A tensor with other than one number for each item.
+    #[error("tensor {name}: expected one number for each item, got items {got:?}")]
+    Scalar {
+        /// Its name.
+        name: String,
+        /// The shape of its items.
+        got: Vec<usize>,
+    },
     /// The embedded model has another hash than the head says.
     #[error("bad embedded model: expected sha256 {expected}, got {got}")]
     ModelHash {
@@ -347,11 +364,13 @@ pub enum Error {
     /// JSON that cannot be written.
     #[error("cannot write JSON: {0}")]
     WriteJson(serde_json::Error),
-    /// A line to write is longer than [`MAX_LINE`].
-    #[error("a line of {bytes} bytes: expected at most {MAX_LINE}")]
+    /// A line to write is longer than a reader takes.
+    #[error("a line of {bytes} bytes: expected at most {most}")]
     WriteLine {
         /// Its length.
         bytes: usize,
+        /// The limit, as in [`Error::LineTooLong`].
+        most: usize,
     },
     /// A worker of a filter panicked.
     #[error("it met a bug; see its message")]

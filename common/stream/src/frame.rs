@@ -150,6 +150,28 @@ impl Data {
         self.need(name)?.to_i64().map_err(|e| e.within(format!("tensor {name}")))
     }
 
+    /// The tensor of this name, which must have one number for each item: `[N]`, or `[N,1]` as some programs save labels.
+    ///
+    /// # Errors
+    /// [`Error::MissingTensor`] and [`Error::Scalar`].
+    pub fn scalar(&self, name: &str) -> Result<&Tensor> {
+        let tensor = self.need(name)?;
+        let item = &tensor.shape()[1..];
+        if item.iter().product::<usize>() == 1 {
+            return Ok(tensor);
+        }
+        Err(Error::Scalar { name: name.to_owned(), got: item.to_vec() })
+    }
+
+    /// One integer for each item: the [`scalar`](Data::scalar) of this name.
+    ///
+    /// # Errors
+    /// Those of [`scalar`](Data::scalar), and [`Error::Range`] for a value that is no integer.
+    pub fn integers(&self, name: &str) -> Result<Vec<i64>> {
+        self.scalar(name)?;
+        Ok(self.i64(name)?.into_raw_vec_and_offset().0)
+    }
+
     /// The frame's line, without its CRC.
     pub(crate) fn line(&self) -> Map<String, Value> {
         let mut map = Map::new();

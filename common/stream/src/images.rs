@@ -111,7 +111,7 @@ impl PixelSlice<'_> {
 }
 
 impl Pixels {
-    /// The images of a tensor shaped `[N,H,W]`, `[N,1,H,W]`, or `[N,D]` with D = H·W.
+    /// The images of a tensor shaped `[N,H,W]`, `[N,1,H,W]`, `[N,H,W,1]`, or `[N,D]` with D = H·W.
     ///
     /// Integers become u8, f2, f4 and f8 become f32, and bool becomes 0 or 1. `size` is the expected size; without it, images
     /// `[N,D]` are square.
@@ -140,15 +140,31 @@ impl Pixels {
     }
 }
 
-/// The shape of images whose items have this one: `[H,W]`, `[1,H,W]`, or `[D]`, which is as `expected`, or else square.
+/// A reading of an array as images where the array and the program leave more than one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Guess {
+    /// Items `[D]` are square images.
+    Square {
+        /// D.
+        values: usize,
+    },
+    /// A square array `[H,W]` is one image.
+    Single {
+        /// H and W.
+        side: usize,
+    },
+}
+
+/// The shape of images whose items have this one: `[H,W]`, `[1,H,W]`, `[H,W,1]`, or `[D]`, which is as `expected`, or else
+/// square.
 ///
 /// # Errors
 /// [`Error::ImageShape`] for any other.
 pub fn size(item: &[usize], expected: Option<ImageShape>) -> Result<ImageShape> {
     let found = match (item, expected) {
-        (&[h, w] | &[1, h, w], _) => Some(ImageShape::grey(h, w)),
+        (&[h, w] | &[1, h, w] | &[h, w, 1], _) => Some(ImageShape::grey(h, w)),
         (&[d], Some(expected)) if expected.height.checked_mul(expected.width) == Some(d) => Some(expected),
-        (&[d], None) if d.isqrt().pow(2) == d => Some(ImageShape::grey(d.isqrt(), d.isqrt())),
+        (&[d], None) if is_square(d) => Some(ImageShape::grey(d.isqrt(), d.isqrt())),
         _ => None,
     };
     match (found, expected) {
@@ -156,6 +172,19 @@ pub fn size(item: &[usize], expected: Option<ImageShape>) -> Result<ImageShape> 
         (Some(found), Some(expected)) if found == expected => Ok(found),
         _ => Err(Error::ImageShape { expected, got: item.to_vec() }),
     }
+}
+
+/// Whether a whole array `[N,D]` is one image `[H,W]`: where it is of the `expected` size and its rows are not, or where
+/// nothing is expected and it is square.
+pub(crate) fn is_single([n, d]: [usize; 2], expected: Option<ImageShape>) -> bool {
+    match expected {
+        Some(image) => image == ImageShape::grey(n, d) && image.values() != d,
+        None => n == d,
+    }
+}
+
+fn is_square(d: usize) -> bool {
+    d.isqrt().pow(2) == d
 }
 
 fn reshape<T: Clone>(array: ArrayD<T>, shape: (usize, usize, usize)) -> Array3<T> {

@@ -81,12 +81,16 @@ pub use writer::Writer;
 pub const VERSION: u64 = 1;
 /// The usual number of items in a frame.
 pub const BATCH: usize = 256;
-/// Bytes of a line at most, its newline included.
+/// Bytes of a line of a stream at most, its newline included.
 pub const MAX_LINE: usize = 1 << 20;
+/// Bytes of a line of newline JSON at most, its newline included.
+pub const MAX_JSON_LINE: usize = 1 << 26;
 /// Bytes of a frame's tensors at most.
 pub const MAX_FRAME: usize = 1 << 30;
 /// The first bytes of every stream.
 pub const START: &[u8] = b"{\"vae\":";
+/// Characters of a message at most.
+const MAX_MESSAGE: usize = 4096;
 /// Length of the name of a tensor or a group at most.
 const MAX_NAME: usize = 64;
 
@@ -99,15 +103,51 @@ fn check_name(name: &str) -> Result<()> {
     Err(Error::Name { name: name.to_owned() })
 }
 
-/// `text`, which may come from anyone's stream, as one line that a terminal prints as it is.
+/// `text`, which may come from anyone's stream, as one line that a terminal prints as it is. What is not
+/// [printable](is_printable) is escaped, and a text of more than 4096 characters is cut.
 pub fn one_line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for c in text.chars() {
+    let mut line = String::with_capacity(text.len().min(MAX_MESSAGE));
+    let mut chars = text.chars();
+    for c in chars.by_ref().take(MAX_MESSAGE) {
         match c {
             '\n' | '\t' => line.push(' '),
-            c if c.is_control() => line.extend(c.escape_default()),
-            c => line.push(c),
+            c if is_printable(c) => line.push(c),
+            c => line.extend(c.escape_default()),
         }
     }
+    if chars.next().is_some() {
+        line.push_str("...");
+    }
     line
+}
+
+/// Whether a character is a space, or has a glyph, or is part of one: no control character, no line separator, none
+/// that changes the direction of text, and no other that is invisible.
+pub fn is_printable(c: char) -> bool {
+    let is_space = c.is_whitespace() && !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}');
+    // The table is that of `escape_debug`, which escapes a combining character only where no letter is before it.
+    c.is_ascii_graphic() || is_space || format!("a{c}").escape_debug().eq(['a', c])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_becomes_one_line_without_characters_that_steer_a_terminal() {
+        assert_eq!(one_line("a\nb\tc \"d\" 'e' \\"), "a b c \"d\" 'e' \\");
+        assert_eq!(one_line("\r\x1b[2J\u{9b}1m\x7f"), "\\r\\u{1b}[2J\\u{9b}1m\\u{7f}");
+        for c in "\u{ad}\u{61c}\u{200b}\u{200e}\u{202a}\u{202e}\u{2028}\u{2066}\u{2069}\u{feff}\u{e0041}".chars() {
+            assert_eq!(one_line(&format!("gnp{c}.exe")), format!("gnp\\u{{{:x}}}.exe", u32::from(c)));
+        }
+        // A letter and its accent, as macOS writes file names, and letters of other scripts.
+        let names = "Zu\u{308}rich żółć Ελλάς ראשון 画像\u{3000}🐟";
+        assert_eq!(one_line(names), names);
+    }
+
+    #[test]
+    fn a_text_of_any_length_is_a_line_of_bounded_length() {
+        assert_eq!(one_line(&"x".repeat(MAX_MESSAGE)), "x".repeat(MAX_MESSAGE));
+        assert_eq!(one_line(&"x".repeat(1 << 20)), "x".repeat(MAX_MESSAGE) + "...");
+    }
 }

@@ -1,6 +1,7 @@
 //! Reading: the format of an input, and its frames one by one.
 
 mod frames;
+mod json_item;
 mod json_lines;
 mod npy_input;
 
@@ -12,8 +13,9 @@ use json_lines::JsonLines;
 use npy_input::NpyInput;
 
 use crate::foreign::{Foreign, is_safetensors};
+use crate::images::{self, Guess, ImageShape};
 use crate::source::Source;
-use crate::{Error, Frame, Head, Result, START, npy};
+use crate::{Data, Dtype, Error, Frame, Head, Result, START, npy};
 
 /// Bytes that tell the format. No input is shorter, so waiting for them keeps nobody waiting.
 pub(crate) const PREFIX: usize = 8;
@@ -24,6 +26,16 @@ pub struct Reader {
     name: String,
     /// A frame that was read in search of the embedded model.
     ahead: Option<Frame>,
+    /// The tensors of images.
+    images: Vec<Images>,
+}
+
+/// What is known of the images that are read.
+struct Images {
+    /// Their tensor.
+    tensor: String,
+    /// The greatest of their values, where these are whole numbers.
+    brightest: Option<u8>,
 }
 
 /// An input of one format.
@@ -36,6 +48,14 @@ trait Input: Send {
 
     /// The next frame; none at the end of the input.
     fn next(&mut self) -> Result<Option<Frame>>;
+
+    /// The shape of a bare .npy that has two dimensions.
+    fn matrix(&self) -> Option<[usize; 2]> {
+        None
+    }
+
+    /// Makes one item of the rows of each matrix.
+    fn join_rows(&mut self) {}
 }
 
 impl Reader {
@@ -46,7 +66,7 @@ impl Reader {
     /// [`Error::Format`] for any other format, the error of a bad beginning, and [`Error::Io`].
     pub fn new(input: impl Read + Send + 'static, name: &str, bare_name: &str) -> Result<Reader> {
         let input = open(Source::new(input), bare_name).map_err(|e| locate(e, name))?;
-        Ok(Reader { input, name: name.to_owned(), ahead: None })
+        Ok(Reader { input, name: name.to_owned(), ahead: None, images: Vec::new() })
     }
 
     /// The head of the stream; of joined streams, the first. Bare .npy and newline JSON get one that describes their items.
@@ -65,9 +85,51 @@ impl Reader {
     /// [`Error::Upstream`] for an error frame, [`Error::Io`], and an error for each way in which an input can be bad. No frame
     /// follows an error.
     pub fn next_frame(&mut self) -> Result<Option<Frame>> {
-        match self.ahead.take() {
-            Some(frame) => Ok(Some(frame)),
-            None => self.input.next().map_err(|e| locate(e, &self.name)),
+        if let Some(frame) = self.ahead.take() {
+            return Ok(Some(frame));
+        }
+        let frame = self.input.next().map_err(|e| locate(e, &self.name))?;
+        match &frame {
+            Some(Frame::Data(data)) if data.is_main() => self.images.iter_mut().for_each(|images| images.read(data)),
+            None => self.check_images()?,
+            _ => {}
+        }
+        Ok(frame)
+    }
+
+    /// Reads a tensor as images, of the `expected` size if that is known: an array `[H,W]` of a bare .npy may become one
+    /// item, and whole numbers of 0 and 1 alone become an error at the end of the input. Gives the size, and how it was
+    /// guessed.
+    ///
+    /// To be called before the first [`next_frame`](Reader::next_frame).
+    ///
+    /// # Errors
+    /// [`Error::MissingTensor`] and [`Error::ImageShape`].
+    pub fn images(&mut self, tensor: &str, expected: Option<ImageShape>) -> Result<(ImageShape, Option<Guess>)> {
+        let matrix = self.input.matrix().filter(|_| self.head().tensor(tensor).is_some());
+        let is_single = matrix.is_some_and(|matrix| images::is_single(matrix, expected));
+        if is_single {
+            self.input.join_rows();
+        }
+        let item = self.head().need(tensor).map_err(|e| e.within(&self.name))?.shape;
+        let size = images::size(&item, expected).map_err(|e| e.within(&self.name))?;
+        let guess = match (&item[..], expected) {
+            (_, Some(_)) => None,
+            (&[values], None) => Some(Guess::Square { values }),
+            _ => is_single.then_some(Guess::Single { side: size.height }),
+        };
+        self.images.push(Images { tensor: tensor.to_owned(), brightest: None });
+        Ok((size, guess))
+    }
+
+    /// Checks the images so far, in a program that stops before the end of the input.
+    ///
+    /// # Errors
+    /// [`Error::BinaryBytes`].
+    pub fn check_images(&self) -> Result<()> {
+        match self.images.iter().find(|images| images.brightest == Some(1)) {
+            Some(images) => Err(Error::BinaryBytes.within(format_args!("tensor {}", images.tensor)).within(&self.name)),
+            None => Ok(()),
         }
     }
 
@@ -96,6 +158,19 @@ impl Reader {
     }
 }
 
+impl Images {
+    fn read(&mut self, data: &Data) {
+        let is_settled = self.brightest.is_some_and(|brightest| brightest > 1);
+        let Some(tensor) = data.get(&self.tensor).filter(|t| !is_settled && t.dtype().is_whole()) else { return };
+        let brightest = match tensor.dtype() {
+            Dtype::U8 => tensor.data().iter().max().copied(),
+            // Values beyond bytes are an error of their own.
+            _ => tensor.to_u8().ok().and_then(|values| values.into_iter().max()),
+        };
+        self.brightest = self.brightest.max(brightest);
+    }
+}
+
 impl fmt::Debug for Reader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Reader({})", self.name)
@@ -103,7 +178,11 @@ impl fmt::Debug for Reader {
 }
 
 fn open(mut source: Source, bare_name: &str) -> Result<Box<dyn Input>> {
-    let start = source.peek(PREFIX)?;
+    let mut start = source.peek(PREFIX)?;
+    if matches!(start, [b' ' | b'\t' | b'\r' | b'\n' | 0xef, ..]) && !is_safetensors(start) {
+        source.skip_blank()?;
+        start = source.peek(PREFIX)?;
+    }
     if start.is_empty() {
         Err(Error::Empty)
     } else if start.starts_with(START) {
@@ -113,7 +192,7 @@ fn open(mut source: Source, bare_name: &str) -> Result<Box<dyn Input>> {
     } else if start.starts_with(b"{") && !is_safetensors(start) {
         Ok(Box::new(JsonLines::open(source)?))
     } else {
-        Err(Error::Format { expected: "a stream, .npy or newline JSON", got: Foreign::of(start) })
+        Err(Error::Format { expected: "a stream, .npy or newline JSON", got: Foreign::of(source.arrived()) })
     }
 }
 

@@ -20,6 +20,8 @@ use serde_json::{Map, Value};
 
 use crate::{Error, Frame, Result};
 
+/// The kind of [`Run`].
+pub const RUN: &str = "run";
 /// The key of the losses over the training images.
 pub const TRAIN: &str = "train";
 /// The key of the losses over the test images.
@@ -50,7 +52,7 @@ pub enum Record {
 }
 
 /// The kinds of [`Record`].
-const KINDS: [&str; 5] = ["run", EPOCH, "done", "image", "eval"];
+const KINDS: [&str; 5] = [RUN, EPOCH, "done", "image", "eval"];
 const EPOCH: &str = "epoch";
 
 impl Record {
@@ -201,7 +203,7 @@ pub struct Image {
     /// Its index in the source.
     pub i: u64,
     /// Its label.
-    pub y: Option<u64>,
+    pub y: Option<i64>,
     /// The negative ELBO and its terms by name (nats) of a variational model; and other keys.
     #[serde(flatten)]
     pub terms: Terms,
@@ -291,7 +293,8 @@ impl Number {
     }
 }
 
-fn kind(json: &Map<String, Value>) -> &str {
+/// The kind of a record; empty if it has none.
+pub fn kind(json: &Map<String, Value>) -> &str {
     json.get("kind").and_then(Value::as_str).unwrap_or_default()
 }
 
@@ -311,7 +314,7 @@ fn object(record: &impl Serialize) -> Map<String, Value> {
 mod tests {
     use super::*;
 
-    const RUN: &str = concat!(
+    const RUN_LINE: &str = concat!(
         r#"{"kind":"run","tool":"vae-train 0.1.0","network":{"kind":"mlp","image":[28,28],"latent":20},"#,
         r#""objective":{"likelihood":"bernoulli","beta":1.0,"samples":1},"reduction":"nats","#,
         r#""training":{"lr":0.0003,"batch":50},"data":{"images":300},"device":"cpu","threads":1,"#,
@@ -339,7 +342,9 @@ mod tests {
 
     #[test]
     fn every_kind_keeps_its_keys_and_their_order() {
-        for (text, kind) in [RUN, FIRST, DONE, IMAGE, EVAL].into_iter().zip(["run", "epoch", "done", "image", "eval"]) {
+        for (text, kind) in
+            [RUN_LINE, FIRST, DONE, IMAGE, EVAL].into_iter().zip(["run", "epoch", "done", "image", "eval"])
+        {
             let record = parse(text).unwrap().unwrap();
             assert_eq!(record.to_string(), text.replace("5e2", "500.0"), "{kind}");
         }

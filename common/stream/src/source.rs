@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use crate::{Error, MAX_LINE, Result};
+use crate::{Error, Result};
 
 const BUFFER: usize = 64 << 10;
 /// Bytes that are allocated before any of a payload has arrived.
@@ -41,8 +41,30 @@ impl Source {
         Ok(&self.buffer[..self.filled.min(n)])
     }
 
-    /// The next line with its newline, which the last line may lack; none at the end of the input.
-    pub(crate) fn line(&mut self) -> Result<Option<Vec<u8>>> {
+    /// What has arrived and is not consumed, without waiting for more.
+    pub(crate) fn arrived(&self) -> &[u8] {
+        &self.buffer[self.at..self.filled]
+    }
+
+    /// Consumes white space and the byte order mark of UTF-8, as long as nothing else comes.
+    pub(crate) fn skip_blank(&mut self) -> Result<()> {
+        const MARK: &[u8] = b"\xef\xbb\xbf";
+        loop {
+            let skipped = match self.peek(MARK.len())? {
+                MARK => MARK.len(),
+                _ => self.arrived().iter().take_while(|b| b.is_ascii_whitespace()).count(),
+            };
+            if skipped == 0 {
+                return Ok(());
+            }
+            self.at += skipped;
+            self.offset += skipped as u64;
+        }
+    }
+
+    /// The next line with its newline, which the last line may lack; none at the end of the input. It has `most` bytes at
+    /// most.
+    pub(crate) fn line(&mut self, most: usize) -> Result<Option<Vec<u8>>> {
         let mut line = Vec::new();
         loop {
             if self.at == self.filled {
@@ -54,8 +76,8 @@ impl Source {
             let arrived = &self.buffer[self.at..self.filled];
             let newline = arrived.iter().position(|&b| b == b'\n');
             let part = newline.map_or(arrived, |at| &arrived[..=at]);
-            if line.len() + part.len() > MAX_LINE {
-                return Err(Error::LineTooLong);
+            if line.len() + part.len() > most {
+                return Err(Error::LineTooLong { most });
             }
             line.extend_from_slice(part);
             self.at += part.len();
@@ -66,9 +88,23 @@ impl Source {
         }
     }
 
+    /// Consumes the rest of a line.
+    pub(crate) fn skip_line(&mut self) -> Result<()> {
+        loop {
+            let arrived = self.arrived();
+            let newline = arrived.iter().position(|&b| b == b'\n');
+            let part = newline.map_or(arrived.len(), |at| at + 1);
+            self.at += part;
+            self.offset += part as u64;
+            if newline.is_some() || self.peek(1)?.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
     /// Whether a whole line is buffered, so that [`line`](Source::line) would not wait.
     pub(crate) fn has_line(&self) -> bool {
-        self.buffer[self.at..self.filled].contains(&b'\n')
+        self.arrived().contains(&b'\n')
     }
 
     /// Appends the next `n` bytes to `bytes`. Memory grows with what arrives, not with what a header claims.

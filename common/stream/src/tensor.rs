@@ -45,6 +45,15 @@ impl Tensor {
         Tensor::normalised(&header, &bytes[header.len..])
     }
 
+    /// The type and the whole shape of a complete .npy as NumPy saves it, also of a single number.
+    ///
+    /// # Errors
+    /// [`Error::Npy`] for what is no .npy, or of a type that streams do not have.
+    pub fn spec_of_npy(bytes: &[u8]) -> Result<TensorSpec> {
+        let header = whole(bytes)?;
+        Ok(TensorSpec::new(header.dtype, &header.shape))
+    }
+
     /// A tensor with the elements of `array`, in any layout.
     pub fn from_array<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> Tensor {
         let mut bytes = npy::header(A::DTYPE.name(), false, array.shape());

@@ -12,9 +12,6 @@ use serde_json::{Map, Value};
 use crate::sink::cannot_write;
 use crate::{Data, Error, Failure, Frame, Head, ModelRef, Result, Sink, TensorSpec, one_line};
 
-/// Characters of the message in an error frame, at most.
-const MAX_MESSAGE: usize = 4096;
-
 /// Writes frames as a stream, as one .npy, or as newline JSON.
 ///
 /// Dropped without [`finish`](Writer::finish), it leaves a stream without its end, which every reader refuses, and no file.
@@ -129,7 +126,7 @@ impl Writer {
             Some((origin, message)) => (origin, message.to_owned()),
             None => (&*self.origin, error.to_string()),
         };
-        let message = one_line(&message.chars().take(MAX_MESSAGE).collect::<String>());
+        let message = one_line(&message);
         let passed_on = self.output.error(origin, &message, &mut *self.sink) && self.sink.is_pipe();
         match error.upstream() {
             Some(_) if passed_on => Error::Relayed.into(),

@@ -13,10 +13,15 @@ use serde_json::{Map, Value, json};
 use std::time::Instant;
 use vae_cli::{Error, Result};
 use vae_numerics::rng::{Purpose, permutation};
-use vae_stream::images::Pixels;
+use vae_stream::images::{ImageShape, Pixels};
 
 pub fn measure(setup: &Setup) -> Result<Value> {
-    let data = Dataset::read(&mut vae_cli::input::reader(&setup.folder.join("train.vae"), "x")?, "x", Some(10))?;
+    let data = Dataset::read(
+        &mut vae_cli::input::reader(&setup.folder.join("train.vae"), "x")?,
+        "x",
+        ImageShape::grey(28, 28),
+        Some(10),
+    )?;
     let threads = machine::cores();
     println!("\nthe step of each preset on {threads} threads, median of {} epochs (range)", setup.rounds);
     let mut numbers = vec![];

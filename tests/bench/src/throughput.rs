@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use std::hint::black_box;
 use std::time::Instant;
 use vae_cli::Result;
+use vae_stream::images::ImageShape;
 
 pub fn measure(setup: &Setup) -> Result<Value> {
     println!(
@@ -73,7 +74,12 @@ struct Products {
 impl Products {
     fn open(setup: &Setup) -> Result<Products> {
         let model = Stored::open(&setup.folder.join("model.bin"))?.file;
-        let images = Dataset::read(&mut vae_cli::input::reader(&setup.folder.join("train.vae"), "x")?, "x", None)?;
+        let images = Dataset::read(
+            &mut vae_cli::input::reader(&setup.folder.join("train.vae"), "x")?,
+            "x",
+            ImageShape::grey(28, 28),
+            None,
+        )?;
         let device = Device::cpu(machine::cores()).expect("a CPU");
         let (encoder, decoder) =
             (Encoder::new(&model, images.pixel_type(), &[Latent::Mu], None, device)?, Decoder::new(&model, device)?);

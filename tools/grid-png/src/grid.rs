@@ -2,6 +2,9 @@
 //!
 //! T: tensors of an item (interleaved rows); H, W: size of an image.
 
+use std::ops::RangeInclusive;
+use std::sync::Once;
+
 use image::{GrayImage, ImageBuffer, Luma, Pixel};
 use ndarray::{Array3, ArrayViewMut, Dimension};
 use vae_cli::{Error, Result};
@@ -13,7 +16,10 @@ use crate::page::Page;
 /// Draws the images of a page, at least one, in grey levels.
 pub(crate) fn draw(page: &mut Page, options: &GridOptions, layout: &Layout) -> Result<GrayImage> {
     if options.normalize {
-        normalize(&mut page.images, options)?;
+        let range = options.range.map(|range| levels(range, page.is_bytes));
+        normalize(&mut page.images, range, options.scale_each)?;
+    } else {
+        tell_clipped(&page.images);
     }
     let mut picture = GrayImage::from_pixel(layout.width, layout.height, Luma([to_byte(options.pad_value)]));
     let cells = page.cells.positions();
@@ -28,18 +34,39 @@ pub(crate) fn draw(page: &mut Page, options: &GridOptions, layout: &Layout) -> R
     Ok(picture)
 }
 
+/// Says once that pixels far from [0, 1] lose their differences.
+fn tell_clipped(tensors: &[Array3<f32>]) {
+    /// A draw of a pixel may lie a little beyond its mean.
+    const NEAR: RangeInclusive<f64> = -0.5..=1.5;
+    static TOLD: Once = Once::new();
+    let (low, high) = extremes(tensors.iter().flatten().filter(|v| v.is_finite()));
+    if low < high && !(NEAR.contains(&low) && NEAR.contains(&high)) {
+        TOLD.call_once(|| {
+            vae_cli::tell(&format!(
+                "pixels from {low} to {high} are drawn as if they ended at 0 and 1; --normalize --range {low},{high} \
+                 shows them all"
+            ));
+        });
+    }
+}
+
+/// The range of --range in levels from 0 to 1. That of bytes may be in their units.
+fn levels((low, high): (f64, f64), is_bytes: bool) -> (f64, f64) {
+    if is_bytes && high > 1.0 { (low / 255.0, high / 255.0) } else { (low, high) }
+}
+
 /// `norm_range`: over all images, or over each.
-fn normalize(tensors: &mut [Array3<f32>], options: &GridOptions) -> Result<()> {
-    if options.scale_each {
+fn normalize(tensors: &mut [Array3<f32>], range: Option<(f64, f64)>, scale_each: bool) -> Result<()> {
+    if scale_each {
         for mut image in tensors.iter_mut().flat_map(|images| images.outer_iter_mut()) {
-            let (low, high) = match options.range {
+            let (low, high) = match range {
                 Some(range) => range,
                 None => finite(extremes(image.iter()))?,
             };
             stretch(&mut image, low, high);
         }
     } else {
-        let (low, high) = match options.range {
+        let (low, high) = match range {
             Some(range) => range,
             None => finite(extremes(tensors.iter().flatten()))?,
         };

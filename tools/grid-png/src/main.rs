@@ -21,7 +21,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use vae_cli::{InputArgs, Result};
+use vae_cli::{ImageArgs, Result};
 use vae_stream::Frame;
 
 use crate::options::GridOptions;
@@ -45,7 +45,7 @@ use crate::titles::Titles;
 #[command(version, after_help = EXAMPLES)]
 struct Args {
     #[command(flatten)]
-    input: InputArgs,
+    images: ImageArgs,
     /// Write to FILE, which appears only when all went well; standard output if absent or -
     ///
     /// A name with {group}, {epoch} or {epoch:03} is a pattern: a file for each group or epoch of vae-train --preview,
@@ -84,8 +84,15 @@ fn main() -> ExitCode {
 fn run(args: Args) -> Result<()> {
     let titles = args.titles.as_deref().map(Titles::open).transpose()?;
     let mut writer = PictureWriter::open(args.output.as_deref(), args.grid.clone(), args.suptitle)?;
-    let mut reader = args.input.reader("x")?;
-    let selection = Selection { args: args.selection, titles };
+    let mut reader = args.images.input().reader("x")?;
+    let head = reader.head().clone();
+    let has = |name: &str| head.tensor(name).is_some();
+    if args.selection.group.as_deref().is_none_or(|group| group == "main") {
+        for tensor in args.selection.main_tensors(has).into_iter().filter(|name| has(name)) {
+            args.images.images(&mut reader, tensor, None)?;
+        }
+    }
+    let selection = Selection { args: args.selection, titles, images: args.images };
     let mut pages = Pages::new(selection, args.grid, writer.has_group_files());
     while !pages.is_complete()
         && let Some(frame) = reader.next_frame()?
@@ -95,6 +102,7 @@ fn run(args: Args) -> Result<()> {
             pages.add(data)?;
         }
     }
+    reader.check_images()?;
     writer.write(pages.finish()?)?;
     writer.finish()
 }

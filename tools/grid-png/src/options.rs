@@ -19,7 +19,8 @@ pub(crate) struct GridOptions {
     /// Stretch the brightness of all images together to 0..1
     #[arg(long)]
     pub(crate) normalize: bool,
-    /// Black and white of --normalize (torchvision: value_range) [default: the darkest and brightest pixel]
+    /// Black and white of --normalize, in the units of the pixels: 0,255 of bytes, 0,1 of floats (torchvision: value_range)
+    /// [default: the darkest and brightest pixel]
     #[arg(long, value_name = "MIN,MAX", value_parser = range, allow_hyphen_values = true, requires = "normalize")]
     pub(crate) range: Option<(f64, f64)>,
     /// Let --normalize stretch each image by itself

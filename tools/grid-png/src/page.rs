@@ -3,14 +3,13 @@
 use ndarray::{Array3, Axis};
 use vae_cli::{Error, Result};
 use vae_stream::Data;
-use vae_stream::images::Pixels;
+use vae_stream::images::{PixelType, Pixels};
 use vae_stream::record::Epoch;
 
 use crate::cells::Cells;
 use crate::layout::{Layout, TextSpace};
 use crate::options::GridOptions;
 use crate::selection::Selection;
-use crate::titles;
 
 /// The images of one picture, T tensors [N, H, W].
 #[derive(Debug)]
@@ -22,6 +21,8 @@ pub(crate) struct Page {
     /// The names of the tensors.
     pub(crate) names: Vec<String>,
     pub(crate) images: Vec<Array3<f32>>,
+    /// Whether all are of bytes, which are divided by 255.
+    pub(crate) is_bytes: bool,
     pub(crate) cells: Cells,
     /// One for each item, or none.
     pub(crate) titles: Vec<String>,
@@ -46,6 +47,7 @@ impl Page {
             record: None,
             names: names.to_vec(),
             images: Vec::new(),
+            is_bytes: true,
             cells: Cells::new(options.nrow as usize, selection.args.by.is_some()),
             titles: Vec::new(),
             class_titles: Vec::new(),
@@ -68,8 +70,11 @@ impl Page {
         }
         for (t, name) in self.names.iter().enumerate() {
             let within = |e: Error| e.within(format_args!("tensor {name}"));
-            let pixels = Pixels::from_tensor(&data.need(name)?.slice(0..last + 1), None);
+            let tensor = data.need(name)?;
+            let size = selection.images.size(name, &tensor.shape()[1..]).map_err(within)?;
+            let pixels = Pixels::from_tensor(&tensor.slice(0..last + 1), Some(size));
             let pixels = pixels.map_err(|e| within(e.into()))?;
+            self.is_bytes &= pixels.pixel_type() == PixelType::U8;
             let (_, height, width) = pixels.dim();
             if let Some((_, h, w)) = self.images.first().map(Array3::dim).filter(|&(_, h, w)| (h, w) != (height, width))
             {
@@ -102,7 +107,7 @@ impl Page {
             return Ok(Vec::new());
         }
         let classes = match &selection.args.by {
-            Some(by) => titles::classes(data, by)?,
+            Some(by) => data.integers(by)?,
             None => vec![0; data.items()],
         };
         Ok((0..classes.len()).filter(|&k| self.cells.push(classes[k])).take(free).collect())

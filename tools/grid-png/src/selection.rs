@@ -1,5 +1,6 @@
 //! The selection of images from a stream, and of the tensors that sort and title them.
 
+use vae_cli::ImageArgs;
 use vae_stream::Data;
 
 use crate::titles::Titles;
@@ -30,18 +31,28 @@ pub(crate) struct SelectionArgs {
 pub(crate) struct Selection {
     pub(crate) args: SelectionArgs,
     pub(crate) titles: Option<Titles>,
+    pub(crate) images: ImageArgs,
+}
+
+impl SelectionArgs {
+    /// The tensors of the main group to show; `has` tells whether it has one.
+    pub(crate) fn main_tensors(&self, has: impl Fn(&str) -> bool) -> Vec<&str> {
+        match &self.tensors[..] {
+            [] => ["x_hat", "x"].into_iter().filter(|name| has(name)).take(1).collect(),
+            names => names.iter().map(String::as_str).collect(),
+        }
+    }
 }
 
 impl Selection {
     /// The tensors of a frame to show; none if one is missing, also of those that sort and title images.
     pub(crate) fn tensors(&self, data: &Data) -> Vec<String> {
-        let has = |name: &&str| data.get(name).is_some();
+        let has = |name: &str| data.get(name).is_some();
         let names: Vec<&str> = match &self.args.tensors[..] {
-            [] if data.is_main() => ["x_hat", "x"].into_iter().filter(has).take(1).collect(),
-            [] => ["x", "x_hat"].into_iter().filter(has).collect(),
-            names => names.iter().map(String::as_str).collect(),
+            [] if !data.is_main() => ["x", "x_hat"].into_iter().filter(|name| has(name)).collect(),
+            _ => self.args.main_tensors(has),
         };
-        let has_all = names.iter().copied().chain(self.required()).all(|name| has(&name));
+        let has_all = names.iter().copied().chain(self.required()).all(has);
         if has_all { names.into_iter().map(String::from).collect() } else { Vec::new() }
     }
 

@@ -3,9 +3,8 @@
 use std::fs::File;
 use std::io::Read;
 
-use ndarray::ArrayD;
 use vae_cli::{Error, Result};
-use vae_stream::Data;
+use vae_stream::{Data, is_printable};
 
 /// Most bytes of a file of titles.
 const MAX_BYTES: u64 = 16 << 20;
@@ -67,36 +66,16 @@ impl Titles {
 
 /// The numbers of a tensor with one for each item: integers, or up to three decimals.
 fn numbers(data: &Data, name: &str, items: &[usize]) -> Result<Vec<String>> {
-    check_scalars(data, name)?;
-    if let Ok(integers) = data.i64(name) {
-        return Ok(select(integers, items).map(|v| v.to_string()).collect());
+    data.scalar(name)?;
+    if let Ok(integers) = data.integers(name) {
+        return Ok(items.iter().map(|&k| integers[k].to_string()).collect());
     }
-    let short = |v| format!("{v:.3}").trim_end_matches('0').trim_end_matches('.').to_owned();
-    Ok(select(data.f32(name)?, items).map(short).collect())
+    let short = |v: f32| format!("{v:.3}").trim_end_matches('0').trim_end_matches('.').to_owned();
+    let reals = data.f32(name)?.into_raw_vec_and_offset().0;
+    Ok(items.iter().map(|&k| short(reals[k])).collect())
 }
 
-fn select<T: Copy>(values: ArrayD<T>, items: &[usize]) -> impl Iterator<Item = T> {
-    let values: Vec<T> = values.into_iter().collect();
-    items.iter().map(move |&k| values[k])
-}
-
-/// The classes of a frame's items.
-pub(crate) fn classes(data: &Data, name: &str) -> Result<Vec<i64>> {
-    check_scalars(data, name)?;
-    Ok(data.i64(name)?.into_iter().collect())
-}
-
-fn check_scalars(data: &Data, name: &str) -> Result<()> {
-    let item = &data.need(name)?.shape()[1..];
-    if item.iter().product::<usize>() == 1 {
-        return Ok(());
-    }
-    Err(Error::Data(format!(
-        "tensor {name}: expected one number for each image, got items {item:?}; name a tensor of labels, for example y"
-    )))
-}
-
-/// Text with `?` for control characters.
+/// Text with `?` for characters without a glyph, such as control characters.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+    text.chars().map(|c| if is_printable(c) { c } else { '?' }).collect()
 }

@@ -7,6 +7,7 @@ use vae_cli::{Error, Result};
 
 use crate::files::{Files, read_labels};
 use crate::synthetic::Synthetic;
+use crate::transposed::Transposed;
 use crate::{amat, download, folder};
 
 /// Numbers of built-in digits: those of MNIST's training and test images.
@@ -15,7 +16,8 @@ const SYNTHETIC: [u32; 2] = [60_000, 10_000];
 /// The options of the data.
 #[derive(clap::Args, Debug, Default)]
 pub(crate) struct Data {
-    /// A folder with MNIST's files, or one file of images, IDX or .amat [default: $MNIST_DIR, or ~/.local/share/mnist]
+    /// A folder with MNIST's files or those of a set like it, or one file of images, IDX or .amat [default: $MNIST_DIR,
+    /// or ~/.local/share/mnist]
     #[arg(long, value_name = "PATH")]
     pub data: Option<PathBuf>,
     /// The labels, if --data is a file [default: the file beside it with "labels" for "images" in its name]
@@ -24,12 +26,19 @@ pub(crate) struct Data {
     /// Training or test images; all is train, then test, and `i` counts on [default: train]
     #[arg(long, value_name = "NAME")]
     pub split: Option<Split>,
+    /// The set of a folder that holds several: the beginning of its files' names, emnist-letters or letters, qmnist
+    /// [default: MNIST's own names, which begin with the split, or else the only set]
+    #[arg(long, value_name = "NAME")]
+    pub set: Option<String>,
+    /// Transpose the images: rows become columns, which makes images of EMNIST upright
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub transpose: Option<bool>,
     /// Draw N handwritten-looking digits, which needs no data [default: 60000 to train and 10000 to test]
     #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true)]
-    #[arg(conflicts_with_all = ["data", "labels", "download", "mirrors"])]
+    #[arg(conflicts_with_all = ["data", "labels", "set", "download", "mirrors"])]
     pub synthetic: Option<Option<u32>>,
     /// Fetch MNIST to ~/.local/share/mnist unless it is there, and read it from there; at a terminal only fetch it
-    #[arg(long, conflicts_with_all = ["data", "labels"])]
+    #[arg(long, conflicts_with_all = ["data", "labels", "set"])]
     pub download: bool,
     /// A folder on the network with MNIST's files, for --download; may be repeated, each is tried in turn
     #[arg(long = "mirror", value_name = "URL", requires = "download", default_values = download::MIRRORS)]
@@ -47,18 +56,29 @@ pub(crate) enum Split {
 impl Data {
     /// Opens the data; `seed` is the key of the built-in digits.
     pub(crate) fn open(&self, seed: u32) -> Result<Box<dyn Source>> {
-        if let Some(count) = self.synthetic {
-            return self.splits(|split| {
-                let count = count.unwrap_or(SYNTHETIC[split]);
-                Ok(Box::new(Synthetic { seed, split: split as u32, count }))
-            });
-        }
+        let source = match self.synthetic {
+            Some(count) => {
+                let synthetic = |split: usize| {
+                    let count = count.unwrap_or(SYNTHETIC[split]);
+                    Box::new(Synthetic { seed, split: split as u32, count }) as Box<dyn Source>
+                };
+                join(self.splits().iter().map(|split| synthetic(*split)).collect())?
+            }
+            None => self.read()?,
+        };
+        Ok(if self.transpose == Some(true) { Box::new(Transposed::new(source)) } else { source })
+    }
+
+    fn read(&self) -> Result<Box<dyn Source>> {
         let path = match &self.data {
             Some(path) => path.clone(),
             None if self.download => folder::of_user()?,
             None => folder::default()?,
         };
-        if path.exists() && !path.is_dir() { self.file(&path) } else { self.folder(&path) }
+        match folder::file_type(&path)? {
+            Some(kind) if !kind.is_dir() => self.file(&path),
+            _ => self.folder(&path),
+        }
     }
 
     fn folder(&self, path: &Path) -> Result<Box<dyn Source>> {
@@ -66,34 +86,62 @@ impl Data {
             let (labels, path) = (labels.display(), path.display());
             return Err(Error::Usage(format!("--labels {labels}: expected one file of images as --data, got {path}")));
         }
-        self.splits(|split| {
-            let images = folder::images(path, ["train", "t10k"][split])?;
-            Ok(Box::new(Files::open(&images, folder::labels(&images).as_deref())?))
-        })
+        let images = self.splits().iter().map(|split| folder::images(path, self.set.as_deref(), *split));
+        let images = images.collect::<Result<Vec<_>>>()?;
+        self.hint(&images[0]);
+        let open = |images: &PathBuf| {
+            let labels = folder::labels(images)?;
+            Ok(Box::new(Files::open(images, labels.as_deref())?) as Box<dyn Source>)
+        };
+        join(images.iter().map(open).collect::<Result<_>>()?)
     }
 
     fn file(&self, path: &Path) -> Result<Box<dyn Source>> {
-        if self.split.is_some() {
-            return Err(Error::Usage(format!("--split: expected a folder as --data, got the file {}", path.display())));
+        for (option, is_given) in [("--split", self.split.is_some()), ("--set", self.set.is_some())] {
+            if is_given {
+                let path = path.display();
+                return Err(Error::Usage(format!("{option}: expected a folder as --data, got the file {path}")));
+            }
         }
-        let labels = self.labels.clone().or_else(|| folder::labels(path));
+        let labels = self.labels.clone().map_or_else(|| folder::labels(path), |labels| Ok(Some(labels)))?;
         if path.extension().is_some_and(|extension| extension == "amat") {
             let mut images = amat::read(path)?;
-            images.labels = labels.map(|labels| read_labels(&labels, images.count(), path)).transpose()?;
+            if let Some(labels) = labels {
+                images.labels = Some(read_labels(&labels, images.count(), path)?);
+            }
             return Ok(Box::new(images));
         }
+        self.hint(path);
         Ok(Box::new(Files::open(path, labels.as_deref())?))
     }
 
-    /// The source of a split, 0 for training and 1 for test, or of both.
-    fn splits(&self, open: impl Fn(usize) -> Result<Box<dyn Source>>) -> Result<Box<dyn Source>> {
-        match self.split.unwrap_or(Split::Train) {
-            Split::Train => open(0),
-            Split::Test => open(1),
-            Split::All => {
-                let joined = Concat::new(open(0)?, open(1)?);
-                Ok(Box::new(joined.map_err(|e| e.within("--split all"))?))
-            }
+    /// Says of EMNIST that its images are transposed, unless the command line says what to do.
+    fn hint(&self, images: &Path) {
+        if self.transpose.is_none() && folder::is_emnist(images) {
+            let file = images.display();
+            vae_cli::tell(&format!(
+                "{file}: images of EMNIST are stored transposed, and come so; --transpose makes them upright, \
+                 --transpose=false leaves them without this message"
+            ));
         }
+    }
+
+    /// The splits in their order, 0 for training and 1 for test.
+    fn splits(&self) -> &'static [usize] {
+        match self.split.unwrap_or(Split::Train) {
+            Split::Train => &[0],
+            Split::Test => &[1],
+            Split::All => &[0, 1],
+        }
+    }
+}
+
+/// The sources of one or two splits, one after the other.
+fn join(sources: Vec<Box<dyn Source>>) -> Result<Box<dyn Source>> {
+    let mut sources = sources.into_iter();
+    let first = sources.next().expect("a split");
+    match sources.next() {
+        None => Ok(first),
+        Some(second) => Ok(Box::new(Concat::new(first, second).map_err(|e| e.within("--split all"))?)),
     }
 }

@@ -156,6 +156,7 @@ fn transfer(agent: &Agent, url: &str, part: &Path, had: u64, file: &Remote) -> R
                 have += count as u64;
                 bar.set_position(have);
             }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             Err(e) => return truncated(format!(" ({e})")),
         }
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use vae_cli::source::{InMemory, Source};
 use vae_cli::{Error, Result};
+use vae_stream::Dtype;
 
 use crate::idx::Idx;
 
@@ -30,17 +31,14 @@ impl Files {
 
 /// The labels of an IDX file, one for each of the `expected` images in `images`.
 pub(crate) fn read_labels(path: &Path, expected: usize, images: &Path) -> Result<Vec<u8>> {
-    let mut idx = Idx::labels(path)?;
+    let idx = Idx::labels(path)?;
     let count = idx.shape[0];
     if count != expected as u64 {
         let (path, images) = (path.display(), images.display());
         let message = format!("{path}: expected {expected} labels, one for each image of {images}, got {count}");
         return Err(Error::Data(message + "; take both from one set"));
     }
-    let mut labels = Vec::new();
-    idx.read(count, &mut labels)?;
-    idx.finish()?;
-    Ok(labels)
+    idx.read_labels()
 }
 
 impl Source for Files {
@@ -50,6 +48,10 @@ impl Source for Files {
 
     fn shape(&self) -> Vec<usize> {
         self.images.shape[1..].iter().map(|n| *n as usize).collect()
+    }
+
+    fn dtype(&self) -> Dtype {
+        self.images.dtype()
     }
 
     fn has_labels(&self) -> bool {
@@ -64,7 +66,7 @@ impl Source for Files {
         let mut pixels = Vec::new();
         self.images.read(self.images.shape[0] * self.pixels(), &mut pixels)?;
         self.images.finish()?;
-        Ok(Box::new(InMemory { shape: self.shape(), pixels, labels: self.labels }))
+        Ok(Box::new(InMemory { shape: self.shape(), dtype: self.images.dtype(), pixels, labels: self.labels }))
     }
 
     fn read(&mut self, i: usize, pixels: &mut Vec<u8>) -> Result<()> {

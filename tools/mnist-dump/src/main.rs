@@ -7,6 +7,7 @@ mod files;
 mod folder;
 mod idx;
 mod synthetic;
+mod transposed;
 
 use std::io::{IsTerminal, stdout};
 use std::process::ExitCode;
@@ -18,8 +19,10 @@ use vae_stream::BATCH;
 
 /// Write images as a stream: MNIST, files like MNIST's, or built-in digits
 ///
-/// Reads IDX files of bytes, raw or gzip, of any height and width, with labels or without, or Larochelle's .amat text;
-/// or draws handwritten-looking digits itself. Writes the images `x [N, H, W]` as bytes, their labels `y [N]` if there
+/// Reads IDX files, raw or gzip, of any height and width, with labels or without, under the names of MNIST,
+/// Fashion-MNIST and KMNIST, EMNIST, and QMNIST, also where each file is in a folder of its own name; or Larochelle's
+/// .amat text, whose lines may end in a label; or draws handwritten-looking digits itself. Writes the images
+/// `x [N, H, W]`, integers and black and white as bytes and floats from 0 to 1 as f32, their labels `y [N]` if there
 /// are any, and their indices `i [N]` in the source. Memory is one frame, however many the images; --shuffle and .amat
 /// hold them all (47 MB for MNIST).
 #[derive(Parser)]

@@ -8,7 +8,7 @@ use common::options::DeviceArgs;
 use common::plan::PixelType;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use vae_cli::{InputArgs, OutputArgs, Result};
+use vae_cli::{ImageArgs, OutputArgs, Result};
 use vae_stream::{Data, Dtype, Tensor, TensorSpec};
 
 /// Encode images: the mean of q(z given x), or a draw from it
@@ -20,7 +20,7 @@ use vae_stream::{Data, Dtype, Tensor, TensorSpec};
 #[command(version, after_help = "Example: mnist-dump --split test | vae-encode -m model.bin --npy z > z.npy")]
 struct Args {
     #[command(flatten)]
-    input: InputArgs,
+    input: ImageArgs,
     #[command(flatten)]
     output: OutputArgs,
     /// The model, made by vae-train
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
 fn run(args: Args) -> Result<()> {
     let stored = Stored::open(&args.model)?;
     let network = &stored.spec().network;
-    let reader = args.input.reader(&args.tensor)?;
+    let (reader, _) = args.input.reader(&args.tensor, Some(network.image))?;
     let mut head = reader.head().clone();
     let images = head.need(&args.tensor)?;
     args.keep.iter().try_for_each(|name| head.need(name).map(drop))?;

@@ -11,8 +11,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use vae_cli::output::{Kind, Output};
-use vae_cli::{Error, InputArgs, Result};
-use vae_stream::Dtype;
+use vae_cli::{Error, ImageArgs, Result};
 use vae_stream::record::Record;
 
 /// Evaluate a model on images: ELBO, reconstruction, KL, active units, squared error and log-likelihood
@@ -25,7 +24,7 @@ use vae_stream::record::Record;
 #[command(version, after_help = EXAMPLES)]
 struct Args {
     #[command(flatten)]
-    input: InputArgs,
+    input: ImageArgs,
     /// The model, made by vae-train
     #[arg(short, long, value_name = "FILE")]
     model: PathBuf,
@@ -70,11 +69,13 @@ fn run(args: Args) -> Result<()> {
         ));
     }
     let mut output = Output::open(args.output.as_deref(), Kind::Text)?;
-    let mut reader = args.input.reader(&args.tensor)?;
-    // Labels of bytes are read for any model: the record of an image holds its label.
-    let byte_labels = reader.head().tensor("y").is_some_and(|y| y.dtype == Dtype::U8 && y.shape.is_empty());
-    let classes = spec.network.classes.or(byte_labels.then_some(256));
-    let images = Dataset::read(&mut reader, &args.tensor, classes)?;
+    let (mut reader, image) = args.input.reader(&args.tensor, Some(spec.network.image))?;
+    // The record of an image holds its label, for any model.
+    let has_labels = reader.head().tensor("y").is_some_and(|y| y.dtype.is_whole() && matches!(y.shape[..], [] | [1]));
+    let mut labels = has_labels.then(Vec::new);
+    let images = Dataset::read_with(&mut reader, &args.tensor, image, spec.network.classes, |data| {
+        labels.as_mut().map_or(Ok(()), |labels| Ok(labels.extend(data.integers("y")?)))
+    })?;
     let device = args.device.for_work()?;
     let mut evaluator = Evaluator::new(&stored.file, images, args.samples as usize, args.seed, device)?;
     let bar = vae_cli::progress_bar(args.k.into(), "{wide_bar} {pos}/{len} draws, {eta} left");
@@ -83,7 +84,7 @@ fn run(args: Args) -> Result<()> {
     let mut write = |record: Record| writeln!(output, "{record}").map_err(|e| output.error(e));
     if args.per_image {
         for (n, evaluation) in evaluations.iter().enumerate() {
-            write(report::image(evaluator.images(), n, evaluation))?;
+            write(report::image(evaluator.images().ids()[n], labels.as_ref().map(|labels| labels[n]), evaluation))?;
         }
     }
     let sampling = report::MonteCarlo { samples: args.samples, k: args.k, seed: args.seed };

@@ -1,6 +1,5 @@
 //! The records of an evaluation.
 
-use common::dataset::Dataset;
 use common::evaluate::{ACTIVE, Elbo, Evaluation};
 use common::model::Spec;
 use serde_json::json;
@@ -15,10 +14,10 @@ pub struct MonteCarlo {
 }
 
 /// The record of one image.
-pub fn image(images: &Dataset, n: usize, evaluation: &Evaluation) -> Record {
+pub fn image(id: u32, label: Option<i64>, evaluation: &Evaluation) -> Record {
     Record::Image(Box::new(Image {
-        i: images.ids()[n].into(),
-        y: images.labels().map(|labels| labels[n].into()),
+        i: id.into(),
+        y: label,
         terms: evaluation.elbo.as_ref().map(|elbo| terms(elbo.recon, elbo.total_kl())).unwrap_or_default(),
         mse: rounded(evaluation.mse),
         nll: evaluation.nll.map(|nll| rounded(nll.nll)),

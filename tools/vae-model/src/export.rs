@@ -1,6 +1,6 @@
 //! Export of weights to PyTorch and NumPy.
 
-use crate::loaded::LoadedModel;
+use crate::loaded::{LoadedModel, ModelArg};
 use crate::naming::{NamingScheme, SCHEMES};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use common::model::Weight;
@@ -21,9 +21,8 @@ use zip::write::{SimpleFileOptions, ZipWriter};
 #[derive(clap::Args)]
 #[command(after_help = "Example: vae-model export model.bin --names pytorch-examples -o vae.safetensors")]
 pub struct Args {
-    /// A model or checkpoint
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    #[command(flatten)]
+    model: ModelArg,
     /// Write to FILE, as .npz if its name ends so, else as .safetensors; standard output if absent or -
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -42,7 +41,7 @@ fn names() -> PossibleValuesParser {
 }
 
 pub fn run(args: Args) -> Result<()> {
-    let loaded = LoadedModel::load_verified(&args.file)?;
+    let loaded = LoadedModel::load_verified(args.model.path())?;
     let mut output = Output::open(args.output.as_deref(), Kind::Binary)?;
     let scheme = SCHEMES.iter().find(|scheme| scheme.name == args.names);
     let tensors = rename(loaded.tensors().collect(), scheme)?;

@@ -1,6 +1,6 @@
 //! The description of a model, as one JSON object.
 
-use crate::loaded::LoadedModel;
+use crate::loaded::{LoadedModel, ModelArg};
 use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 use serde_json::{Map, Value, json};
@@ -16,16 +16,15 @@ use vae_cli::{Error, Result};
 #[derive(clap::Args)]
 #[command(after_help = "Example: vae-model info model.bin | jq .network.latent")]
 pub struct Args {
-    /// A model or checkpoint
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    #[command(flatten)]
+    model: ModelArg,
     /// Write to FILE; standard output if absent or -
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
 
 pub fn run(args: Args) -> Result<()> {
-    let json = describe(&LoadedModel::load(&args.file)?)?;
+    let json = describe(&LoadedModel::load(args.model.path())?)?;
     let mut output = Output::open(args.output.as_deref(), Kind::Text)?;
     output.write_all(&json).map_err(|e| output.error(e))?;
     output.commit()

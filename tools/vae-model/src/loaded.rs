@@ -4,8 +4,26 @@ use common::model::{Model, Spec, Stored, Weight};
 use common::network::loss_graph;
 use common::parameters;
 use common::plan::{PixelType, Plan};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use vae_cli::{Error, Result};
+
+/// The model of a command, by position or by option, as in every other program.
+#[derive(clap::Args)]
+pub struct ModelArg {
+    /// A model or checkpoint
+    #[arg(value_name = "FILE", required_unless_present = "model", conflicts_with = "model")]
+    file: Option<PathBuf>,
+    /// The same by an option
+    #[arg(short, long, value_name = "FILE")]
+    model: Option<PathBuf>,
+}
+
+impl ModelArg {
+    /// The file.
+    pub fn path(&self) -> &Path {
+        self.file.as_deref().or(self.model.as_deref()).expect("clap requires one")
+    }
+}
 
 /// A model and the SHA-256 of its file.
 pub struct LoadedModel {

@@ -14,8 +14,11 @@ use vae_cli::{Error, Result};
 #[command(after_help = "Example: vae-model verify *.bin")]
 pub struct Args {
     /// Models or checkpoints
-    #[arg(value_name = "FILE", required = true)]
+    #[arg(value_name = "FILE", required_unless_present = "model", conflicts_with = "model")]
     files: Vec<PathBuf>,
+    /// The same by an option, once for each
+    #[arg(short, long, value_name = "FILE")]
+    model: Vec<PathBuf>,
     /// Write to FILE, which appears only if all are good; standard output if absent or -
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -24,7 +27,8 @@ pub struct Args {
 pub fn run(args: Args) -> Result<()> {
     let mut output = Output::open(args.output.as_deref(), Kind::Text)?;
     let mut bad = vec![];
-    for file in &args.files {
+    let files = [args.files, args.model].concat();
+    for file in &files {
         match LoadedModel::load_verified(file) {
             Ok(_) => writeln!(output, "{}: good", file.display()).map_err(|e| output.error(e))?,
             Err(e) => bad.push(e),
@@ -37,7 +41,7 @@ pub fn run(args: Args) -> Result<()> {
         1 => Err(bad.remove(0)),
         n => {
             let all: Vec<String> = bad.iter().map(Error::to_string).collect();
-            Err(Error::Data(format!("{n} of {} files are bad: {}", args.files.len(), all.join("; "))))
+            Err(Error::Data(format!("{n} of {} files are bad: {}", files.len(), all.join("; "))))
         }
     }
 }

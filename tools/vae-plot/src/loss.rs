@@ -12,7 +12,8 @@ use crate::run::Run;
 /// Plot the losses of one or several runs by epoch
 ///
 /// Reads the records of vae-train, newline JSON or, with --preview, a stream; the log of a running, stopped or killed
-/// run is read as far as it goes, and the last record of a repeated epoch counts. Writes a picture with a panel for the
+/// run is read as far as it goes, lines that are no records are passed over and said, and the last record of a repeated
+/// epoch counts. Writes a picture with a panel for the
 /// loss and one for each of its terms, in nats per image; for models without KL, one of the squared error per pixel.
 /// Test losses are in full colour, training losses paler. Memory: the numbers of the epochs, and the picture.
 #[derive(clap::Args)]

@@ -71,7 +71,7 @@ impl Latents {
             None => self.values.extend(z),
         }
         if let Some(by) = &selection.by {
-            self.labels.extend(labels(data, by)?);
+            self.labels.extend(data.integers(by)?);
         }
         self.items += data.items();
         Ok(())
@@ -112,14 +112,4 @@ fn shown(dims: Option<[usize; 2]>, latent: usize) -> Result<Option<[usize; 2]>> 
         return Err(Error::Usage(format!("--dims: expected dimensions from 0 to {most}, got {bad}")));
     }
     Ok(dims.or((latent == 2).then_some([0, 1])))
-}
-
-fn labels(data: &Data, by: &str) -> Result<Vec<i64>> {
-    let item = &data.need(by)?.shape()[1..];
-    if item.iter().product::<usize>() != 1 {
-        return Err(Error::Data(format!(
-            "tensor {by}: expected one number for each item, got items {item:?}; name labels, say y"
-        )));
-    }
-    Ok(data.i64(by)?.into_iter().collect())
 }

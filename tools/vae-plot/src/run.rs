@@ -1,10 +1,10 @@
 //! The losses of a training run, from its log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use vae_cli::{Error, Result, input};
-use vae_stream::record::{Epoch, LOSS, MSE, RECON};
+use vae_stream::record::{self, Epoch, LOSS, MSE, RECON};
 
 /// The images that a loss is averaged over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,16 +26,31 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// Reads a log to its end, finished or not.
+    /// Reads a log to its end, finished or not. What it takes for granted is said on standard error.
     pub(crate) fn read(path: Option<&Path>) -> Result<Run> {
         let mut records = input::records(path)?;
         let mut run = Run { name: records.name().to_owned(), curves: Vec::new() };
         let mut has_epochs = false;
+        // The epochs since the last `run` record, and the first that came twice.
+        let (mut epochs, mut twice) = (BTreeSet::new(), None);
         while let Some(json) = records.next_record()? {
+            if record::kind(&json) == record::RUN {
+                epochs.clear();
+            }
             if let Some(epoch) = Epoch::parse(&json).map_err(|e| e.within(&run.name))? {
                 run.add(&epoch);
                 has_epochs = true;
+                twice = twice.or((!epochs.insert(epoch.epoch)).then_some(epoch.epoch));
             }
+        }
+        if let Some(message) = records.passed_over() {
+            vae_cli::tell(&message);
+        }
+        if let Some(epoch) = twice {
+            vae_cli::tell(&format!(
+                "{}: epoch {epoch} comes twice without a run record between: expected one run; the last record counts",
+                run.name
+            ));
         }
         match has_epochs {
             true => Ok(run),

@@ -9,7 +9,7 @@ use common::plan::{Activation, Precision};
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use vae_cli::{Error, InputArgs, Result};
+use vae_cli::{Error, ImageArgs, Result};
 
 /// Train a VAE on a stream of images
 ///
@@ -29,7 +29,7 @@ pub struct Args {
     #[command(flatten)]
     pub given: Given,
     #[command(flatten)]
-    pub input: InputArgs,
+    pub images: ImageArgs,
     /// Where to write the model, once training is complete
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,

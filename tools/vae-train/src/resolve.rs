@@ -7,11 +7,10 @@ use common::model::{Bottleneck, DataSpec, Hidden, Network, Objective, Preset, Pr
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use vae_cli::{Error, InputArgs, Result};
-use vae_stream::images;
 
 /// The options that principal components take; they have neither layers nor steps.
-const PCA_OPTIONS: [&str; 10] =
-    ["file", "output", "preset", "latent", "test", "preview", "dry_run", "verbose", "device", "threads"];
+const PCA_OPTIONS: [&str; 11] =
+    ["file", "image", "output", "preset", "latent", "test", "preview", "dry_run", "verbose", "device", "threads"];
 
 /// What to do, all options resolved and all images read.
 pub struct Run {
@@ -33,10 +32,15 @@ impl Run {
     /// Reads the images.
     pub fn load(args: &Args, mut spec: Spec, output: &Path) -> Result<Run> {
         let classes = spec.network.classes;
-        let read = |input: &InputArgs| -> Result<_> { Ok(Dataset::read(&mut input.reader("x")?, "x", classes)?) };
-        let train = read(&args.input)?;
-        let test = args.test.clone().map(|file| read(&InputArgs { file: Some(file) })).transpose()?;
-        spec.network.image = train.image();
+        let (mut reader, image) = args.images.reader("x", None)?;
+        let train = Dataset::read(&mut reader, "x", image, classes)?;
+        let test = args.test.clone().map(|file| -> Result<_> {
+            let mut reader = InputArgs { file: Some(file) }.reader("x")?;
+            let (size, _) = reader.images("x", Some(image)).map_err(|e| Error::from(e).within("test images"))?;
+            Ok(Dataset::read(&mut reader, "x", size, classes)?)
+        });
+        let test = test.transpose()?;
+        spec.network.image = image;
         spec.data = DataSpec { images: train.items(), sha256: train.sha256(), ..spec.data };
         spec.check()?;
         let device = match spec.network.bottleneck {
@@ -94,8 +98,8 @@ impl Args {
     /// The same for the images that are piped in, of which only the head is read; if there are none, for 28 x 28 pixels.
     pub fn dry_run_spec(&self) -> Result<Spec> {
         let mut spec = self.spec()?;
-        if self.input.file.is_some() || vae_cli::stdin_holds_something() {
-            spec.network.image = images::size(&self.input.reader("x")?.head().need("x")?.shape, None)?;
+        if self.images.input().file.is_some() || vae_cli::stdin_holds_something() {
+            (_, spec.network.image) = self.images.reader("x", None)?;
         }
         spec.check()?;
         Ok(spec)

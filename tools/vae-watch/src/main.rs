@@ -27,10 +27,10 @@ use tee::{Tee, TeeOutput};
 /// Copy a stream to standard output, and show it live on a web page
 ///
 /// Reads the stream of vae-train --preview, or its records as newline JSON, and writes the same bytes; nothing at a
-/// terminal. The page shows the losses, originals above their reconstructions, and samples from the prior, of the
-/// newest epoch or, by a slider, of an earlier one. It is served to this machine only, and stays as it is when the
-/// stream ends. A slow page never blocks the pipe. Memory is bounded: of a long run the page keeps every second epoch,
-/// or every fourth, and so on, and the newest.
+/// terminal. Lines that are no records go through, and are said at the end. The page shows the losses, originals above
+/// their reconstructions, and samples from the prior, of the newest epoch or, by a slider, of an earlier one. It is
+/// served to this machine only, and stays as it is when the stream ends. A slow page never blocks the pipe. Memory is
+/// bounded: of a long run the page keeps every second epoch, or every fourth, and so on, and the newest.
 #[derive(Parser)]
 #[command(version, after_help = EXAMPLES)]
 struct Args {

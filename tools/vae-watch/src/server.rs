@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
@@ -16,8 +17,9 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpStream;
 use tokio::runtime;
-use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use vae_cli::{Error, Result, html};
 
@@ -25,8 +27,8 @@ use crate::address::Address;
 use crate::poll;
 use crate::state::Shared;
 
-/// Most connections at a time.
-const MAX_CONNECTIONS: usize = 32;
+/// Most connections at a time. A further one takes the place of the oldest that has no request under way.
+const MAX_CONNECTIONS: usize = 64;
 /// Most bytes of a request's header.
 const MAX_HEADER: usize = 16 << 10;
 /// The timeout of a request's header.
@@ -141,7 +143,11 @@ impl Service {
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+        let mut hosts = request.headers().get_all(HOST).iter();
+        let host = hosts.next().and_then(|host| host.to_str().ok());
+        if hosts.next().is_some() {
+            return text(StatusCode::BAD_REQUEST, "expected one Host, got several\n");
+        }
         let host = request.uri().authority().map(|authority| authority.as_str()).or(host);
         let is_head = request.method() == Method::HEAD;
         if !host.is_some_and(|host| self.address.allows(host)) {
@@ -191,29 +197,52 @@ impl Drop for Poll<'_> {
 
 async fn serve(listener: TcpListener, service: Arc<Service>) {
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut connections: Vec<Connection> = Vec::new();
     loop {
-        let Ok(permit) = permits.clone().acquire_owned().await else { return };
-        let Ok((connection, _)) = listener.accept().await else {
-            tokio::time::sleep(IDLE).await; // for example too many open files
-            continue;
-        };
-        let service = service.clone();
+        let accepted = listener.accept().await;
+        connections.retain(|connection| !connection.task.is_finished());
+        if !connections.is_empty() && (connections.len() >= MAX_CONNECTIONS || accepted.is_err()) {
+            let idle = connections.iter().position(|connection| !connection.is_asked.load(Ordering::Relaxed));
+            connections.remove(idle.unwrap_or(0)).task.abort();
+        }
+        match accepted {
+            Ok((stream, _)) => connections.push(Connection::new(stream, service.clone())),
+            Err(_) => tokio::time::sleep(IDLE).await, // for example too many open files
+        }
+    }
+}
+
+/// A connection, in the order of their beginning.
+struct Connection {
+    task: AbortHandle,
+    /// Whether a request is under way.
+    is_asked: Arc<AtomicBool>,
+}
+
+impl Connection {
+    fn new(stream: TcpStream, service: Arc<Service>) -> Connection {
+        let is_asked = Arc::new(AtomicBool::new(false));
+        let asked = is_asked.clone();
         let answer = move |request| {
-            let service = service.clone();
-            async move { Ok::<_, Infallible>(service.answer(request).await) }
+            let (service, asked) = (service.clone(), asked.clone());
+            async move {
+                asked.store(true, Ordering::Relaxed);
+                let response = service.answer(request).await;
+                asked.store(false, Ordering::Relaxed);
+                Ok::<_, Infallible>(response)
+            }
         };
-        runtime::Handle::current().spawn(async move {
+        let task = runtime::Handle::current().spawn(async move {
             let mut protocol = http1::Builder::new();
             protocol.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(MAX_HEADER);
-            let mut connection = pin!(protocol.serve_connection(TokioIo::new(connection), service_fn(answer)));
-            // A closed connection is no error; a stalled one loses its permit.
+            let mut connection = pin!(protocol.serve_connection(TokioIo::new(stream), service_fn(answer)));
+            // A closed connection is no error; a stalled one is dropped.
             if timeout(CONNECTION_TIMEOUT, connection.as_mut()).await.is_err() {
                 connection.as_mut().graceful_shutdown();
                 let _ = timeout(CONNECTION_TIMEOUT, connection).await;
             }
-            drop(permit);
         });
+        Connection { task: task.abort_handle(), is_asked }
     }
 }
 

@@ -8,8 +8,8 @@ use std::time::SystemTime;
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 use vae_cli::Error;
-use vae_stream::Data;
 use vae_stream::record::Record;
+use vae_stream::{Data, one_line};
 
 use crate::curves::Curves;
 use crate::history::History;
@@ -132,7 +132,7 @@ impl Shared {
             _ => return,
         };
         match Preview::of(data) {
-            Err(e) => self.change(|state| state.note = Some(e.to_string())),
+            Err(e) => self.change(|state| state.note = Some(one_line(&e.to_string()))),
             Ok(None) => self.change(|state| state.note = Some("expected small images x or x_hat, got none".to_owned())),
             Ok(Some(preview)) => self.change(|state| {
                 state.largest = state.largest.max(preview.bytes());
@@ -147,7 +147,7 @@ impl Shared {
 
     /// Ends the stream, well or with an error.
     pub fn end(&self, error: Option<&Error>) {
-        self.change(|state| state.stage = error.map_or(Stage::Finished, |e| Stage::Failed(e.to_string())));
+        self.change(|state| state.stage = error.map_or(Stage::Finished, |e| Stage::Failed(one_line(&e.to_string()))));
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) {

@@ -6,7 +6,10 @@ use super::Input;
 use crate::checksum::Checksum;
 use crate::frame::check_schema;
 use crate::source::Source;
-use crate::{Data, Error, Frame, Head, Result, START, Tensor, TensorSpec};
+use crate::{Data, Error, Frame, Head, MAX_LINE, Result, START, Tensor, TensorSpec};
+
+/// Characters of the name of a program at most; a longer one is cut.
+const MAX_ORIGIN: usize = 64;
 
 /// An input that is a stream.
 pub(crate) struct Frames {
@@ -119,7 +122,7 @@ impl Input for Frames {
 /// The next line, verified.
 fn line(source: &mut Source, checksum: &mut Checksum) -> Result<Map<String, Value>> {
     let offset = source.offset();
-    match source.line()? {
+    match source.line(MAX_LINE)? {
         Some(line) if line.ends_with(b"\n") => {
             checksum.verify(&line).map_err(|e| e.within(format_args!("byte {offset}")))
         }
@@ -128,6 +131,6 @@ fn line(source: &mut Source, checksum: &mut Checksum) -> Result<Map<String, Valu
 }
 
 fn upstream(map: &Map<String, Value>) -> Error {
-    let text = |key| map.get(key).and_then(Value::as_str).unwrap_or("unknown").to_owned();
-    Error::Upstream { origin: text("origin"), message: text("message") }
+    let text = |key| map.get(key).and_then(Value::as_str).unwrap_or("unknown").chars();
+    Error::Upstream { origin: text("origin").take(MAX_ORIGIN).collect(), message: text("message").collect() }
 }

@@ -1,63 +1,72 @@
 //! Newline JSON, one item per line: `{"z":[0.5,-1.0],"y":3}`.
 
-use serde_json::{Map, Value};
+use std::collections::VecDeque;
+
+use serde_json::Value;
 
 use super::Input;
+use super::json_item::{self, Item, Number};
 use crate::source::Source;
-use crate::{BATCH, Data, Dtype, Error, Frame, Head, Result, Tensor, TensorSpec, check_name};
+use crate::{BATCH, Data, Dtype, Error, Frame, Head, MAX_JSON_LINE, Result, Tensor, TensorSpec, check_name};
 
 /// Characters of a value in a message, at most.
 const MAX_VALUE: usize = 60;
+/// Bytes of the lines that are read before the dtype of the images is settled, at most.
+const MAX_AHEAD: u64 = 16 << 20;
 
 /// An input of newline JSON.
 pub(crate) struct JsonLines {
     source: Source,
     head: Head,
     schema: Vec<(String, TensorSpec)>,
-    /// The first line, which gave the schema.
-    first: Option<Vec<u8>>,
-    line: u64,
+    /// The lines that settled the schema.
+    ahead: VecDeque<Line>,
+    /// Lines read.
+    lines: u64,
+}
+
+/// A line that is not empty, and its number, from 1.
+struct Line {
+    number: u64,
+    text: Vec<u8>,
 }
 
 impl JsonLines {
-    pub(crate) fn open(mut source: Source) -> Result<JsonLines> {
-        let first = source.line()?.unwrap_or_default();
-        let head = head_of(&first).map_err(|e| e.within("line 1"))?;
-        Ok(JsonLines { source, schema: head.tensors(), head, first: Some(first), line: 0 })
+    pub(crate) fn open(source: Source) -> Result<JsonLines> {
+        let (head, schema, ahead) = (Head::new(), Vec::new(), VecDeque::new());
+        let mut input = JsonLines { source, head, schema, ahead, lines: 0 };
+        let first = input.line()?.ok_or(Error::Empty)?;
+        let item = first.item()?;
+        let mut pixels = Pixels::Binary;
+        pixels.read(&item);
+        input.ahead.push_back(first);
+        while pixels == Pixels::Binary
+            && input.ahead.len() < BATCH
+            && input.source.offset() < MAX_AHEAD
+            && let Some(line) = input.line()?
+        {
+            pixels.read(&line.item()?);
+            input.ahead.push_back(line);
+        }
+        for (name, numbers) in &item.0 {
+            check_name(name).map_err(|e| e.within("line 1"))?;
+            let dtype = dtype(name, &numbers.values, pixels);
+            input.head.set_tensor(name, TensorSpec::new(dtype, &numbers.shape));
+        }
+        input.schema = input.head.tensors();
+        Ok(input)
     }
 
-    /// Appends the numbers of one item to the tensors' bytes.
-    fn item(&self, line: &[u8], data: &mut [Vec<u8>]) -> Result<()> {
-        let item = object(line)?;
-        if let Some(name) = item.keys().find(|name| self.schema.iter().all(|(n, _)| n != *name)) {
-            return Err(Error::ExtraKey { name: name.clone() });
+    /// The next line that is not empty.
+    fn line(&mut self) -> Result<Option<Line>> {
+        while let Some(text) = self.source.line(MAX_JSON_LINE)? {
+            self.lines += 1;
+            if !text.trim_ascii().is_empty() {
+                return Ok(Some(Line { number: self.lines, text }));
+            }
         }
-        for ((name, spec), bytes) in self.schema.iter().zip(data) {
-            let Some(value) = item.get(name) else {
-                return Err(Error::MissingKey { name: name.clone() });
-            };
-            push(value, &spec.shape, spec.dtype, bytes).ok_or_else(|| bad(name, &spec.to_string(), value))?;
-        }
-        Ok(())
+        Ok(None)
     }
-}
-
-/// The head that the first line gives: names, types and shapes.
-fn head_of(line: &[u8]) -> Result<Head> {
-    let mut head = Head::new();
-    for (name, value) in &object(line)? {
-        check_name(name)?;
-        let mut shape = Vec::new();
-        let mut innermost = value;
-        while let Value::Array(list) = innermost {
-            shape.push(list.len());
-            innermost = list.first().ok_or_else(|| bad(name, "numbers", value))?;
-        }
-        let dtype = dtype(name, value);
-        push(value, &shape, dtype, &mut Vec::new()).ok_or_else(|| bad(name, "numbers", value))?;
-        head.set_tensor(name, TensorSpec { dtype, shape });
-    }
-    Ok(head)
 }
 
 impl Input for JsonLines {
@@ -73,19 +82,16 @@ impl Input for JsonLines {
     fn next(&mut self) -> Result<Option<Frame>> {
         let mut data = vec![Vec::new(); self.schema.len()];
         let mut items = 0;
-        while items < BATCH && (items == 0 || self.source.has_line()) {
-            let line = match self.first.take() {
+        while items < BATCH && (items == 0 || !self.ahead.is_empty() || self.source.has_line()) {
+            let line = match self.ahead.pop_front() {
                 Some(line) => line,
-                None => match self.source.line()? {
+                None => match self.line()? {
                     Some(line) => line,
                     None => break,
                 },
             };
-            self.line += 1;
-            if !line.trim_ascii().is_empty() {
-                self.item(&line, &mut data).map_err(|e| e.within(format!("line {}", self.line)))?;
-                items += 1;
-            }
+            line.append(&self.schema, &mut data)?;
+            items += 1;
         }
         if items == 0 {
             return Ok(None);
@@ -98,72 +104,81 @@ impl Input for JsonLines {
     }
 }
 
-fn object(line: &[u8]) -> Result<Map<String, Value>> {
-    let item: Map<String, Value> = serde_json::from_slice(line).map_err(Error::JsonLine)?;
-    if item.is_empty() { Err(Error::EmptyItem) } else { Ok(item) }
-}
-
-/// The type of a tensor by its name. Pixels are u8 if all are written as integers.
-fn dtype(name: &str, value: &Value) -> Dtype {
-    fn is_bytes(value: &Value) -> bool {
-        match value {
-            Value::Array(list) => list.iter().all(is_bytes),
-            number => number.as_u64().is_some_and(|n| n <= 255),
-        }
+impl Line {
+    fn item(&self) -> Result<Item> {
+        let item = json_item::parse(&self.text).map_err(Error::JsonLine);
+        let item = item.and_then(|item| if item.0.is_empty() { Err(Error::EmptyItem) } else { Ok(item) });
+        item.map_err(|e| e.within(format_args!("line {}", self.number)))
     }
-    match name {
-        "i" => Dtype::I64,
-        "y" => Dtype::U8,
-        "x" if is_bytes(value) => Dtype::U8,
-        _ => Dtype::F32,
-    }
-}
 
-/// Appends the numbers of nested lists of this shape; none where `value` has another, or numbers out of range.
-fn push(value: &Value, shape: &[usize], dtype: Dtype, bytes: &mut Vec<u8>) -> Option<()> {
-    match (value, shape) {
-        (Value::Array(list), [len, rest @ ..]) if list.len() == *len => {
-            list.iter().try_for_each(|value| push(value, rest, dtype, bytes))
-        }
-        (number, []) => {
-            match dtype {
-                Dtype::U8 => bytes.push(u8::try_from(integer(number)?).ok()?),
-                Dtype::I64 => bytes.extend(integer(number)?.to_le_bytes()),
-                _ => bytes.extend(real(number)?.to_le_bytes()),
+    /// Appends the numbers of the item to the bytes of the tensors.
+    fn append(&self, schema: &[(String, TensorSpec)], data: &mut [Vec<u8>]) -> Result<()> {
+        let item = self.item()?;
+        let appended = || {
+            if let Some((name, _)) = item.0.iter().find(|(name, _)| schema.iter().all(|(n, _)| n != name)) {
+                return Err(Error::ExtraKey { name: name.clone() });
             }
-            Some(())
-        }
-        _ => None,
+            for ((name, spec), bytes) in schema.iter().zip(data) {
+                let Some((_, numbers)) = item.0.iter().find(|(n, _)| n == name) else {
+                    return Err(Error::MissingKey { name: name.clone() });
+                };
+                let fits = numbers.shape == spec.shape;
+                let fits = fits && numbers.values.iter().all(|number| number.push(spec.dtype, bytes).is_some());
+                if !fits {
+                    return Err(Error::Value { name: name.clone(), expected: spec.to_string(), got: self.value(name) });
+                }
+            }
+            Ok(())
+        };
+        appended().map_err(|e: Error| e.within(format_args!("line {}", self.number)))
     }
-}
 
-/// An integer, written as 3 or as 3.0.
-fn integer(value: &Value) -> Option<i64> {
-    let real = || value.as_f64().filter(|x| x.fract() == 0.0 && x.abs() < 2f64.powi(53)).map(|x| x as i64);
-    value.as_i64().or_else(real)
-}
-
-/// A number as f32, rounded; but no integer that f32 does not have, such as 16777217.
-fn real(value: &Value) -> Option<f32> {
-    match value {
-        Value::String(text) => match text.as_str() {
-            "NaN" => Some(f32::NAN),
-            "inf" => Some(f32::INFINITY),
-            "-inf" => Some(f32::NEG_INFINITY),
-            _ => None,
-        },
-        number => {
-            let near = number.as_f64()? as f32;
-            let kept = number.is_f64() || number.as_i64() == Some(near as i64);
-            (near.is_finite() && kept).then_some(near)
+    /// The beginning of a value, for a message.
+    fn value(&self, name: &str) -> String {
+        let line: Value = serde_json::from_slice(&json_item::quoted(&self.text)).unwrap_or_default();
+        let got = line[name].to_string();
+        match got.char_indices().nth(MAX_VALUE) {
+            Some(_) => got.chars().take(MAX_VALUE - 3).chain("...".chars()).collect(),
+            None => got,
         }
     }
 }
 
-fn bad(name: &str, expected: &str, value: &Value) -> Error {
-    let mut got = value.to_string();
-    if got.len() > MAX_VALUE {
-        got = got.chars().take(MAX_VALUE - 3).chain("...".chars()).collect();
+/// What the pixels of `x` are, as far as lines have told: programs such as jq write 1.0 as 1.
+#[derive(Clone, Copy, PartialEq)]
+enum Pixels {
+    /// Nothing but 0 and 1 so far: black and white, as floats or as the darkest of bytes.
+    Binary,
+    /// Integers from 0 to 255, and one above 1.
+    Bytes,
+    /// Others.
+    Floats,
+}
+
+impl Pixels {
+    /// Reads an item. One without `x` has nothing to settle.
+    fn read(&mut self, item: &Item) {
+        let x = item.0.iter().find(|(name, _)| name == "x");
+        let Some((_, x)) = x else { return *self = Pixels::Floats };
+        let is_byte = |n: &Number| matches!(n, Number::Whole(0..=255));
+        if !x.values.iter().all(is_byte) {
+            *self = Pixels::Floats;
+        } else if x.values.iter().any(|n| !matches!(n, Number::Whole(0 | 1))) {
+            *self = Pixels::Bytes;
+        }
     }
-    Error::Value { name: name.to_owned(), expected: expected.to_owned(), got }
+}
+
+/// The dtype of a tensor, by its name and its first values.
+fn dtype(name: &str, first: &[Number], pixels: Pixels) -> Dtype {
+    let beyond_f64 = first.iter().any(|n| matches!(n, Number::Whole(_)) && n.double().is_none());
+    match name {
+        _ if first.iter().all(|n| matches!(n, Number::Bool(_))) => Dtype::Bool,
+        "i" | "y" => Dtype::I64,
+        "x" if pixels == Pixels::Bytes => Dtype::U8,
+        "x" | "x_hat" | "z" | "mu" | "logvar" => Dtype::F32,
+        _ if beyond_f64 && first.iter().any(|n| n.whole() > Some(i64::MAX.into())) => Dtype::U64,
+        _ if beyond_f64 => Dtype::I64,
+        _ => Dtype::F64,
+    }
 }

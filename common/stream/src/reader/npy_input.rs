@@ -15,6 +15,8 @@ pub(crate) struct NpyInput {
     item: TensorSpec,
     head: Head,
     pending: Pending,
+    /// Whether each array `[H,W]` is one item, and not H items `[W]`.
+    is_single: bool,
 }
 
 /// The rest of the current array.
@@ -28,11 +30,11 @@ enum Pending {
 impl NpyInput {
     pub(crate) fn open(mut source: Source, name: &str) -> Result<NpyInput> {
         check_name(name)?;
-        let pending = Pending::open(&mut source, name)?;
+        let pending = Pending::open(&mut source)?;
         let item = pending.item();
         let mut head = Head::new();
         head.set_tensor(name, item.clone());
-        Ok(NpyInput { source, name: name.to_owned(), item, head, pending })
+        Ok(NpyInput { source, name: name.to_owned(), item, head, pending, is_single: false })
     }
 }
 
@@ -45,6 +47,17 @@ impl Input for NpyInput {
         self.source.offset()
     }
 
+    fn matrix(&self) -> Option<[usize; 2]> {
+        self.pending.shape().try_into().ok()
+    }
+
+    fn join_rows(&mut self) {
+        self.pending.join_rows();
+        self.is_single = true;
+        self.item = self.pending.item();
+        self.head.set_tensor(&self.name, self.item.clone());
+    }
+
     fn next(&mut self) -> Result<Option<Frame>> {
         loop {
             if let Some(tensor) = self.pending.next(&mut self.source)? {
@@ -53,7 +66,10 @@ impl Input for NpyInput {
             if self.source.peek(1)?.is_empty() {
                 return Ok(None);
             }
-            self.pending = Pending::open(&mut self.source, &self.name)?;
+            self.pending = Pending::open(&mut self.source)?;
+            if self.is_single && self.pending.shape().len() == 2 {
+                self.pending.join_rows();
+            }
             let item = self.pending.item();
             if item != self.item {
                 return Err(Error::NextNpy { expected: self.item.clone(), got: item });
@@ -63,13 +79,15 @@ impl Input for NpyInput {
 }
 
 impl Pending {
-    fn open(source: &mut Source, name: &str) -> Result<Pending> {
+    fn open(source: &mut Source) -> Result<Pending> {
         let mut bytes = Vec::new();
         let prefix = source.peek(Header::PREFIX)?;
         let len = Header::whole_len(prefix)?;
         source.read_into(&mut bytes, len)?;
-        let mut header = Header::parse(&bytes)?;
-        header.shape = items_first(&header, name)?;
+        let header = Header::parse(&bytes)?;
+        if header.shape.is_empty() {
+            return Err(npy::scalar());
+        }
         if header.shape[1..].contains(&0) {
             return Err(npy::bad("items that hold numbers", format_args!("shape {:?}", header.shape)));
         }
@@ -85,10 +103,32 @@ impl Pending {
         Ok(Pending::Whole { tensor: Tensor::normalised(&header, &data)?, given: 0 })
     }
 
+    /// The shape of the array.
+    fn shape(&self) -> &[usize] {
+        match self {
+            Pending::Rows { header, .. } => &header.shape,
+            Pending::Whole { tensor, .. } => tensor.shape(),
+        }
+    }
+
     fn item(&self) -> TensorSpec {
         match self {
             Pending::Rows { header, .. } => TensorSpec::new(header.dtype, &header.shape[1..]),
             Pending::Whole { tensor, .. } => TensorSpec::of(tensor),
+        }
+    }
+
+    /// Makes one item of all. None has been given yet.
+    fn join_rows(&mut self) {
+        match self {
+            Pending::Rows { header, left } => {
+                *left = 1;
+                header.shape.insert(0, 1);
+            }
+            Pending::Whole { tensor, .. } => {
+                let shape: Vec<usize> = [1].iter().chain(tensor.shape()).copied().collect();
+                *tensor = Tensor::from_bytes(tensor.dtype(), &shape, tensor.data());
+            }
         }
     }
 
@@ -114,18 +154,5 @@ impl Pending {
                 Ok(next)
             }
         }
-    }
-}
-
-/// The array's shape with the dimension of the items first: a single picture [H,W] is one item.
-///
-/// A plain matrix called `x` could be a picture or flat pictures, one per row. Rows are taken for pictures if they could
-/// be square ones.
-fn items_first(header: &Header, name: &str) -> Result<Vec<usize>> {
-    let square = |n: usize| n.isqrt().pow(2) == n;
-    match header.shape[..] {
-        [] => Err(npy::scalar()),
-        [h, w] if name == "x" && !square(w) => Ok(vec![1, h, w]),
-        _ => Ok(header.shape.clone()),
     }
 }

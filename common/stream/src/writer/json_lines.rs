@@ -3,7 +3,7 @@
 use std::io::IoSlice;
 
 use super::Output;
-use crate::{Data, Dtype, Error, Result, Sink, Tensor};
+use crate::{Data, Dtype, Error, MAX_JSON_LINE, Result, Sink, Tensor};
 
 /// The items of the main group as newline JSON.
 pub(super) struct JsonLines;
@@ -23,6 +23,7 @@ impl Output for JsonLines {
 fn write(frame: &Data, text: &mut Vec<u8>) -> Result<()> {
     let columns = frame.tensors.iter().map(|(name, t)| Column::new(name, t)).collect::<Result<Vec<_>>>()?;
     for item in 0..frame.items() {
+        let start = text.len();
         for (i, column) in columns.iter().enumerate() {
             text.push(if i == 0 { b'{' } else { b',' });
             text.push(b'"');
@@ -31,6 +32,10 @@ fn write(frame: &Data, text: &mut Vec<u8>) -> Result<()> {
             column.write(item, text)?;
         }
         text.extend_from_slice(b"}\n");
+        let bytes = text.len() - start;
+        if bytes > MAX_JSON_LINE {
+            return Err(Error::WriteLine { bytes, most: MAX_JSON_LINE });
+        }
     }
     Ok(())
 }
@@ -43,6 +48,7 @@ struct Column<'a> {
 }
 
 enum Numbers {
+    Bool(Vec<bool>),
     Signed(Vec<i64>),
     Unsigned(Vec<u64>),
     Single(Vec<f32>),
@@ -52,6 +58,7 @@ enum Numbers {
 impl<'a> Column<'a> {
     fn new(name: &'a str, tensor: &'a Tensor) -> Result<Column<'a>> {
         let numbers = match tensor.dtype() {
+            Dtype::Bool => Numbers::Bool(tensor.to_array()?.into_raw_vec_and_offset().0),
             Dtype::F32 | Dtype::F16 => Numbers::Single(tensor.to_f32()?.into_raw_vec_and_offset().0),
             Dtype::F64 => Numbers::Double(tensor.to_array()?.into_raw_vec_and_offset().0),
             Dtype::U64 => Numbers::Unsigned(tensor.to_array()?.into_raw_vec_and_offset().0),
@@ -78,6 +85,7 @@ impl<'a> Column<'a> {
 
     fn number(&self, at: usize, text: &mut Vec<u8>) -> Result<()> {
         let written = match &self.numbers {
+            Numbers::Bool(b) => serde_json::to_writer(text, &b[at]),
             Numbers::Signed(n) => serde_json::to_writer(text, &n[at]),
             Numbers::Unsigned(n) => serde_json::to_writer(text, &n[at]),
             // JSON has no such numbers.

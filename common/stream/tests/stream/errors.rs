@@ -203,6 +203,12 @@ fn wrong_counts_at_the_end_are_an_error() {
 }
 
 #[test]
+fn the_origin_of_an_error_is_a_short_name() {
+    let line = format!(r#"{{"type":"error","origin":"{}","message":"no data found"}}"#, "o".repeat(1_000_000));
+    assert_eq!(fault(&sealed(&[HEAD, line.as_bytes()])), format!("{} failed: no data found", "o".repeat(64)));
+}
+
+#[test]
 fn an_error_frame_names_its_origin_and_what_it_said() {
     let line = br#"{"type":"error","origin":"mnist-dump","message":"no data found"}"#;
     assert_eq!(fault(&sealed(&[HEAD, line])), "mnist-dump failed: no data found");

@@ -1,8 +1,11 @@
 //! Bare .npy files.
 
+use std::io::Cursor;
+
 use ndarray::{Array, ArrayD, ShapeBuilder};
 use ndarray_npy::WriteNpyExt;
-use vae_stream::{Dtype, Frame, Tensor};
+use vae_stream::images::{Guess, ImageShape};
+use vae_stream::{Dtype, Frame, Reader, Tensor};
 
 use crate::{fault, npy, read, spec};
 
@@ -41,7 +44,7 @@ fn a_header_may_be_written_in_any_way_that_numpy_allows() {
         "{'descr': '<f4',\n 'fortran_order': False,\t'shape': (2, 3)}            \n",
     ] {
         let x = tensor(&npy(header, &data()));
-        assert_eq!(x.to_f32().unwrap().shape(), [1, 2, 3], "{header:?} is one picture, since 3 is no square");
+        assert_eq!(x.to_f32().unwrap().shape(), [2, 3], "{header:?}");
         assert_eq!(x.to_f32().unwrap().into_raw_vec_and_offset().0, [0., 1., 2., 3., 4., 5.]);
     }
 }
@@ -53,7 +56,7 @@ fn versions_2_and_3_have_longer_lengths() {
         bytes.extend_from_slice(&(PLAIN.len() as u32).to_le_bytes());
         bytes.extend_from_slice(PLAIN.as_bytes());
         bytes.extend_from_slice(&data());
-        assert_eq!(tensor(&bytes).items(), 1);
+        assert_eq!(tensor(&bytes).items(), 2);
     }
 }
 
@@ -195,24 +198,83 @@ fn a_large_array_comes_in_frames_of_256_items() {
 #[test]
 fn several_files_may_follow_each_other() {
     let one = npy(PLAIN, &data());
-    assert_eq!(tensor(&[&one[..], &one, &one].concat()).shape(), [3, 2, 3]);
+    assert_eq!(tensor(&[&one[..], &one, &one].concat()).shape(), [6, 3]);
     let other = npy("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 3, 2)}\n", &data());
     let line = fault(&[&one[..], &other].concat());
-    assert!(line.contains("expected items of <f4 [2, 3] as in the first, got <f4 [3, 2]"), "{line}");
+    assert!(line.contains("expected items of <f4 [3] as in the first, got <f4 [3, 2]"), "{line}");
     assert!(fault(&[&one[..], b"garbage that is long enough"].concat()).contains("magic bytes"));
 }
 
 #[test]
-fn a_matrix_is_one_picture_unless_its_rows_could_be_square_ones() {
-    let shape = |shape: &str, len: usize| {
+fn the_first_dimension_counts_the_items_whatever_the_shape() {
+    for (shape, items, item) in [
+        ("(28, 28)", 28, &[28][..]),
+        ("(2, 784)", 2, &[784]),
+        ("(5, 2, 3)", 5, &[2, 3]),
+        ("(7, 20)", 7, &[20]),
+        ("(5,)", 5, &[]),
+    ] {
         let header = format!("{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}}}\n");
-        let (head, frames) = read(&npy(&header, &vec![0; len])).unwrap();
-        (head.tensor("x").unwrap().shape, frames.len())
+        let x = tensor(&npy(&header, &vec![0; items * item.iter().product::<usize>()]));
+        assert_eq!((x.items(), &x.shape()[1..]), (items, item), "{shape}");
+    }
+}
+
+#[test]
+fn an_array_is_one_image_where_its_size_says_so_or_where_it_is_square() {
+    let images = |shape: &str, fortran: &str, len: usize, expected: Option<[usize; 2]>| {
+        let header = format!("{{'descr': '|u1', 'fortran_order': {fortran}, 'shape': {shape}}}\n");
+        let npy = npy(&header, &(0..len).map(|v| v as u8).collect::<Vec<_>>());
+        let mut reader = Reader::new(Cursor::new([&npy[..], &npy].concat()), "test", "x").unwrap();
+        let (size, guess) = reader.images("x", expected.map(ImageShape::from)).map_err(|e| e.to_string())?;
+        let mut items = 0;
+        while let Some(Frame::Data(data)) = reader.next_frame().unwrap() {
+            items += data.items();
+        }
+        Ok::<_, String>((size.dims(), items, guess))
     };
-    assert_eq!(shape("(28, 28)", 784), (vec![28, 28], 1));
-    assert_eq!(shape("(2, 784)", 1568), (vec![784], 1));
-    assert_eq!(shape("(5, 2, 3)", 30), (vec![2, 3], 1));
-    assert_eq!(shape("(5,)", 5), (vec![], 1));
+    for fortran in ["False", "True"] {
+        let images = |shape, len, expected| images(shape, fortran, len, expected);
+        assert_eq!(images("(3, 3)", 9, None), Ok((vec![3, 3], 2, Some(Guess::Single { side: 3 }))));
+        assert_eq!(images("(2, 9)", 18, None), Ok((vec![3, 3], 4, Some(Guess::Square { values: 9 }))));
+        assert_eq!(images("(2, 6)", 12, Some([2, 3])), Ok((vec![2, 3], 4, None)));
+        assert_eq!(images("(2, 6)", 12, Some([2, 6])), Ok((vec![2, 6], 2, None)));
+        assert_eq!(images("(4, 4)", 16, Some([2, 2])), Ok((vec![2, 2], 8, None)));
+        assert_eq!(images("(4, 4)", 16, Some([4, 4])), Ok((vec![4, 4], 2, None)));
+        assert_eq!(images("(1, 4)", 4, Some([1, 4])), Ok((vec![1, 4], 2, None)));
+        assert_eq!(images("(2, 3, 4)", 24, None), Ok((vec![3, 4], 4, None)));
+        assert_eq!(images("(2, 3, 4, 1)", 24, None), Ok((vec![3, 4], 4, None)));
+        assert!(images("(2, 6)", 12, None).unwrap_err().ends_with("expected items [H, W], got [6]"));
+        assert!(images("(2, 6)", 12, Some([2, 2])).unwrap_err().ends_with("expected items [2, 2], got [6]"));
+        assert!(images("(2, 4, 4, 3)", 96, None).unwrap_err().ends_with("got [4, 4, 3]"));
+    }
+}
+
+#[test]
+fn images_of_whole_numbers_0_and_1_alone_are_an_error_at_the_end() {
+    let end = |images: &Tensor| {
+        let mut reader = Reader::new(Cursor::new(images.bytes().to_vec()), "test", "x").unwrap();
+        reader.images("x", None).unwrap();
+        loop {
+            match reader.next_frame() {
+                Ok(Some(_)) => {}
+                end => return end.map(drop).map_err(|e| e.to_string()),
+            }
+        }
+    };
+    let image = |last: u8| {
+        let mut image = ndarray::Array3::<u8>::zeros((600, 2, 2));
+        (image[[0, 0, 0]], image[[599, 1, 1]]) = (1, last);
+        image
+    };
+    assert!(
+        end(&Tensor::from_array(&image(1))).unwrap_err().contains("tensor x: bad images: whole numbers of 0 and 1")
+    );
+    assert!(end(&Tensor::from_array(&image(1).mapv(i64::from))).is_err());
+    assert_eq!(end(&Tensor::from_array(&image(2))), Ok(()));
+    assert_eq!(end(&Tensor::from_array(&image(1).mapv(f32::from))), Ok(()));
+    assert_eq!(end(&Tensor::from_array(&image(1).mapv(|v| v == 1))), Ok(()));
+    assert_eq!(end(&Tensor::from_array(&ndarray::Array3::<u8>::zeros((2, 2, 2)))), Ok(()), "black images");
 }
 
 #[test]

@@ -24,7 +24,7 @@ macro_rules! assert_cause {
 #[test]
 fn formats_and_lengths() {
     assert_cause!(error(b""), Error::Empty);
-    assert_cause!(error(b"\x1f\x8b\x08\x00"), Error::Format { got: Foreign::Gzip, .. });
+    assert_cause!(error(b"\x1f\x8b\x08\x00"), Error::Format { got: Foreign::Packed { format: "gzip", .. }, .. });
     assert_cause!(error(b"[1, 2, 3]"), Error::Format { got: Foreign::JsonList, .. });
     assert_cause!(error(b"garbage"), Error::Format { got: Foreign::Other(_), .. });
     assert_cause!(error(&sealed(&[HEAD])), Error::Truncated { .. });
@@ -104,9 +104,12 @@ fn newline_json() {
     assert_cause!(error(b"{}\n"), Error::EmptyItem);
     assert_cause!(error(b"{\"y\":1}\n{\"z\":1,\"y\":1}\n"), Error::ExtraKey { name } if name == "z");
     assert_cause!(error(b"{\"y\":1,\"z\":1}\n{\"y\":1}\n"), Error::MissingKey { name } if name == "z");
-    assert_cause!(error(b"{\"y\":300}\n"), Error::Value { .. });
+    assert_cause!(error(b"{\"y\":0.5}\n"), Error::Value { .. });
     let mut log = Records::new(Cursor::new(b"{\"epoch\":1}\n{]\n".to_vec()), "test").unwrap();
     assert!(log.next_record().unwrap().is_some());
+    assert!(log.next_record().unwrap().is_none());
+    assert!(log.passed_over().unwrap().starts_with("test: 1 of 2 lines passed over: line 2: expected one JSON object"));
+    let mut log = Records::new(Cursor::new(b"{]\n{\n".to_vec()), "test").unwrap();
     assert_cause!(log.next_record().unwrap_err(), Error::JsonLine(_));
 }
 

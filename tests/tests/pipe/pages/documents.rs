@@ -66,7 +66,7 @@ fn with_page(page: &str, data: &Path) -> (TestDir, CommandOutput) {
 /// The files of the current folder that a block names, by how their names begin: a pattern, with {epoch}, %03d or $i in
 /// it, ends before that.
 fn named(block: &Block) -> Vec<&str> {
-    let words = block.text.split(|c: char| c.is_whitespace() || "'\"();=".contains(c));
+    let words = block.text.split(|c: char| c.is_whitespace() || "'\"();=,".contains(c));
     let files = words.filter(|word| FILES.iter().any(|end| word.ends_with(end)));
     let starts = files.map(|word| word.split(['{', '%', '$', '*']).next().expect("a start"));
     starts.filter(|start| !start.is_empty()).collect()

@@ -6,3 +6,4 @@ mod examples;
 mod explorer;
 mod watch;
 mod watch_client;
+mod watch_requests;

@@ -1,7 +1,6 @@
 //! vae-watch: the stream that it passes on, and what it serves to its page.
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -11,7 +10,7 @@ use vae_stream::{Data, Dtype, Head, Pipe, Tensor, Writer};
 use crate::harness::TestDir;
 use crate::pages::watch_client::{RUN, WatchServer, as_text};
 
-fn with_run() -> TestDir {
+pub fn with_run() -> TestDir {
     let dir = TestDir::new();
     dir.run(&format!("{RUN} > run.vae")).succeeds();
     dir
@@ -111,10 +110,38 @@ fn newline_json_of_losses_draws_curves_alone() {
     let news = watching.until("finished");
     assert_eq!(news["curves"], json!({"epochs": [1, 2], "loss": {"test": [5.0, 5.0]}}));
     assert_eq!((&news["kept"], &news["run"]), (&json!([]), &json!(null)));
+}
 
-    dir.write("text", "{\"kind\":\"epoch\"}\nnot JSON\n");
-    dir.run("vae-watch --port 0 text 2>&1 > out | tail -n 1 >&2").fails(0, "vae-watch", &["text: line 2", "JSON"]);
+#[test]
+fn lines_that_are_no_records_go_through_and_are_said() {
+    let dir = TestDir::new();
+    let line = json!({"kind": "epoch", "epoch": 7, "test": {"loss": 5}}).to_string();
+    dir.write("losses.jsonl", format!("computing on the CPU\n{line}\nnot JSON\n"));
+    let message = "losses.jsonl: 2 of 3 lines passed over: line 1: expected one JSON object per line";
+    dir.run("vae-watch --port 0 losses.jsonl 2>&1 > out | tail -n 1 >&2").fails(0, "vae-watch", &[message]);
+    dir.assert_same("losses.jsonl", "out");
+    assert_eq!(WatchServer::start(&dir, "--stay losses.jsonl").until("finished")["epoch"], 7);
+
+    dir.write("text", "not JSON\nat all\n");
+    dir.run("vae-watch --port 0 text 2>&1 > out | tail -n 1 >&2").fails(
+        0,
+        "vae-watch",
+        &["text: expected newline JSON"],
+    );
     assert_eq!(dir.run("vae-watch --port 0 text > out 2> said").codes, [65]);
+}
+
+#[test]
+fn a_failure_of_any_length_is_a_line_of_bounded_length() {
+    let dir = TestDir::new();
+    let head = r#"{"vae":1,"type":"head","tensors":{},"crc32":"aea303a3"}"#.to_owned() + "\n";
+    let text = "o\u{202e}".repeat(100_000);
+    let error = head + &format!(r#"{{"type":"error","origin":"{text}","message":"{text}""#);
+    let crc = crc32fast::hash(error.as_bytes());
+    dir.write("failed.vae", format!("{error},\"crc32\":\"{crc:08x}\"}}\n"));
+    let output = dir.run("vae-watch --port 0 failed.vae 2>&1 > out | tail -n 1 >&2");
+    let said = output.stderr.clone();
+    assert!(said.len() < 50_000 && said.contains("o\\u{202e}o\\u{202e}") && !said.contains('\u{202e}'), "{said}");
 }
 
 #[test]
@@ -125,73 +152,6 @@ fn an_epoch_that_comes_again_replaces_what_followed_it() {
     dir.write("losses.jsonl", lines + "\n");
     let news = WatchServer::start(&dir, "--stay losses.jsonl").until("finished");
     assert_eq!(news["curves"], json!({"epochs": [1, 2], "loss": {"train": [9.0, 6.0]}}));
-}
-
-#[test]
-fn a_port_that_is_taken_is_said_before_anything_is_read() {
-    let dir = TestDir::new();
-    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = taken.local_addr().expect("an address").port();
-    // An input that neither sends a byte nor ends.
-    dir.run("mkfifo silent").succeeds();
-    dir.run(&format!("timeout 60 vae-watch --port {port} 0<> silent -o out")).fails(
-        69,
-        "vae-watch",
-        &[&port.to_string(), "in use", "try another --port"],
-    );
-    assert_eq!(dir.files(), ["silent"]);
-}
-
-#[test]
-fn a_host_that_is_not_this_machine_is_refused() {
-    let dir = TestDir::new();
-    dir.run("vae-watch --host no.such.name.invalid < /dev/null").fails(2, "vae-watch", &["--host", "no.such.name"]);
-    dir.run("vae-watch --host 192.0.2.1 < /dev/null").fails(69, "vae-watch", &["192.0.2.1:8097", "--host"]);
-    assert_eq!(dir.run("vae-watch --port 70000 < /dev/null").codes, [2]);
-}
-
-#[test]
-fn only_this_machine_is_answered_and_only_what_there_is() {
-    let dir = with_run();
-    let watching = WatchServer::start(&dir, "--stay run.vae");
-    let ask = |method: &str, target: &str, host: &str| {
-        watching.ask(&format!("{method} {target} HTTP/1.1\r\n{host}Connection: close\r\n\r\n"))
-    };
-    let port = watching.url().trim_end_matches('/').rsplit(':').next().expect("a port").to_owned();
-    for host in ["localhost".to_owned(), format!("127.0.0.1:{port}"), format!("[::1]:{port}")] {
-        assert_eq!(ask("GET", "/", &format!("Host: {host}\r\n")).status, 200, "{host}");
-    }
-    for host in ["Host: example.org\r\n", "Host: 192.0.2.1\r\n", "Host:\r\n", ""] {
-        let answer = ask("GET", "/news", host);
-        assert!(answer.status == 403 && !answer.body.contains("stage"), "{host} {}", answer.head);
-    }
-    assert_eq!(ask("GET", "http://example.org/", "Host: localhost\r\n").status, 403);
-    for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
-        let answer = ask(method, "/", "Host: localhost\r\n");
-        assert!(answer.status == 405 && answer.head.contains("allow: get, head"), "{method} {}", answer.head);
-    }
-    for target in ["/etc/passwd", "/../../etc/passwd", "/%2e%2e/etc/passwd", "/news/", "//", "/favicon.ico"] {
-        assert_eq!(ask("GET", target, "Host: localhost\r\n").status, 404, "{target}");
-    }
-    let head = ask("HEAD", "/", "Host: localhost\r\n");
-    assert!(head.status == 200 && head.body.is_empty());
-    let long = format!("Host: localhost\r\nX: {}\r\n", "x".repeat(100_000));
-    assert!([400, 414, 431].contains(&ask("GET", "/", &long).status));
-}
-
-#[test]
-fn the_page_stands_alone() {
-    let dir = with_run();
-    let page = WatchServer::start(&dir, "--stay run.vae").get("/");
-    assert!(page.body.starts_with("<!doctype html>") && page.body.ends_with("</html>\n"));
-    for outside in ["https:", "src=", "url(", "import ", "@import", "XMLHttp", "WebSocket", "{{"] {
-        assert!(!page.body.contains(outside), "{outside}");
-    }
-    let web = page.body.matches("http:").count();
-    assert_eq!(web, page.body.matches("http://www.w3.org/2000/svg").count(), "only the name of SVG");
-    for header in ["default-src 'none'", "connect-src 'self'", "frame-ancestors 'none'", "nosniff", "no-store"] {
-        assert!(page.head.contains(header), "{header}: {}", page.head);
-    }
 }
 
 #[test]

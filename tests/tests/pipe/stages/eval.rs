@@ -77,7 +77,11 @@ fn an_autoencoder_has_a_squared_error_and_no_likelihood() {
 fn images_that_do_not_fit_are_refused() {
     let dir = with_digits();
     dir.write_npy("small.npy", &ndarray::Array3::<u8>::zeros((2, 14, 14)));
-    dir.run("vae-eval -m model.bin small.npy").fails(65, "vae-eval", &["14 x 14 pixels", "expected 28 x 28"]);
+    dir.run("vae-eval -m model.bin small.npy").fails(
+        65,
+        "vae-eval",
+        &["small.npy", "expected items [28, 28], got [14, 14]"],
+    );
     dir.run("vae-eval -m none.bin test.vae").fails(66, "vae-eval", &["none.bin"]);
     let output = dir.run("vae-eval -m model.bin test.vae --samples 0");
     assert!(output.codes == [2] && output.stderr.contains("--samples"), "{output}");

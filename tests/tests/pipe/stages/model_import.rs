@@ -20,13 +20,13 @@ const CLASSIC: [(&str, &[usize]); 10] = [
     ("fc4.bias", &[784]),
 ];
 
-type Shapes = Vec<(String, Vec<usize>)>;
+pub type Shapes = Vec<(String, Vec<usize>)>;
 
 fn owned(shapes: &[(&str, &[usize])]) -> Shapes {
     shapes.iter().map(|(name, shape)| (name.to_string(), shape.to_vec())).collect()
 }
 
-fn classic() -> Shapes {
+pub fn classic() -> Shapes {
     owned(&CLASSIC)
 }
 
@@ -37,7 +37,7 @@ fn reshaped(mut shapes: Shapes, name: &str, shape: &[usize]) -> Shapes {
 }
 
 /// Layers in the order of the name, each with its weight and bias.
-fn layers(widths: &[(&str, [usize; 2])]) -> Shapes {
+pub fn layers(widths: &[(&str, [usize; 2])]) -> Shapes {
     let pair = |(name, [out, inp]): &(&str, [usize; 2])| {
         [(format!("{name}.weight"), vec![*out, *inp]), (format!("{name}.bias"), vec![*out])]
     };
@@ -45,7 +45,7 @@ fn layers(widths: &[(&str, [usize; 2])]) -> Shapes {
 }
 
 /// Small numbers, each different from its neighbours.
-fn values(shape: &[usize]) -> Vec<f32> {
+pub fn values(shape: &[usize]) -> Vec<f32> {
     (0..shape.iter().product()).map(|i: usize| (i * 37 % 64) as f32 / 64.0 - 0.5).collect()
 }
 
@@ -59,16 +59,24 @@ fn safetensors(shapes: &Shapes, dtype: Dtype, bytes: impl Fn(f32) -> Vec<u8>) ->
     safetensors::serialize(views, None::<HashMap<String, String>>).expect("a file")
 }
 
-fn floats(shapes: &Shapes) -> Vec<u8> {
+pub fn floats(shapes: &Shapes) -> Vec<u8> {
     safetensors(shapes, Dtype::F32, |v| v.to_le_bytes().to_vec())
 }
 
 /// Asserts this exit code of an import, one error line with these words, and no new file.
 #[track_caller]
-fn refused(dir: &TestDir, file: &str, options: &str, code: i32, words: &[&str]) {
+pub fn refused(dir: &TestDir, file: &str, options: &str, code: i32, words: &[&str]) {
     let before = dir.files();
     dir.run(&format!("vae-model import {file} {options} -o out.bin")).fails(code, "vae-model", words);
     assert_eq!(dir.files(), before, "{file} {options}");
+}
+
+/// Imports a state dict, and asserts one line on standard error, which names what is assumed.
+#[track_caller]
+pub fn imports(dir: &TestDir, args: &str) {
+    let output = dir.run(&format!("vae-model import {args}"));
+    assert_eq!(output.codes, [0], "{output}");
+    output.reports("vae-model", &["assumed, since a state dict does not say it: "]);
 }
 
 #[track_caller]
@@ -84,7 +92,8 @@ fn wrappers_before_all_names_are_left_out() {
     dir.write("plain.safetensors", floats(&classic()));
     let wrapped = classic().into_iter().map(|(name, shape)| (format!("_orig_mod.module.{name}"), shape)).collect();
     dir.write("wrapped.safetensors", floats(&wrapped));
-    dir.run("vae-model import plain.safetensors -o a; vae-model import wrapped.safetensors -o b").succeeds();
+    imports(&dir, "plain.safetensors -o a");
+    imports(&dir, "wrapped.safetensors -o b");
     dir.assert_same("a", "b");
     let wrong = reshaped(wrapped, "_orig_mod.module.fc4.weight", &[784, 9]);
     refused_shapes(&wrong, "", &["_orig_mod.module.fc4.weight", "expected shape [784, 8], got [784, 9]"]);
@@ -102,9 +111,9 @@ fn floats_of_every_width_are_read() {
         (sign, rest) => (sign | (rest - (112 << 10))) as u16,
     };
     dir.write("f16.safetensors", safetensors(&classic(), Dtype::F16, |v| half(v).to_le_bytes().to_vec()));
-    dir.run("vae-model import f32.safetensors -o expected.bin").succeeds();
+    imports(&dir, "f32.safetensors -o expected.bin");
     for name in ["f64", "bf16", "f16"] {
-        dir.run(&format!("vae-model import {name}.safetensors -o got.bin")).succeeds();
+        imports(&dir, &format!("{name}.safetensors -o got.bin"));
         dir.assert_same("expected.bin", "got.bin");
     }
 }
@@ -124,9 +133,10 @@ np.savez("big.npz", **{k: v.astype(">f8") for k, v in state.items()})
 np.savez("half.npz", **{k: v.astype("f2") for k, v in state.items()})
 "#;
     dir.write("make.py", code);
-    dir.run("$PYTHON make.py && vae-model import plain.safetensors -o expected.bin").succeeds();
+    dir.run("$PYTHON make.py").succeeds();
+    imports(&dir, "plain.safetensors -o expected.bin");
     for name in ["plain", "packed", "fortran", "big", "half"] {
-        dir.run(&format!("vae-model import {name}.npz -o got.bin")).succeeds();
+        imports(&dir, &format!("{name}.npz -o got.bin"));
         dir.assert_same("expected.bin", "got.bin");
     }
 }
@@ -135,7 +145,8 @@ np.savez("half.npz", **{k: v.astype("f2") for k, v in state.items()})
 fn principal_components_are_a_model_too() {
     let dir = TestDir::new();
     dir.write("pca.safetensors", floats(&owned(&[("mean", &[784]), ("components", &[5, 784])])));
-    dir.run("vae-model import pca.safetensors -o pca.bin; vae-model verify pca.bin > verified").succeeds();
+    imports(&dir, "pca.safetensors -o pca.bin");
+    dir.run("vae-model verify pca.bin > verified").succeeds();
     let info = dir.run("vae-model info pca.bin").succeeds().json();
     assert_eq!((&info["network"]["kind"], &info["network"]["latent"]), (&"pca".into(), &5.into()));
     dir.pipe("mnist-dump --synthetic=5 | vae-encode -m pca.bin | vae-decode | vae-cat --check").succeeds();
@@ -152,7 +163,7 @@ fn classes_are_seen_in_the_widths_and_images_may_be_of_any_size() {
         ("decoder.2", [20 * 16, 8]),
     ]);
     dir.write("s.safetensors", floats(&shapes));
-    dir.run("vae-model import s.safetensors --image 20x16 -o s.bin").succeeds();
+    imports(&dir, "s.safetensors --image 20x16 -o s.bin");
     let network = &dir.run("vae-model info s.bin").succeeds().json()["network"];
     assert_eq!(network["labels"]["classes"], 7);
     assert_eq!(network["image"], serde_json::json!([20, 16]));
@@ -164,8 +175,8 @@ fn classes_are_seen_in_the_widths_and_images_may_be_of_any_size() {
 fn the_range_that_an_encoder_expects_is_kept() {
     let dir = TestDir::new();
     dir.write("s.safetensors", floats(&classic()));
-    dir.run("vae-model import s.safetensors -o unit.bin").succeeds();
-    dir.run("vae-model import s.safetensors --input-range -1,1 -o signed.bin").succeeds();
+    imports(&dir, "s.safetensors -o unit.bin");
+    imports(&dir, "s.safetensors --input-range -1,1 -o signed.bin");
     let range = |name: &str| dir.run(&format!("vae-model info {name}.bin")).succeeds().json()["data"]["range"].clone();
     assert_eq!((range("unit"), range("signed")), (serde_json::json!([0.0, 1.0]), serde_json::json!([-1.0, 1.0])));
     // Black for one is grey for the other.
@@ -320,7 +331,8 @@ torch.save(vae.state_dict(), "vae.pt")
     let output = dir.run("vae-model import vae.pt -o out.bin").fails(65, "vae-model", &["in Python: "]);
     let (_, code) = output.stderr.trim_end().split_once("in Python: ").expect("code");
     dir.write("convert.py", code);
-    dir.run("$PYTHON convert.py && vae-model import vae.npz -o out.bin").succeeds();
+    dir.run("$PYTHON convert.py").succeeds();
+    imports(&dir, "vae.npz -o out.bin");
     assert_eq!(dir.run("vae-model verify out.bin").succeeds().text(), "out.bin: good\n");
 }
 

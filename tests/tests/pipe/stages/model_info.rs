@@ -107,6 +107,21 @@ fn what_is_no_model_is_no_model_for_every_command() {
 }
 
 #[test]
+fn a_model_is_named_by_position_or_by_option_in_every_command() {
+    let dir = TestDir::with_model();
+    for command in ["info", "verify", "export", "page"] {
+        dir.run(&format!("vae-model {command} model.bin > a; vae-model {command} -m model.bin > b")).succeeds();
+        dir.assert_same("a", "b");
+        for line in [format!("{command} -m model.bin model.bin"), command.to_owned()] {
+            let output = dir.run(&format!("vae-model {line}"));
+            assert!(output.codes == [2] && output.stdout.is_empty(), "{output}");
+        }
+    }
+    let both = dir.run("cp model.bin n.bin; vae-model verify -m model.bin -m n.bin").succeeds();
+    assert_eq!(both.text(), "model.bin: good\nn.bin: good\n");
+}
+
+#[test]
 fn a_full_disk_and_a_closed_output_are_74() {
     let dir = TestDir::with_model();
     for line in ["info model.bin", "verify model.bin", "export model.bin", "page -m model.bin"] {

@@ -1,6 +1,7 @@
 //! PyTorch with exported weights, and the programs with imported ones, compute the same images.
 
 use crate::harness::{NETWORKS, TestDir, skipped};
+use crate::stages::model_import::imports;
 
 /// A module for each description that `vae-model info` writes, with the names of its state dict; and what it makes of
 /// images.
@@ -113,7 +114,7 @@ fn both_ways_every_network_makes_the_same_images() {
     }
     dir.run(&format!("$PYTHON module.py {}", names.join(" "))).succeeds();
     for (name, _, told) in NETWORKS {
-        dir.run(&format!("vae-model import {name}-made.npz {told} --input-range -1,1 -o {name}-made.bin")).succeeds();
+        imports(&dir, &format!("{name}-made.npz {told} --input-range -1,1 -o {name}-made.bin"));
         for model in [name.to_owned(), format!("{name}-made")] {
             dir.run(&format!("vae-encode -m {model}.bin digits.vae -o z.vae; vae-cat z.vae --npy z > z.npy"))
                 .succeeds();

@@ -106,7 +106,7 @@ fn images_that_have_no_such_components_are_refused() {
     dir.run(&few).fails(2, "vae-train", &["--latent is 20", "at most 19 components, one for each image"]);
     let pixels = format!("{FIND} --latent 785");
     dir.run(&pixels).fails(2, "vae-train", &["--latent is 785", "at most 784 components, one for each pixel"]);
-    dir.run(&format!("{FIND} --test small.npy")).fails(65, "vae-train", &["test images", "20 x 16", "28 x 28"]);
+    dir.run(&format!("{FIND} --test small.npy")).fails(65, "vae-train", &["test images", "[20, 16]", "[28, 28]"]);
     assert_eq!(dir.files(), before);
 }
 

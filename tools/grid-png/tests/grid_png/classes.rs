@@ -80,18 +80,18 @@ fn groups_without_classes_are_passed_over() {
 
 #[test]
 fn classes_that_are_not_there() {
-    let message = complaint("--by y", stream(&[main_frame(&[("x", dots(&[1]))])]), 65);
+    let message = complaint("--by y", stream(&[main_frame(&[("x", dots(&[3]))])]), 65);
     assert!(message.contains("expected x_hat or x with y, got main with x;"), "{message}");
 }
 
 #[test]
 fn classes_that_are_no_whole_numbers_or_more_than_one() {
     let halves = Tensor::from_array(&ndarray::arr1(&[0.5f32]));
-    let message = complaint("--by c", stream(&[main_frame(&[("x", dots(&[1])), ("c", halves)])]), 65);
+    let message = complaint("--by c", stream(&[main_frame(&[("x", dots(&[3])), ("c", halves)])]), 65);
     assert!(message.contains("tensor c") && message.contains("whole numbers"), "{message}");
     let pair = Tensor::from_array(&Array2::<u8>::zeros((1, 2)));
-    let message = complaint("--by c", stream(&[main_frame(&[("x", dots(&[1])), ("c", pair)])]), 65);
-    assert!(message.contains("tensor c: expected one number for each image, got items [2]"), "{message}");
+    let message = complaint("--by c", stream(&[main_frame(&[("x", dots(&[3])), ("c", pair)])]), 65);
+    assert!(message.contains("tensor c: expected one number for each item, got items [2]"), "{message}");
 }
 
 #[test]

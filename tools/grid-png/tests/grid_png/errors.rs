@@ -21,13 +21,13 @@ fn no_images_in_the_stream() {
 
 #[test]
 fn a_tensor_that_is_not_there() {
-    let message = complaint("--tensor x --tensor mu", stream(&[main_frame(&[("x", dots(&[1]))])]), 65);
+    let message = complaint("--tensor x --tensor mu", stream(&[main_frame(&[("x", dots(&[3]))])]), 65);
     assert!(message.contains("expected x with mu, got main with x; "), "{message}");
 }
 
 #[test]
 fn a_group_that_is_not_there() {
-    let input = [preview("recon", 1, &[("x", dots(&[1]))]), preview("sample", 1, &[("x_hat", dots(&[1]))])];
+    let input = [preview("recon", 1, &[("x", dots(&[3]))]), preview("sample", 1, &[("x_hat", dots(&[1]))])];
     let message = complaint("--group main", stream(&input), 65);
     assert!(message.contains("x_hat or x in group main, got recon with x, sample with x_hat;"), "{message}");
 }
@@ -70,16 +70,16 @@ fn infinite_pixels_have_no_range_to_normalize() {
 #[test]
 fn images_of_two_sizes() {
     let large = Tensor::from_array(&Array3::<u8>::zeros((1, 2, 3)));
-    let input = stream(&[main_frame(&[("x", dots(&[1])), ("x_hat", large.clone())])]);
+    let input = stream(&[main_frame(&[("x", dots(&[3])), ("x_hat", large.clone())])]);
     let message = complaint("--tensor x --tensor x_hat", input, 65);
     assert!(message.contains("tensor x_hat: images of another size: expected 1 x 1 as before, got 2 x 3"), "{message}");
-    let input = stream(&[preview("a", 1, &[("x", dots(&[1]))]), preview("a", 1, &[("x", large)])]);
+    let input = stream(&[preview("a", 1, &[("x", dots(&[3]))]), preview("a", 1, &[("x", large)])]);
     complaint("", input, 65);
 }
 
 #[test]
 fn a_group_whose_tensors_change() {
-    let both = [("x", dots(&[1])), ("x_hat", dots(&[1]))];
+    let both = [("x", dots(&[3])), ("x_hat", dots(&[1]))];
     let input = stream(&[preview("a", 1, &both), preview("a", 1, &both[..1])]);
     assert!(complaint("", input, 65).contains("group a changes: expected tensors x x_hat as before, got x;"));
 }
@@ -117,7 +117,7 @@ fn an_unknown_hole_in_the_name() {
 #[test]
 fn an_epoch_in_the_name_of_images_without_one() {
     let folder = tempfile::tempdir().unwrap();
-    let output = run_in(folder.path(), "-o {epoch}.png", dots(&[1]).bytes().to_vec());
+    let output = run_in(folder.path(), "-o {epoch}.png", dots(&[3]).bytes().to_vec());
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8(output.stderr).unwrap().contains("leave {epoch} out of -o"));
 }
@@ -170,7 +170,7 @@ fn every_flipped_bit() {
 fn an_error_frame_is_told_by_its_origin() {
     use vae_stream::{Head, Memory, Writer};
     let memory = Memory::default();
-    let data = Data::new([("x", dots(&[1]))]);
+    let data = Data::new([("x", dots(&[3]))]);
     let mut writer = Writer::framed(memory.clone(), &Head::of(&data)).unwrap();
     writer.write(data).unwrap();
     let origin = "vae-decode".to_owned();
@@ -194,7 +194,7 @@ fn a_full_disk_leaves_no_file() {
 
 #[test]
 fn a_device_without_room_and_a_closed_output() {
-    let npy = dots(&[1]).bytes().to_vec();
+    let npy = dots(&[3]).bytes().to_vec();
     assert!(complaint("-o /dev/full", npy.clone(), 74).contains("/dev/full"));
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("in.npy"), npy).unwrap();

@@ -6,7 +6,9 @@ use std::process::Stdio;
 use ndarray::{Array, Array3};
 use vae_stream::{Frame, Tensor};
 
-use super::{dots, dots_f32, main_frame, picture, preview, program, rows, run_in, stream};
+use super::{
+    complaint, dots, dots_f32, main_frame, picture, picture_and_words, preview, program, rows, run_in, stream,
+};
 
 #[test]
 fn x_hat_is_shown_rather_than_x() {
@@ -53,16 +55,74 @@ fn the_finished_picture_is_enlarged() {
 
 #[test]
 fn what_lies_outside_0_to_1_is_clamped_and_so_is_infinity() {
-    let values = [-0.5, 1.5, f32::INFINITY, f32::NEG_INFINITY];
+    let values = [-0.5, 1.5, f32::INFINITY, f32::NEG_INFINITY]; // near enough to say nothing
     let images = Tensor::from_array(&Array::from_iter(values).to_shape((4, 1, 1)).unwrap());
     assert_eq!(rows(&picture("--padding 0", stream(&[main_frame(&[("x_hat", images)])]))), [[0, 255, 255, 0]]);
 }
 
 #[test]
-fn flat_images_are_taken_for_square_ones() {
+fn flat_images_are_of_the_size_of_image_or_taken_for_square_ones_and_that_is_said() {
     let images = Tensor::from_array(&Array::from_iter(0..8u8).to_shape((2, 4)).unwrap());
-    let input = stream(&[main_frame(&[("x", images)])]);
-    assert_eq!(rows(&picture("--padding 0", input)), [[0, 1, 4, 5], [2, 3, 6, 7]]);
+    for input in [images.bytes().to_vec(), stream(&[main_frame(&[("x", images)])])] {
+        let (square, said) = picture_and_words("--padding 0", input.clone());
+        assert_eq!(rows(&square), [[0, 1, 4, 5], [2, 3, 6, 7]]);
+        assert!(said.contains("x: items of 4 values are read as images of 2 x 2; --image"), "{said}");
+        assert_eq!(rows(&picture("--padding 0 --image 1x4 --nrow 1", input)), [[0, 1, 2, 3], [4, 5, 6, 7]]);
+    }
+}
+
+#[test]
+fn a_square_array_is_one_image_and_that_is_said_and_image_makes_images_of_its_rows() {
+    let npy = Tensor::from_array(&Array::from_iter(0..16u8).to_shape((4, 4)).unwrap()).bytes().to_vec();
+    let (one, said) = picture_and_words("", npy.clone());
+    assert_eq!(one.dimensions(), (4, 4));
+    assert!(said.contains("x: the array [4, 4] is read as one image; --image"), "{said}");
+    assert_eq!(rows(&one)[3], [12, 13, 14, 15]);
+    let four = picture("--padding 0 --nrow 1 --image 2x2", npy.clone());
+    assert_eq!(four.dimensions(), (2, 8));
+    assert_eq!(rows(&picture("--image 4x4", npy.clone())), rows(&one));
+    let two = picture("--padding 0 --nrow 1 --image 4x4", [npy.clone(), npy].concat());
+    assert_eq!(two.dimensions(), (4, 8), "each array is an image");
+}
+
+#[test]
+fn rows_that_are_no_squares_need_a_size() {
+    let npy = Tensor::from_array(&Array::from_iter(0..18u8).to_shape((3, 6)).unwrap()).bytes().to_vec();
+    let message = complaint("", npy.clone(), 65);
+    assert!(message.ends_with("bad images: expected items [H, W], got [6]; give their size: --image HxW"), "{message}");
+    assert_eq!(rows(&picture("--padding 0 --nrow 1 --image 2x3", npy.clone()))[..2], [[0, 1, 2], [3, 4, 5]]);
+    assert_eq!(rows(&picture("--image 3x6", npy.clone()))[2], [12, 13, 14, 15, 16, 17]);
+    assert!(complaint("--image 5x5", npy.clone(), 65).contains("expected items [5, 5], got [6]"));
+    assert_eq!(run_in(".".as_ref(), "--image 5", npy).status.code(), Some(2));
+}
+
+#[test]
+fn bytes_of_0_and_1_alone_are_refused_and_bools_and_black_bytes_are_not() {
+    let message = complaint("", dots(&[0, 1, 1]).bytes().to_vec(), 65);
+    assert!(message.contains("tensor x: bad images: whole numbers of 0 and 1 alone"), "{message}");
+    assert!(message.ends_with("save them as bool or f32"), "{message}");
+    assert_eq!(rows(&picture("--padding 0", dots(&[0, 0]).bytes().to_vec())), [[0, 0]]);
+    let mask = Tensor::from_array(&Array::from_iter([false, true]).to_shape((2, 1, 1)).unwrap());
+    assert_eq!(rows(&picture("--padding 0", mask.bytes().to_vec())), [[0, 255]]);
+    assert_eq!(rows(&picture("--padding 0", b"{\"x\":[[false]]}\n{\"x\":[[true]]}\n".to_vec())), [[0, 255]]);
+    assert_eq!(rows(&picture("--padding 0", b"{\"x\":[[0]]}\n{\"x\":[[1]]}\n".to_vec())), [[0, 255]]);
+}
+
+#[test]
+fn the_units_of_range_are_those_of_the_pixels() {
+    let bytes = dots(&[0, 51, 255]).bytes().to_vec();
+    assert_eq!(rows(&picture("--padding 0 --normalize --range 0,255", bytes.clone())), [[0, 51, 255]]);
+    assert_eq!(rows(&picture("--padding 0 --normalize --range 0,51", bytes.clone())), [[0, 255, 255]]);
+    assert_eq!(rows(&picture("--padding 0 --normalize --range 0,1", bytes)), [[0, 51, 255]], "levels, as before");
+    let floats = Tensor::from_array(&Array::from_iter([0f32, 51.0, 255.0]).to_shape((3, 1, 1)).unwrap());
+    let floats = floats.bytes().to_vec();
+    assert_eq!(rows(&picture("--padding 0 --normalize --range 0,255", floats.clone())), [[0, 51, 255]]);
+    let (white, said) = picture_and_words("--padding 0", floats);
+    assert_eq!(rows(&white), [[0, 255, 255]]);
+    assert!(
+        said.contains("pixels from 0 to 255 are drawn as if they ended at 0 and 1; --normalize --range 0,255"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -84,16 +144,16 @@ fn joined_streams_are_one_picture() {
 #[test]
 fn an_embedded_model_is_no_image() {
     let model = vae_stream::Data::model(&[1, 2, 3, 4]);
-    let input = stream(&[Frame::Data(model), main_frame(&[("x", dots(&[1]))])]);
-    assert_eq!(rows(&picture("--padding 0", input)), [[1]]);
+    let input = stream(&[Frame::Data(model), main_frame(&[("x", dots(&[3]))])]);
+    assert_eq!(rows(&picture("--padding 0", input)), [[3]]);
 }
 
 #[test]
 fn without_an_option_the_main_group_is_shown_when_it_comes_first() {
-    let input = stream(&[main_frame(&[("x", dots(&[1]))]), preview("recon", 1, &[("x", dots(&[2]))])]);
-    assert_eq!(rows(&picture("--padding 0 --max 2", input.clone())), [[1]]);
+    let input = stream(&[main_frame(&[("x", dots(&[3]))]), preview("recon", 1, &[("x", dots(&[2]))])]);
+    assert_eq!(rows(&picture("--padding 0 --max 2", input.clone())), [[3]]);
     assert_eq!(rows(&picture("--padding 0 --group recon", input.clone())), [[2]]);
-    assert_eq!(rows(&picture("--padding 0 --group main", input)), [[1]]);
+    assert_eq!(rows(&picture("--padding 0 --group main", input)), [[3]]);
 }
 
 #[test]

@@ -53,6 +53,14 @@ fn picture(arguments: &str, input: Vec<u8>) -> GrayImage {
     decode(&output.stdout)
 }
 
+/// The picture that a run writes, and what it says.
+fn picture_and_words(arguments: &str, input: Vec<u8>) -> (GrayImage, String) {
+    let output = run_in(Path::new("."), arguments, input);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{arguments}: {said}");
+    (decode(&output.stdout), said)
+}
+
 fn decode(png: &[u8]) -> GrayImage {
     let picture = image::load_from_memory(png).unwrap();
     assert_eq!(picture.color(), image::ColorType::L8);

@@ -184,7 +184,7 @@ fn titles_that_are_not_there() {
 #[test]
 fn titles_that_are_no_single_numbers() {
     let message = complaint("--titles x", labelled(&[1]), 65);
-    assert!(message.contains("tensor x: expected one number for each image, got items [28, 28]"), "{message}");
+    assert!(message.contains("tensor x: expected one number for each item, got items [28, 28]"), "{message}");
 }
 
 #[test]

@@ -120,6 +120,23 @@ fn amat_text_becomes_black_and_white_images() {
 }
 
 #[test]
+fn amat_text_with_labels_and_pixels_between_0_and_1_becomes_f32_images() {
+    let place = Place::new();
+    // The first line alone could be black and white.
+    place.write("digits.amat", b"   0 1.0e+00 0 0 3.0000000e+00 \n.25 0.5 0.00390625 1 0\n\n");
+    let dump = place.dump("--data digits.amat");
+    let pixels = [0.0, 1.0, 0.0, 0.0, 0.25, 0.5, 0.00390625, 1.0f32].map(f32::to_le_bytes).concat();
+    assert_eq!((dump.size, dump.x, dump.y, dump.i), (vec![2, 2], pixels, Some(vec![3, 0]), vec![0, 1]));
+    assert_eq!(place.dump("--data digits.amat --only 0").i, [1]);
+    // As in the sets of rectangles.
+    place.write("shapes.amat", b"1 0 0 1 1\n0 0 0 1 0\n \r\n");
+    let dump = place.dump("--data shapes.amat");
+    assert_eq!((dump.x, dump.y), (vec![255, 0, 0, 255, 0, 0, 0, 255], Some(vec![1, 0])));
+    place.write("labels", &idx(&[2], &[8, 9]));
+    assert_eq!(place.dump("--data shapes.amat --labels labels").y, Some(vec![8, 9]));
+}
+
+#[test]
 fn a_fifo_is_read_as_a_file() {
     let place = Place::new();
     place.write("images", &gzip(&idx(&[300, 4, 3], &pixels(300, 12))));

@@ -4,5 +4,6 @@ mod bad;
 mod choice;
 mod files;
 mod real;
+mod sets;
 mod synthetic;
 mod util;

@@ -17,6 +17,7 @@ pub struct Dump {
     pub frames: Vec<usize>,
     /// Height and width.
     pub size: Vec<usize>,
+    /// Bytes, or f32 in little endian.
     pub x: Vec<u8>,
     pub y: Option<Vec<u8>>,
     pub i: Vec<i64>,
@@ -65,13 +66,19 @@ impl Place {
         parse(&output.stdout)
     }
 
+    /// What it writes, and what it says, if all goes well.
+    pub fn dump_and_message(&self, args: &str) -> (Dump, String) {
+        let output = self.command(args).output().unwrap();
+        (parse(&output.stdout), message(&output, 0))
+    }
+
     /// The message of a run that fails with this status, and which must be one line.
     pub fn fails(&self, status: i32, args: &str) -> String {
         message(&self.command(args).output().unwrap(), status)
     }
 }
 
-/// The one line of a failed run.
+/// The one line that a run says.
 pub fn message(output: &Output, status: i32) -> String {
     assert_eq!(output.status.code(), Some(status), "{output:?}");
     let message = String::from_utf8(output.stderr.clone()).unwrap();
@@ -88,7 +95,7 @@ pub fn parse(stream: &[u8]) -> Dump {
     while let Some(frame) = reader.next_frame().unwrap() {
         let Frame::Data(data) = frame else { panic!("{frame:?}") };
         dump.frames.push(data.items());
-        dump.x.extend(data.u8("x").unwrap());
+        dump.x.extend(data.need("x").unwrap().data());
         dump.i.extend(data.i64("i").unwrap());
         if let Some(y) = &mut dump.y {
             y.extend(data.u8("y").unwrap());
@@ -99,7 +106,12 @@ pub fn parse(stream: &[u8]) -> Dump {
 
 /// An IDX file of bytes.
 pub fn idx(shape: &[u32], elements: &[u8]) -> Vec<u8> {
-    let mut file = vec![0, 0, 8, shape.len() as u8];
+    idx_of(8, shape, elements)
+}
+
+/// An IDX file of elements of this type.
+pub fn idx_of(code: u8, shape: &[u32], elements: &[u8]) -> Vec<u8> {
+    let mut file = vec![0, 0, code, shape.len() as u8];
     file.extend(shape.iter().flat_map(|n| n.to_be_bytes()));
     file.extend_from_slice(elements);
     file

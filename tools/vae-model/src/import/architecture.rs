@@ -184,7 +184,7 @@ impl Shapes<'_> {
     fn refuse_fused(&self, network: &Network, hidden: usize, latent: usize, z: usize) -> Result<()> {
         match network.bottleneck {
             Bottleneck::Point(_) if z.checked_mul(2) == Some(latent) => {
-                let name = |layer: &str| self.0.original_name(layer);
+                let name = |layer: &str| self.0.original_layer(layer);
                 Err(fused_head(&name(&self.latent_layer(network, hidden)), latent, &name("decoder.0")))
             }
             _ => Ok(()),

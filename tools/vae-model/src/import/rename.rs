@@ -4,42 +4,63 @@ use crate::naming::{NamingScheme, SCHEMES};
 use common::model::{StateDict, Weight};
 use common::parameters;
 use common::plan::Plan;
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use vae_cli::{Error, Result};
 
-/// Key prefixes of wrapper modules: DataParallel, torch.compile, and common attribute names.
-const PREFIXES: [&str; 5] = ["module.", "_orig_mod.", "model.", "vae.", "net."];
+/// Wrapper modules, anywhere in a key: DataParallel and averaged weights, torch.compile, FSDP, activation checkpoints,
+/// Lightning Fabric.
+const WRAPPERS: [&str; 5] =
+    ["module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_forward_module"];
+/// The attributes that hold our layers.
+const STACKS: [&str; 3] = ["encoder", "decoder", "prior"];
 
 /// A state dict under our names, with what restores the original ones for messages.
 #[derive(Debug)]
 pub struct RenamedDict {
     pub weights: StateDict,
+    /// The names in the file, by ours.
+    originals: BTreeMap<String, String>,
+    /// What all names in the file begin with, and ours do not.
     prefix: String,
     scheme: Option<&'static NamingScheme>,
 }
 
 impl RenamedDict {
     /// # Errors
-    /// Names that are neither ours nor of any scheme.
-    pub fn new(mut dict: StateDict) -> Result<RenamedDict> {
-        let mut prefix = String::new();
-        while let Some(outer) = PREFIXES.into_iter().find(|outer| dict.keys().all(|name| name.starts_with(outer))) {
-            dict = dict.into_iter().map(|(name, weight)| (name[outer.len()..].to_owned(), weight)).collect();
-            prefix += outer;
+    /// Names that are neither ours nor of any scheme, or that are the same without wrappers.
+    pub fn new(dict: StateDict) -> Result<RenamedDict> {
+        let originals: Vec<&str> = dict.keys().map(String::as_str).collect();
+        expect_no_batch_norm(&originals)?;
+        let stripped = without_common_module(originals.iter().map(|name| without_wrappers(name)).collect());
+        let prefix = originals[0].strip_suffix(&stripped[0]).unwrap_or_default();
+        let is_prefix =
+            originals.iter().zip(&stripped).all(|(name, bare)| name.strip_suffix(&bare[..]) == Some(prefix));
+        let prefix = if is_prefix { prefix.to_owned() } else { String::new() };
+
+        let known = |scheme: &&NamingScheme, name: &String| layer(name).is_some_and(|l| scheme.ours(l).is_some());
+        let scheme = SCHEMES.iter().find(|scheme| stripped.iter().all(|name| known(scheme, name)));
+        let ours = |name: &str| match scheme.zip(layer(name)) {
+            Some((scheme, layer)) => format!("{}{}", scheme.ours(layer).unwrap_or(layer), &name[layer.len()..]),
+            None => name.to_owned(),
+        };
+        let names: Vec<(String, String)> =
+            stripped.iter().zip(&originals).map(|(bare, name)| (ours(bare), name.to_string())).collect();
+        let mut renamed = RenamedDict { weights: StateDict::new(), originals: BTreeMap::new(), prefix, scheme };
+        for ((ours, original), weight) in names.into_iter().zip(dict.into_values()) {
+            if let Some(first) = renamed.originals.insert(ours.clone(), original.clone()) {
+                return Err(Error::Data(format!(
+                    "tensors {first} and {original} are both {ours}: expected one; remove the other in Python"
+                )));
+            }
+            renamed.weights.insert(ours, weight);
         }
-        let has_all =
-            |scheme: &&NamingScheme| dict.keys().all(|name| layer(name).is_some_and(|l| scheme.ours(l).is_some()));
-        if let Some(scheme) = SCHEMES.iter().find(has_all) {
-            let ours = |name: String| match layer(&name) {
-                Some(layer) => format!("{}{}", scheme.ours(layer).unwrap_or(layer), &name[layer.len()..]),
-                None => name,
-            };
-            let weights = dict.into_iter().map(|(name, weight)| (ours(name), weight)).collect();
-            return RenamedDict { weights, prefix, scheme: Some(scheme) }.expect_complete(scheme);
-        }
-        match dict.keys().find(|name| !is_ours(name)) {
-            None => Ok(RenamedDict { weights: dict, prefix, scheme: None }),
-            Some(name) => Err(fused_fc(&dict).unwrap_or_else(|| unknown(&format!("{prefix}{name}")))),
+        match (scheme, renamed.weights.keys().find(|name| !is_ours(name))) {
+            (Some(scheme), _) => renamed.expect_complete(scheme),
+            (None, None) => Ok(renamed),
+            (None, Some(name)) => {
+                Err(fused_fc(&renamed.weights).unwrap_or_else(|| unknown(&renamed.original_name(name))))
+            }
         }
     }
 
@@ -57,11 +78,20 @@ impl RenamedDict {
 
     /// The name of a tensor in the file.
     pub fn original_name(&self, name: &str) -> String {
+        if let Some(original) = self.originals.get(name) {
+            return original.clone();
+        }
         let theirs = self.scheme.and_then(|scheme| {
             let layer = layer(name)?;
             Some(format!("{}{}", scheme.theirs(layer)?, &name[layer.len()..]))
         });
         format!("{}{}", self.prefix, theirs.as_deref().unwrap_or(name))
+    }
+
+    /// The name of a layer in the file.
+    pub fn original_layer(&self, layer: &str) -> String {
+        let weight = self.original_name(&format!("{layer}.weight"));
+        weight.strip_suffix(".weight").unwrap_or(&weight).to_owned()
     }
 
     /// Checks for exactly the tensors of a plan, each of its shape.
@@ -95,6 +125,27 @@ impl RenamedDict {
     }
 }
 
+/// A key without wrapper modules.
+fn without_wrappers(name: &str) -> String {
+    name.split('.').filter(|part| !WRAPPERS.contains(part)).collect::<Vec<_>>().join(".")
+}
+
+/// Keys without the attribute that holds the whole network, such as `model` in Lightning, which all of them begin with.
+fn without_common_module(mut names: Vec<String>) -> Vec<String> {
+    loop {
+        let Some((outer, _)) = names[0].split_once('.') else { return names };
+        let inner = |name: &String| {
+            let (first, rest) = name.split_once('.')?;
+            let is_tensor = rest.contains('.') || matches!(rest, "mean" | "components");
+            (first == outer && !STACKS.contains(&first) && is_tensor).then(|| rest.to_owned())
+        };
+        match names.iter().map(inner).collect() {
+            Some(inner) => names = inner,
+            None => return names,
+        }
+    }
+}
+
 /// The layer of a tensor: `fc1` of `fc1.weight`.
 fn layer(name: &str) -> Option<&str> {
     name.strip_suffix(".weight").or_else(|| name.strip_suffix(".bias"))
@@ -102,11 +153,21 @@ fn layer(name: &str) -> Option<&str> {
 
 fn is_ours(name: &str) -> bool {
     let numbered = |layer: &str| {
-        let number = ["encoder.", "decoder.", "prior."].iter().find_map(|stack| layer.strip_prefix(stack));
+        let number = STACKS.iter().find_map(|stack| layer.strip_prefix(stack)?.strip_prefix('.'));
         number.is_some_and(|n| n.parse::<usize>().is_ok_and(|k| k.to_string() == n))
     };
     let heads = ["mu", "logvar", "prior_mu", "prior_logvar"];
     matches!(name, "mean" | "components") || layer(name).is_some_and(|l| heads.contains(&l) || numbered(l))
+}
+
+fn expect_no_batch_norm(names: &[&str]) -> Result<()> {
+    match names.iter().find(|name| name.ends_with("running_mean") || name.ends_with("running_var")) {
+        None => Ok(()),
+        Some(name) => Err(Error::Data(format!(
+            "tensor {name} is of batch normalisation, which no network here has: expected linear layers and \
+             convolutions; fold it into the layer before it (torch.nn.utils.fusion) and number the layers anew"
+        ))),
+    }
 }
 
 fn unknown(name: &str) -> Error {
@@ -114,9 +175,17 @@ fn unknown(name: &str) -> Error {
         .iter()
         .map(|scheme| scheme.layers.iter().map(|[theirs, _]| *theirs).collect::<Vec<_>>().join(" "))
         .collect();
+    let last = name.rsplit(['.', '/']).next().unwrap_or(name);
+    let remedy = match last {
+        "kernel" | "kernel:0" | "bias:0" => {
+            "rename the keys in Python, and transpose each kernel of Keras or Flax to [out, in]"
+        }
+        _ if last.starts_with("arr_") => "give numpy.savez the names: numpy.savez(FILE, **weights)",
+        _ => "rename the keys in Python",
+    };
     Error::Data(format!(
         "tensor {name} is not known: expected encoder.N.weight, encoder.N.bias, mu, logvar and decoder.N, or all layers \
-         of one scheme: {}; rename the keys in Python",
+         of one scheme: {}; {remedy}",
         schemes.join("; ")
     ))
 }

@@ -3,7 +3,7 @@
 mod decoder;
 mod summary;
 
-use crate::loaded::LoadedModel;
+use crate::loaded::{LoadedModel, ModelArg};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use common::model::{Bottleneck, Network};
 use common::plan::Activation;
@@ -28,18 +28,17 @@ const EXPLORER_JS: &str = include_str!("explorer.js");
 #[derive(clap::Args)]
 #[command(after_help = "Example: vae-model page -m model.bin > explore.html")]
 pub struct Args {
-    /// A model or checkpoint
-    #[arg(short, long, value_name = "FILE")]
-    model: PathBuf,
+    #[command(flatten)]
+    model: ModelArg,
     /// Write to FILE; standard output if absent or -
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
 
 pub fn run(args: Args) -> Result<()> {
-    let loaded = LoadedModel::load_verified(&args.model)?;
+    let loaded = LoadedModel::load_verified(args.model.path())?;
     let mut output = Output::open(args.output.as_deref(), Kind::Text)?;
-    let name = args.model.file_name().unwrap_or_default().to_string_lossy();
+    let name = args.model.path().file_name().unwrap_or_default().to_string_lossy();
     output.write_all(page(&loaded, &name).as_bytes()).map_err(|e| output.error(e))?;
     output.commit()
 }

@@ -25,10 +25,11 @@ fn a_log_without_an_epoch_is_refused_and_named() {
 }
 
 #[test]
-fn a_line_that_is_no_json_is_refused_and_counted() {
-    let log = log(3) + "epoch 4\n" + &log(3);
-    let message = complaint("loss", log.as_bytes(), &[], 65);
-    assert!(message.starts_with("standard input: line 5: expected one JSON object per line"), "{message}");
+fn lines_without_any_record_are_refused() {
+    let message = complaint("loss", b"epoch 1\nepoch 2\n", &[], 65);
+    assert!(message.starts_with("standard input: expected newline JSON or a stream, got "), "{message}");
+    let message = complaint("loss", b"{\"kind\":\n{}x\n", &[], 65);
+    assert!(message.starts_with("standard input: line 1: expected one JSON object per line"), "{message}");
 }
 
 #[test]

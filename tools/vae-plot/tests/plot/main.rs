@@ -28,11 +28,18 @@ fn run(folder: &Path, arguments: &str, input: &[u8]) -> Output {
 
 /// The SVG that a run writes with these files in its folder.
 fn svg(arguments: &str, input: &[u8], files: &[(&str, &[u8])]) -> String {
+    let (svg, message) = svg_and_message(arguments, input, files);
+    assert_eq!(message, "", "{arguments}");
+    svg
+}
+
+/// The SVG, and what the run says.
+fn svg_and_message(arguments: &str, input: &[u8], files: &[(&str, &[u8])]) -> (String, String) {
     let folder = folder(files);
     let output = run(folder.path(), &format!("{arguments} -o out.svg"), input);
-    assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!((output.stdout.len(), output.stderr.len()), (0, 0), "{arguments}");
-    fs::read_to_string(folder.path().join("out.svg")).unwrap()
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && output.stdout.is_empty(), "{arguments}: {message}");
+    (fs::read_to_string(folder.path().join("out.svg")).unwrap(), message)
 }
 
 /// What a run that must fail with `code` says, after the program's name; it leaves no picture.

@@ -1,0 +1,57 @@
+//! What to do about an error of the input, in the words of programs and options.
+
+use std::borrow::Cow;
+
+use vae_stream::{Error, Foreign};
+
+/// The remedy for a file that stands for another one, whatever was expected: packed, not downloaded, empty.
+pub fn stand_in(got: &Foreign) -> Option<Cow<'static, str>> {
+    match got {
+        Foreign::LfsPointer => Some("; fetch the file: git lfs pull".into()),
+        Foreign::WebPage => Some("; a login or an error page came in place of the file: download it again".into()),
+        Foreign::Empty => Some("; download or make it again".into()),
+        Foreign::Packed { unpack, .. } | Foreign::Archive { unpack, .. } => {
+            Some(format!("; unpack it ({unpack})").into())
+        }
+        _ => None,
+    }
+}
+
+/// The remedy for an error of a stream, .npy or newline JSON.
+pub(crate) fn of(cause: &Error) -> Option<Cow<'static, str>> {
+    match cause {
+        Error::Layout => Some("; vae-cat takes any .npy and makes a stream of it".into()),
+        Error::Format { got, .. } => input(got),
+        Error::JsonLine(e) if e.is_eof() => Some("; put each item on one line (jq -c)".into()),
+        Error::ImageShape { got, .. } => match got[..] {
+            [_] => Some("; give their size: --image HxW".into()),
+            [_, _, _] => Some("; images have one channel: average the colours".into()),
+            _ => None,
+        },
+        Error::Scalar { got, .. } if got.len() == 1 => {
+            Some("; name a tensor of labels, say y (of one-hot labels save np.argmax(y, axis=1))".into())
+        }
+        _ => None,
+    }
+}
+
+fn input(got: &Foreign) -> Option<Cow<'static, str>> {
+    let remedy = match got {
+        Foreign::Packed { format: "gzip", .. } => {
+            "; unpack it (gzip -dc), or read MNIST files with mnist-dump --data DIR"
+        }
+        Foreign::Picture(_) => "; load it in Python and numpy.save the array",
+        Foreign::Idx => "; read it with mnist-dump --data DIR",
+        Foreign::Zip => "; of .npz numpy.save one array, a PyTorch file goes to vae-model",
+        Foreign::Hdf5 => "; load it in Python (h5py) and numpy.save one array, Keras weights go to vae-model",
+        Foreign::Network(_) => "; its weights go to vae-model, as .safetensors or .npz",
+        Foreign::Table { reader, .. } => {
+            return Some(format!("; load it in Python ({reader}) and numpy.save the array").into());
+        }
+        Foreign::Pickle => "; numpy.save the array, a PyTorch file goes to vae-model",
+        Foreign::JsonList => "; put one object on each line (jq -c '.[]')",
+        Foreign::Safetensors => "; give a model with -m",
+        _ => return stand_in(got),
+    };
+    Some(remedy.into())
+}
