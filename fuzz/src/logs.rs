@@ -42,7 +42,7 @@ fn read(input: Pieces) -> (Vec<Map<String, Value>>, Option<String>) {
     let mut all = Vec::new();
     let mut records = match Records::new(input, "fuzz") {
         Ok(records) => records,
-        Err(e) => return (all, Some(check::bad_input(e))),
+        Err(e) => return (all, Some(check::bad_start(e))),
     };
     loop {
         match records.next_record() {

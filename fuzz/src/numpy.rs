@@ -51,9 +51,13 @@ impl Python {
             eprintln!("SKIPPED numpy: {name} has no NumPy; set PYTHON");
             return None;
         }
-        let piped = || Command::new(&name).args(["-c", READER]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-        let mut process = piped().expect("a Python that was there");
-        let (input, output) = (process.stdin.take()?, process.stdout.take()?);
+        let mut process = Command::new(&name)
+            .args(["-c", READER])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a Python that was there");
+        let (input, output) = (process.stdin.take().expect("a pipe"), process.stdout.take().expect("a pipe"));
         Some(Python { _process: process, input, output })
     }
 
