@@ -48,7 +48,7 @@ fn read(input: Pieces) -> (Vec<Map<String, Value>>, Option<String>) {
         match records.next_record() {
             Ok(Some(record)) => all.push(record),
             Ok(None) => return (all, None),
-            Err(e) => return (all, Some(check::bad_input(e))),
+            Err(e) => return (all, Some(check::bad_start(e))),
         }
     }
 }
