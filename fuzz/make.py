@@ -267,7 +267,7 @@ def attacks():
         "changes": '{"x":[[1,2]]}\n{"x":[[1,2,3]]}\n',
         "path-as-name": '{"../x":1}\n',
         "empty-name": '{"":1}\n',
-        "label": '{"x":[[1,2]],"y":256}\n',
+        "label": '{"x":[[1,2]],"y":1e300}\n',
         "not-utf-8": b'{"x":"\xff"}\n',
         "cut": '{"x":[[1,2],[3',
     })
@@ -290,7 +290,7 @@ def attacks():
         "header-is-cut": bytes([0, 0, 8, 255]) + b"\xff" * 10,
         "no-dimensions": idx([], b"\0"),
         "no-pixels": idx([5, 0, 28], b""),
-        "floats": idx([1, 2, 2], bytes(16), kind=13),
+        "no-such-type": idx([1, 2, 2], bytes(16), kind=15),
         "bomb.gz": zipped(idx([3, 4, 5], bytes(64 << 20))),
         "bomb-in-gzip.gz": zipped(zipped(idx([3, 4, 5], bytes(1 << 20)))),
         "false-checksum.gz": zipped(idx([3, 4, 5], bytes(60)))[:-8] + bytes(8),
@@ -299,9 +299,9 @@ def attacks():
         "name-without-end.gz": b"\x1f\x8b\x08\x08" + bytes(6) + b"a" * 5000,
     })
     write("attacks/amat", {
-        "no-square.amat": "0 1 1 0 1\n",
+        "no-square.amat": "0 1 1 0 1 1 0\n",
         "ragged.amat": "0 1 1 0\n0 1 1 0 1\n",
-        "greys.amat": "0 0.5 1 0\n",
+        "letters.amat": "0 a 1 0\n",
         "binary.amat": bytes(range(256)),
         "spaces.amat": " " * 5000 + "\n",
         "one-word.amat": "1" * 5000,

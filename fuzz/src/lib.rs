@@ -53,6 +53,7 @@ parts! {
     "../../tools/mnist-dump/src/amat.rs" amat
     "../../tools/mnist-dump/src/files.rs" files
     "../../tools/mnist-dump/src/idx.rs" idx
+    "../../tools/mnist-dump/src/transposed.rs" transposed
     "../../tools/vae-model/src/import/mod.rs" import
     "../../tools/vae-model/src/loaded.rs" loaded
     "../../tools/vae-model/src/naming.rs" naming
