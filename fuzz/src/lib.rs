@@ -50,7 +50,8 @@ macro_rules! parts {
 parts! {
     "../../tools/grid-png/src/filename.rs" filename
     "../../tools/grid-png/src/template.rs" template
-    "../../tools/mnist-dump/src/amat.rs" amat
+    "../../tools/mnist-dump/src/text.rs" text
+    "../../tools/mnist-dump/src/npz.rs" npz
     "../../tools/mnist-dump/src/files.rs" files
     "../../tools/mnist-dump/src/idx.rs" idx
     "../../tools/mnist-dump/src/transposed.rs" transposed
