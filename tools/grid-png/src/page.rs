@@ -73,7 +73,7 @@ impl Page {
             let tensor = data.need(name)?;
             let size = selection.images.size(name, &tensor.shape()[1..]).map_err(within)?;
             let pixels = Pixels::from_tensor(&tensor.slice(0..last + 1), Some(size));
-            let pixels = pixels.map_err(|e| within(e.into()))?;
+            let pixels = pixels.map_err(|e| within(e.numbered(|n| first + n).into()))?;
             self.is_bytes &= pixels.pixel_type() == PixelType::U8;
             let (_, height, width) = pixels.dim();
             if let Some((_, h, w)) = self.images.first().map(Array3::dim).filter(|&(_, h, w)| (h, w) != (height, width))

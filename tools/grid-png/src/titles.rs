@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 
 use vae_cli::{Error, Result};
-use vae_stream::{Data, is_printable};
+use vae_stream::{Data, Foreign, is_printable};
 
 /// Most bytes of a file of titles.
 const MAX_BYTES: u64 = 16 << 20;
@@ -33,7 +33,20 @@ impl Titles {
         if bytes.len() as u64 > MAX_BYTES {
             return Err(Error::Data(format!("{given}: expected titles of at most {MAX_BYTES} bytes, got more")));
         }
-        let lines = String::from_utf8_lossy(&bytes).trim_start_matches('\u{feff}').lines().map(printable).collect();
+        let text = match (Foreign::of(&bytes), str::from_utf8(&bytes)) {
+            (got @ (Foreign::Npy | Foreign::Stream), _) => {
+                let remedy = "join it with vae-cat x=images.npy y=titles.npy, and give --titles y";
+                return Err(Error::Data(format!("{given}: expected lines of text, got {got}; {remedy}")));
+            }
+            (_, Err(e)) => {
+                let at = e.valid_up_to();
+                return Err(Error::Data(format!(
+                    "{given}: expected text in UTF-8, got another byte at {at}; see iconv"
+                )));
+            }
+            (_, Ok(text)) => text,
+        };
+        let lines = text.trim_start_matches('\u{feff}').lines().map(printable).collect();
         Ok(Titles::Lines { file: given.to_owned(), lines })
     }
 
