@@ -68,7 +68,7 @@ fn latents_of_another_width_than_the_models_are_refused() {
     let dir = TestDir::with_model();
     dir.write_npy("z.npy", &Array2::<f32>::zeros((3, 5)));
     refused(&dir, ["vae-decode -m model.bin z.npy -o out".to_owned()], &["z has 5 dimensions", "expected 4"]);
-    dir.write_npy("z.npy", &Array1::<f32>::zeros(4));
+    dir.write_npy("z.npy", &Array1::<f32>::zeros(3));
     refused(&dir, ["vae-decode -m model.bin z.npy -o out".to_owned()], &["expected latents [N, Z]"]);
 }
 
