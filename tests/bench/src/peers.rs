@@ -37,8 +37,9 @@ const KINDS: [Kind; 3] = [
     },
 ];
 const PRECISIONS: [&str; 2] = ["fp32", "bf16"];
-/// Whether torch.compile works here: it calls a C++ compiler.
+/// Fails unless torch.compile works here: it calls a C++ compiler, or finds in its cache what that once made.
 const COMPILES: &str = "import torch; torch.compile(lambda x: 2 * x + 1)(torch.ones(8))";
+const UNCACHED: &str = "TORCHINDUCTOR_FORCE_DISABLE_CACHES=1";
 
 impl Peer {
     /// Those that `$PYTHON` can run; says which it cannot.
@@ -54,7 +55,7 @@ impl Peer {
                 setup.note(&format!("{python} has no {column}: measuring without it (it needs {needs})"));
                 continue;
             };
-            if *column == "torch.compile" && !setup.succeeds(&format!("'{python}' -c '{COMPILES}'")) {
+            if *column == "torch.compile" && !setup.succeeds(&format!("{UNCACHED} '{python}' -c '{COMPILES}'")) {
                 setup.note("torch.compile does not work here: measuring without it (it needs a C++ compiler, as g++)");
                 continue;
             }
