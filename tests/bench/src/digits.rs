@@ -6,7 +6,7 @@ use serde_json::json;
 use vae_cli::Result;
 
 pub const TITLE: &str = "The synthetic digits";
-const ABOUT: &str = "A 1-nearest-neighbour classifier that knows 10,000 synthetic digits, over the test images.";
+const ABOUT: &str = "A 1-nearest-neighbour classifier that knows 10,000 synthetic digits, over the test images. Once.";
 
 pub fn measure(setup: &Setup) -> Result<Vec<Table>> {
     setup.sh("mnist-dump --synthetic=10000 -o digits.vae")?;

@@ -43,6 +43,7 @@ pub fn measure(setup: &Setup) -> Result<Vec<Table>> {
         let bf16 = machine::isa().has_bf16().then_some(Precision::Bf16);
         for precision in [Some(Precision::Fp32), bf16].into_iter().flatten() {
             epochs(setup, &data, preset, precision, &mut table)?;
+            setup.keep([&mut table])?;
         }
     }
     Ok(vec![table])

@@ -76,6 +76,7 @@ pub fn measure(setup: &Setup) -> Result<Vec<Table>> {
             })
             .collect();
         table.push(rank, &format!("{}: {}", pair.what, pair.of.case().name()), cells, numbers.into());
+        setup.keep([&mut table])?;
     }
     Ok(vec![table])
 }

@@ -28,7 +28,6 @@ mod training;
 mod turns;
 
 use clap::ValueEnum;
-use machine::Machine;
 use results::Results;
 use setup::{Chosen, Setup};
 use std::num::NonZeroUsize;
@@ -152,20 +151,13 @@ fn run(args: Args) -> Result<()> {
     let sections = sections(&args)?;
     let folder = tempfile::tempdir().map_err(|e| Error::io("cannot make a temporary folder", e))?;
     let chosen = Chosen { rounds: args.rounds.get(), rows: args.rows, programs: args.programs, quiet: args.quiet };
-    let setup = Setup::new(folder.path(), chosen, sections.iter().any(|section| section.has_peers()))?;
-    let machine = Machine::here();
-    let mut measured = measured(&setup)?;
+    let mut setup = Setup::new(folder.path(), path, chosen, sections.iter().any(|section| section.has_peers()))?;
+    setup.measured = measured(&setup)?;
     for section in sections {
-        setup.take_others();
-        let tables = section.measure(&setup)?;
-        measured.others = setup.take_others();
-        for mut table in tables {
-            table.rows.iter_mut().for_each(|row| row.measured = measured.clone());
-            println!("\n{}", table.markdown(&machine));
-            // At once, since another run may be cut short.
-            let mut results = Results::read(&path);
-            results.add(&machine, table);
-            results.write(&path)?;
+        let mut tables = section.measure(&setup)?;
+        setup.keep(tables.iter_mut())?;
+        for table in tables.iter().filter(|table| !table.rows.is_empty()) {
+            println!("\n{}", table.markdown(&setup.machine));
         }
     }
     setup.verdict()

@@ -1,7 +1,10 @@
 //! What every measurement starts from: a temporary folder with data in it, and a shell there.
 
+use crate::machine::Machine;
 use crate::others::Stretch;
 use crate::peers::Peer;
+use crate::results::Results;
+use crate::table::{Measured, Table};
 use crate::times::Times;
 use serde_json::Value;
 use std::cell::RefCell;
@@ -35,6 +38,11 @@ pub struct Setup {
     rows: Vec<String>,
     programs: Vec<String>,
     pub peers: Vec<Peer>,
+    pub machine: Machine,
+    /// Of the rows to come, but for what others take meanwhile.
+    pub measured: Measured,
+    /// `target/bench.json`.
+    results: PathBuf,
     /// Percent of the CPU that others took during each line of shell since this was taken.
     others: RefCell<Vec<f64>>,
     /// What is measured while they take more is measured again.
@@ -45,7 +53,7 @@ pub struct Setup {
 
 impl Setup {
     /// `peers`: whether any are needed.
-    pub fn new(folder: &Path, chosen: Chosen, peers: bool) -> Result<Setup> {
+    pub fn new(folder: &Path, results: PathBuf, chosen: Chosen, peers: bool) -> Result<Setup> {
         let itself = std::env::current_exe().map_err(|e| Error::io("cannot find this program", e))?;
         let tools = itself.parent().map(Path::to_path_buf).unwrap_or_default();
         let repo = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).map(Path::to_path_buf).unwrap_or_default();
@@ -64,6 +72,9 @@ impl Setup {
             rows,
             programs,
             peers: vec![],
+            machine: Machine::here(),
+            measured: Measured::default(),
+            results,
             quiet,
             others: RefCell::default(),
             alarms: RefCell::default(),
@@ -81,6 +92,7 @@ impl Setup {
         if peers {
             setup.peers = Peer::all(&setup);
         }
+        setup.others.take(); // nothing was measured yet
         Ok(setup)
     }
 
@@ -175,9 +187,19 @@ impl Setup {
             }
         }
     }
-    /// The most of the CPU that others took since this was asked last, percent.
-    pub fn take_others(&self) -> Option<f64> {
-        self.others.borrow_mut().drain(..).reduce(f64::max)
+    /// Adds the new rows of tables to `target/bench.json`, at once: the rest of a run may be cut short.
+    pub fn keep<'a>(&self, tables: impl IntoIterator<Item = &'a mut Table>) -> Result<()> {
+        let others = self.others.borrow_mut().drain(..).reduce(f64::max);
+        let measured = Measured { others, ..self.measured.clone() };
+        let mut results = Results::read(&self.results);
+        for table in tables {
+            let new = table.rows.iter_mut().filter(|row| row.measured == Measured::default());
+            new.for_each(|row| row.measured = measured.clone());
+            if !table.rows.is_empty() {
+                results.add(&self.machine, table.clone());
+            }
+        }
+        results.write(&self.results)
     }
     /// Says what is left out, and why.
     pub fn note(&self, message: &str) {

@@ -6,7 +6,7 @@ use serde_json::json;
 use vae_cli::{Error, Result};
 
 pub const TITLE: &str = "Programs";
-const ABOUT: &str = "Size, stripped.";
+const ABOUT: &str = "Size, stripped. Once.";
 
 pub fn measure(setup: &Setup) -> Result<Vec<Table>> {
     let mut table = Table::new(TITLE, ABOUT, ["MB"]);

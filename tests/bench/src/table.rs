@@ -52,8 +52,12 @@ impl Table {
         Table { title: title.into(), about: about.into(), columns, rows: vec![] }
     }
 
+    /// A row without a cell is left out.
     pub fn push(&mut self, rank: usize, name: &str, cells: impl IntoIterator<Item = (String, String)>, numbers: Value) {
-        let cells = cells.into_iter().collect();
+        let cells: BTreeMap<_, _> = cells.into_iter().collect();
+        if cells.is_empty() {
+            return;
+        }
         self.rows.push(Row { name: name.into(), rank, cells, numbers, measured: Measured::default() });
     }
 
@@ -80,7 +84,8 @@ impl Table {
         let head: Vec<String> = [String::new()].into_iter().chain(columns.iter().map(|c| (*c).clone())).collect();
         let line = |row: &Row| {
             let cells = columns.iter().map(|column| row.cells.get(*column).map_or("–", String::as_str).to_owned());
-            [row.name.clone()].into_iter().chain(cells).collect()
+            // A bar would end the cell.
+            [row.name.clone()].into_iter().chain(cells).map(|cell| cell.replace('|', "\\|")).collect()
         };
         let lines: Vec<Vec<String>> = [head].into_iter().chain(self.rows.iter().map(line)).collect();
         let width = |at: usize| lines.iter().map(|line| line[at].chars().count()).max().unwrap_or(0);
@@ -167,6 +172,12 @@ mod tests {
         table.rows[1].measured.others = Some(47.9);
         let text = table.markdown(&machine()).replace('\n', " ");
         assert!(text.contains("other programs took up to 48 % of the CPU"), "{text}");
+    }
+
+    #[test]
+    fn a_pipe_in_a_cell_does_not_end_it() {
+        let text = table(&[(0, "a | b", "1.0")], 3).markdown(&machine());
+        assert!(text.contains("| a \\| b | 1.0  |"), "{text}");
     }
 
     #[test]

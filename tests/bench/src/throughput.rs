@@ -21,7 +21,7 @@ const ABOUT: &str = "Thousand images per second, of all training images; and as 
     memory and of what a pipe carries (cat | vae-cat).";
 
 pub fn measure(setup: &Setup) -> Result<Table> {
-    let mut table = Table::new(TITLE, ABOUT, ["thousand images per second", "of what bounds it"]);
+    let mut table = Table::new(TITLE, ABOUT, ["thousand images per second", "percent of what bounds it"]);
     setup.sh("vae-encode -m model.bin train.vae -o z.vae && vae-decode z.vae -o decoded.vae")?;
     let programs = [
         (
@@ -55,7 +55,7 @@ pub fn measure(setup: &Setup) -> Result<Table> {
     ]);
     for (name, seconds) in names.zip(rows.iter().chain([&encoding, &decoding, &both])) {
         let speed = seconds.map(|seconds| setup.images as f64 / seconds / 1e3);
-        let bounded = Some(format!("{share:.0} % of {of}")).filter(|_| table.rows.is_empty());
+        let bounded = Some(format!("{share:.0}, {of}")).filter(|_| table.rows.is_empty());
         let numbers = json!({"seconds": seconds.json(), "thousands_per_second": speed.json()});
         table.push_all(name, [format!("{speed:.0}")].into_iter().chain(bounded), numbers);
     }
