@@ -9,7 +9,8 @@
 //! weight_gradient   dW = x^T @ dy          x[R, I] dy[R, O] dW[I, panel of O]   K = R
 //! ```
 //!
-//! All are tiles of one [`microkernel`]. Operands are packed elements (see [`bf16`]), accumulators f32.
+//! Each is a [`Gemm`](microkernel::Gemm): tiles of one microkernel, and an epilogue. Operands are packed elements (see
+//! [`bf16`]), accumulators f32.
 
 pub(crate) mod bf16;
 mod forward;
@@ -19,18 +20,6 @@ mod panels;
 pub(crate) mod sparsity;
 mod transpose;
 mod weight_gradient;
-
-/// Dispatches to a tile of `$mr` rows and 1 to 3 vectors, out of line so that its accumulators stay in registers.
-macro_rules! tile {
-    ($simd:expr, $nv:expr, $tile:ident::<$mr:literal $(, $k:ty)?> $fields:tt) => {
-        match $nv {
-            1 => $simd.vectorize($tile::<E, $mr, 1 $(, $k)?> $fields),
-            2 => $simd.vectorize($tile::<E, $mr, 2 $(, $k)?> $fields),
-            _ => $simd.vectorize($tile::<E, $mr, 3 $(, $k)?> $fields),
-        }
-    };
-}
-use tile;
 
 use super::simd::Simd;
 pub(crate) use forward::forward;

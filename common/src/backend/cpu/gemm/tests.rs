@@ -30,7 +30,7 @@ impl Epilogue for &mut Finished {
     fn prefetch(&self, _: Range<usize>) -> [&[u32]; 3] {
         [&[]; 3]
     }
-    fn apply(&mut self, rows: Range<usize>, gradient: &[f32]) {
+    fn apply<S: Simd>(&mut self, _: S, rows: Range<usize>, gradient: &[f32]) {
         assert_eq!((self.end, gradient.len()), (rows.start, rows.len() * self.width));
         self.end = rows.end;
     }
@@ -124,9 +124,10 @@ fn check<S: Simd, E: Element>(simd: S, [rows, inp, out]: [usize; 3], x: &[f32]) 
             let ((x1, x2), (dy1, dy2)) = (x_interleaved.split_at(part * inp), dy_interleaved.split_at(part * out));
             if part > 0 {
                 let none = None::<&mut Finished>;
+                let nonzero = nonzero.map(|nonzero| nonzero.part(0..part));
                 weight_gradient::<S, E>(simd, &mut g, &operands(x1, dy1, false), tile.clone(), nonzero, none);
             }
-            let nonzero = nonzero.map(|nonzero| nonzero.from(part));
+            let nonzero = nonzero.map(|nonzero| nonzero.part(part..x_interleaved.len() / inp));
             let epilogue = Some(&mut finished);
             weight_gradient::<S, E>(simd, &mut g, &operands(x2, dy2, part > 0), tile.clone(), nonzero, epilogue);
             assert_eq!(finished.end, tile.end);

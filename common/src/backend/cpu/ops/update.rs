@@ -53,13 +53,12 @@ impl Update<'_, '_> {
             let end = (first + K_CHUNK).min(count);
             let x = &x_packed[first * x.width..end * x.width];
             let dy = &dy_packed[first * dy.width..end * dy.width];
-            let nonzero = nonzero.map(|nonzero| nonzero.from(first));
+            let nonzero = nonzero.map(|nonzero| nonzero.part(first..end));
             let mut rest = &mut self.gradient[..self.tile.values()];
             for panel in panel_range.clone() {
                 let g;
                 (g, rest) = rest.split_at_mut(rows.len() * panels.width(panel));
                 let epilogue = (end == count).then(|| AdamEpilogue {
-                    simd,
                     slices: self.at.slices(panel),
                     panels,
                     panel,
@@ -74,8 +73,7 @@ impl Update<'_, '_> {
 }
 
 /// Adam, fused to the weight gradient of a panel of a tile.
-struct AdamEpilogue<'a, S> {
-    simd: S,
+struct AdamEpilogue<'a> {
     slices: TileSlices<'a>,
     panels: Panels,
     panel: usize,
@@ -83,7 +81,7 @@ struct AdamEpilogue<'a, S> {
     adam: AdamStep,
 }
 
-impl<S> AdamEpilogue<'_, S> {
+impl AdamEpilogue<'_> {
     /// The range of some rows in the slices of the tile.
     fn range(&self, rows: Range<usize>) -> Range<usize> {
         let width = self.panels.width(self.panel);
@@ -91,25 +89,25 @@ impl<S> AdamEpilogue<'_, S> {
     }
 }
 
-impl<S: Simd> Epilogue for AdamEpilogue<'_, S> {
+impl Epilogue for AdamEpilogue<'_> {
     #[inline(always)]
     fn prefetch(&self, rows: Range<usize>) -> [&[u32]; 3] {
         let at = self.range(rows);
         [&*self.slices.w, &*self.slices.m, &*self.slices.v].map(|values| as_packed(&values[at.clone()]))
     }
     #[inline(always)]
-    fn apply(&mut self, rows: Range<usize>, gradient: &[f32]) {
+    fn apply<S: Simd>(&mut self, simd: S, rows: Range<usize>, gradient: &[f32]) {
         // An odd row is paired with the one before it.
         let even = rows.start - (rows.start - self.first_row) % 2;
         let (at, pair_range) = (self.range(rows.clone()), self.range(even..rows.end));
         let TileSlices { w, m, v, pairs } = &mut self.slices;
-        self.adam.apply(self.simd, &mut w[at.clone()], &mut m[at.clone()], &mut v[at], gradient);
+        self.adam.apply(simd, &mut w[at.clone()], &mut m[at.clone()], &mut v[at], gradient);
         if let Some([forward, backward]) = pairs {
             let (width, half) = (self.panels.width(self.panel), (even - self.first_row) / 2);
             let forward = &mut forward[half * width..][..(rows.end - even).div_ceil(2) * width];
-            bf16::vnni_interleave(self.simd, forward, &w[pair_range.clone()], width);
+            bf16::vnni_interleave(simd, forward, &w[pair_range.clone()], width);
             let backward = &mut backward[pair_range.start / 2..pair_range.end / 2];
-            bf16::pack_along_k(self.simd, backward, &w[pair_range], width);
+            bf16::pack_along_k(simd, backward, &w[pair_range], width);
         }
     }
 }
