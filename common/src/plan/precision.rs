@@ -14,8 +14,10 @@ pub enum Precision {
     /// TF32, a significand of 11 bits, on the tensor cores of a GPU; a CPU multiplies f32.
     #[value(help = "a significand of 11 bits: faster on a GPU from Ampere on; a CPU multiplies fp32")]
     Tf32,
-    /// bfloat16, a significand of 8 bits, faster where the device has instructions for it. Weights and optimizer stay f32.
-    #[value(help = "a significand of 8 bits: faster on CPUs with AVX512_BF16, and on a GPU from Ampere on")]
+    /// bfloat16, a significand of 8 bits, where the device has faster instructions for it. Weights and optimizer stay f32.
+    #[value(
+        help = "a significand of 8 bits: faster on AMD from Zen 4 and a GPU from Ampere on; other CPUs train in fp32"
+    )]
     Bf16,
 }
 
