@@ -62,6 +62,9 @@ pub enum Error {
     /// Instructions that this CPU does not have.
     #[error("VAE_CPU is {asked}: expected one of those that this CPU has: {available}")]
     InstructionSet { asked: String, available: String },
+    /// A precision that only AMX multiplies.
+    #[error("precision {precision} needs a CPU with AMX: expected one, got {got}")]
+    NoTiles { precision: &'static str, got: &'static str },
     /// A stream that cannot be read.
     #[error(transparent)]
     Stream(#[from] vae_stream::Error),

@@ -48,10 +48,12 @@ fn finish(mut trainer: Trainer, most: usize) -> Model {
     trainer.model().unwrap()
 }
 
-/// Every instruction set of this CPU, with GEMMs of each precision.
+/// Every instruction set of this CPU, with GEMMs of each precision, and the model of AMX.
 fn paths() -> impl Iterator<Item = (InstructionSet, Precision)> {
     let both = |isa| [(isa, Precision::Fp32), (isa, Precision::Bf16)];
-    InstructionSet::available().into_iter().flat_map(both)
+    let models = InstructionSet::amx_models().into_iter();
+    let models = models.flat_map(|isa| [(isa, Precision::Bf16), (isa, Precision::Bf16x3)]);
+    InstructionSet::available().into_iter().flat_map(both).chain(models)
 }
 
 #[test]

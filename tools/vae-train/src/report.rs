@@ -93,7 +93,9 @@ impl Report {
 /// The configuration of a run.
 pub fn run(spec: &Spec, test: Option<&Dataset>, device: Device) -> Record {
     let (threads, instructions, gpu) = match device {
-        Device::Cpu { threads, isa } => (Some(threads as u64), Some(isa.name().to_owned()), None),
+        Device::Cpu { threads, isa } => {
+            (Some(threads as u64), Some(isa.at(spec.training.precision).name().to_owned()), None)
+        }
         Device::Cuda { ordinal } => (None, None, Some(ordinal as u64)),
     };
     let evaluated = match spec.network.bottleneck.is_distribution() {

@@ -9,6 +9,8 @@
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+use super::gemm::amx::TileUnit;
+use crate::plan::Precision;
 use crate::{Error, Result};
 
 /// A vector of 32-bit packed elements: each an f32, or a pair of bf16 with the first in the low half.
@@ -95,9 +97,12 @@ pub(crate) trait WithSimd {
     fn with_simd<S: Simd>(self, simd: S) -> Self::Output;
 }
 
-/// The vector instruction set that the engine uses, detected on this CPU.
+/// The instruction set that the engine uses, detected on this CPU: vectors, and perhaps tiles.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct InstructionSet(Isa);
+pub struct InstructionSet {
+    vectors: Isa,
+    tiles: Option<TileUnit>,
+}
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Isa {
@@ -112,8 +117,8 @@ enum Isa {
 }
 
 impl InstructionSet {
-    /// The instruction sets of this CPU, the best last.
-    pub fn available() -> Vec<InstructionSet> {
+    /// The vectors of this CPU, the best last.
+    fn vectors() -> Vec<Isa> {
         #[allow(unused_mut)]
         let mut sets = vec![Isa::Portable];
         #[cfg(target_arch = "x86_64")]
@@ -128,10 +133,26 @@ impl InstructionSet {
             let found = [(avx2, Isa::Avx2), (avx512, Isa::Avx512), (bf16, Isa::Avx512Bf16)];
             sets.extend(found.into_iter().filter(|(detected, _)| *detected).map(|(_, set)| set));
         }
-        sets.into_iter().map(InstructionSet).collect()
+        sets
     }
 
-    /// The best of this CPU, or the value of the environment variable `VAE_CPU`: `avx512`, `avx2` or `portable`.
+    /// The instruction sets of this CPU, the best last.
+    pub fn available() -> Vec<InstructionSet> {
+        let vectors = Self::vectors();
+        let best = *vectors.last().expect("portable is always available");
+        let tiles = TileUnit::detect().filter(|_| best == Isa::Avx512Bf16);
+        let sets = vectors.into_iter().map(|vectors| InstructionSet { vectors, tiles: None });
+        sets.chain(tiles.map(|unit| InstructionSet { vectors: best, tiles: Some(unit) })).collect()
+    }
+
+    /// The model of AMX's tiles with each of the vectors of this CPU, the best last: slow, and to the bit what AMX computes.
+    pub fn amx_models() -> Vec<InstructionSet> {
+        let model = |vectors| InstructionSet { vectors, tiles: Some(TileUnit::Model) };
+        Self::vectors().into_iter().map(model).collect()
+    }
+
+    /// The best of this CPU, or the value of the environment variable `VAE_CPU`: `amx`, `avx512`, `avx2`, `portable`, or
+    /// `amx-model`, a model of AMX for tests.
     ///
     /// # Errors
     /// [`Error::InstructionSet`] for another value of `VAE_CPU`, or one that this CPU does not support.
@@ -140,7 +161,8 @@ impl InstructionSet {
         let Some(asked) = std::env::var_os("VAE_CPU").filter(|v| !v.is_empty()) else {
             return Ok(*available.last().expect("portable is always available"));
         };
-        available.iter().rev().find(|isa| asked == *isa.name()).copied().ok_or_else(|| {
+        let named = Self::amx_models().into_iter().chain(available.iter().copied());
+        named.rev().find(|isa| asked == *isa.name()).ok_or_else(|| {
             let mut here: Vec<&str> = available.iter().map(|isa| isa.name()).collect();
             here.dedup();
             Error::InstructionSet { asked: asked.display().to_string(), available: here.join(", ") }
@@ -149,23 +171,36 @@ impl InstructionSet {
 
     /// The name in `VAE_CPU`.
     pub fn name(self) -> &'static str {
-        match self.0 {
-            Isa::Portable => "portable",
-            Isa::Avx2 => "avx2",
-            Isa::Avx512 | Isa::Avx512Bf16 => "avx512",
+        match (self.tiles, self.vectors) {
+            (Some(TileUnit::Cpu), _) => "amx",
+            (Some(TileUnit::Model), _) => "amx-model",
+            (None, Isa::Portable) => "portable",
+            (None, Isa::Avx2) => "avx2",
+            (None, Isa::Avx512 | Isa::Avx512Bf16) => "avx512",
         }
     }
 
-    /// Whether GEMMs of bf16 are faster than those of f32 on this CPU: where it has VDPBF16PS, two multiply-adds an
-    /// element, at the rate of an FMA. AMD has (Zen 4 and 5); Intel issues one in the time of four FMAs, half the FLOP/s.
+    /// What products of this precision use: tiles are for bf16.
+    pub fn at(self, precision: Precision) -> InstructionSet {
+        let tiles = self.tiles.filter(|_| precision.parts() > 0);
+        InstructionSet { tiles, ..self }
+    }
+
+    /// Whether GEMMs of bf16 are faster than those of f32 on this CPU: with AMX, or where VDPBF16PS, two multiply-adds an
+    /// element, has the rate of an FMA. AMD has (Zen 4 and 5); Intel issues one in the time of four FMAs, half the FLOP/s.
     /// By CPUID, not by a timing, which would change the bytes of a run.
     pub fn has_bf16(self) -> bool {
-        self.0 == Isa::Avx512Bf16 && vendor() == *b"AuthenticAMD"
+        self.tiles.is_some() || self.vectors == Isa::Avx512Bf16 && vendor() == *b"AuthenticAMD"
+    }
+
+    /// The unit of tiles.
+    pub(crate) fn tiles(self) -> Option<TileUnit> {
+        self.tiles
     }
 
     /// f32 lanes of a vector.
     pub(crate) fn lanes(self) -> usize {
-        match self.0 {
+        match self.vectors {
             Isa::Portable => Portable::LANES,
             Isa::Avx2 => 8,
             Isa::Avx512 | Isa::Avx512Bf16 => 16,
@@ -174,7 +209,7 @@ impl InstructionSet {
 
     /// Runs `work`, compiled for this instruction set.
     pub(crate) fn dispatch<W: WithSimd>(self, work: W) -> W::Output {
-        match self.0 {
+        match self.vectors {
             Isa::Portable => work.with_simd(Portable),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: only `available` constructs an instruction set, after detecting its features.

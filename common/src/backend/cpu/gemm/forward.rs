@@ -1,12 +1,13 @@
 //! y = act(x @ W + b).
 
 use super::microkernel::{Blocks, Dense, Element, Gemm, Lhs, Operands, Rhs};
-use super::panels::Panels;
+use super::panels::VECTORS;
 use super::sparsity::NonzeroColumns;
 use super::{PackedWeight, load_row};
 use crate::backend::cpu::simd::Simd;
 use crate::plan::Activation;
 use std::marker::PhantomData;
+use std::ops::Range;
 
 /// y = act(x @ W + b): x[R, I / VALUES] W[I, O] b[O, padded to whole vectors] y[R, O], for a piecewise linear act.
 /// `nonzero`: the nonzero columns of x, per tile of rows.
@@ -27,24 +28,29 @@ pub(crate) fn forward<S: Simd, E: Element>(
     assert_eq!(w.forward.len(), packed.values());
     let listed = nonzero.map_or(0, NonzeroColumns::rows);
     for panel in 0..panels.count() {
-        let nv = panels.width(panel) / panels.lanes;
+        let (columns, ld) = (panels.columns(panel), panels.width(panel));
         let next = if panel + 1 < panels.count() { &w.forward[packed.panel(panel + 1)] } else { &[] };
-        let (y, w) = (&mut *y, &w.forward[packed.panel(panel)]);
-        let mut gemm = Forward::<E> { y, x, panels, panel, rows, w, next, b, act, element: PhantomData };
-        if let Some(nonzero) = nonzero {
-            gemm.compute(simd, 0..listed, nv, nonzero);
+        let widest = VECTORS * panels.lanes;
+        for at in (0..ld).step_by(widest) {
+            let (y, w, nv) = (&mut *y, &w.forward[packed.panel(panel)][at..], (ld - at).min(widest) / panels.lanes);
+            let columns = columns.start + at..columns.end.min(columns.start + at + widest);
+            let shape = [rows, inner, panels.out, ld];
+            let mut gemm = Forward::<E> { y, x, shape, columns, w, next, b, act, element: PhantomData };
+            if let Some(nonzero) = nonzero {
+                gemm.compute(simd, 0..listed, nv, nonzero);
+            }
+            gemm.compute(simd, listed..rows, nv, &Dense(inner));
         }
-        gemm.compute(simd, listed..rows, nv, &Dense(inner));
     }
 }
 
-/// A panel of y.
+/// Columns of y, in a panel.
 struct Forward<'a, E> {
     y: &'a mut [f32],
     x: &'a [u32],
-    panels: Panels,
-    panel: usize,
-    rows: usize,
+    /// Rows, packed elements of a row of x, values of a row of y, values of a row of w.
+    shape: [usize; 4],
+    columns: Range<usize>,
     w: &'a [u32],
     next: &'a [u32],
     b: &'a [f32],
@@ -55,14 +61,14 @@ struct Forward<'a, E> {
 impl<E: Element> Gemm for Forward<'_, E> {
     #[inline(always)]
     fn sums<S: Simd, const MR: usize, const NV: usize>(&self, simd: S, i: usize, k: &impl Blocks) -> [[S::V; NV]; MR] {
-        let (inner, width) = (self.panels.inp.div_ceil(E::VALUES), NV * S::LANES);
-        let bias: [S::V; NV] = load_row(simd, &self.b[self.panels.columns(self.panel).start..]);
+        let [rows, inner, _, ld] = self.shape;
+        let bias: [S::V; NV] = load_row(simd, &self.b[self.columns.start..]);
         // The first rows wait for this panel to come from L3 or memory; each tile prefetches its share of the next panel.
-        let share = |row: usize| self.next.len() * row.min(self.rows) / self.rows;
+        let share = |row: usize| self.next.len() * row.min(rows) / rows;
         let next = [&self.next[share(i)..share(i + 8)]];
         let (a, b) = (
             Lhs { data: &self.x[i * inner..], rs: inner, cs: 1 },
-            Rhs::<false> { data: self.w, ld: width, columns: width },
+            Rhs::<false> { data: self.w, ld, columns: NV * S::LANES },
         );
         let mut acc = [bias; MR];
         for (_, k) in k.blocks(i) {
@@ -72,30 +78,40 @@ impl<E: Element> Gemm for Forward<'_, E> {
     }
     #[inline(always)]
     fn epilogue<S: Simd, const MR: usize, const NV: usize>(&self, simd: S, sums: &mut [[S::V; NV]; MR]) {
-        // `for` loops unroll, so that the accumulators stay in registers; closures given to `map` may become calls.
-        match self.act {
-            Activation::Relu => {
-                let zero = simd.splat(0.0);
-                for row in sums {
-                    for v in row {
-                        *v = simd.max(*v, zero);
-                    }
-                }
-            }
-            Activation::LeakyRelu(slope) => {
-                let slope = simd.splat(slope);
-                for row in sums {
-                    for v in row {
-                        *v = simd.max(*v, simd.mul(*v, slope));
-                    }
-                }
-            }
-            _ => {}
-        }
+        activate(simd, sums, self.act);
     }
     #[inline(always)]
     fn output(&mut self, i: usize) -> (&mut [f32], usize, usize) {
-        let (out, columns) = (self.panels.out, self.panels.columns(self.panel));
-        (&mut self.y[i * out + columns.start..], out, columns.len())
+        let [_, _, out, _] = self.shape;
+        (&mut self.y[i * out + self.columns.start..], out, self.columns.len())
+    }
+}
+
+/// sums = act(sums), for a piecewise linear act.
+#[inline(always)]
+pub(super) fn activate<S: Simd, const MR: usize, const NV: usize>(
+    simd: S,
+    sums: &mut [[S::V; NV]; MR],
+    act: Activation,
+) {
+    // `for` loops unroll, so that the accumulators stay in registers; closures given to `map` may become calls.
+    match act {
+        Activation::Relu => {
+            let zero = simd.splat(0.0);
+            for row in sums {
+                for v in row {
+                    *v = simd.max(*v, zero);
+                }
+            }
+        }
+        Activation::LeakyRelu(slope) => {
+            let slope = simd.splat(slope);
+            for row in sums {
+                for v in row {
+                    *v = simd.max(*v, simd.mul(*v, slope));
+                }
+            }
+        }
+        _ => {}
     }
 }

@@ -18,24 +18,21 @@
 
 use super::store_row;
 use crate::backend::cpu::simd::{Simd, WithSimd};
-use crate::plan::Precision;
 use std::ops::Range;
 
 /// A packed element of 32 bits, and its multiply-add.
-pub(crate) trait Element {
+pub(crate) trait Element: Copy {
     /// Values per element.
     const VALUES: usize;
-    /// Precision of the values.
-    const PRECISION: Precision;
     fn mul_add<S: Simd>(simd: S, a: S::V, b: S::V, c: S::V) -> S::V;
 }
 
 /// One f32.
+#[derive(Clone, Copy)]
 pub(crate) struct F32;
 
 impl Element for F32 {
     const VALUES: usize = 1;
-    const PRECISION: Precision = Precision::Fp32;
     #[inline(always)]
     fn mul_add<S: Simd>(simd: S, a: S::V, b: S::V, c: S::V) -> S::V {
         simd.mul_add(a, b, c)
@@ -43,34 +40,14 @@ impl Element for F32 {
 }
 
 /// Two bf16.
+#[derive(Clone, Copy)]
 pub(crate) struct Bf16Pair;
 
 impl Element for Bf16Pair {
     const VALUES: usize = 2;
-    const PRECISION: Precision = Precision::Bf16;
     #[inline(always)]
     fn mul_add<S: Simd>(simd: S, a: S::V, b: S::V, c: S::V) -> S::V {
         simd.dot_bf16(a, b, c)
-    }
-}
-
-/// An operation that is monomorphised for each packed element too; inlined like [`WithSimd`].
-pub(crate) trait WithElement {
-    fn with_element<S: Simd, E: Element>(self, simd: S);
-}
-
-/// The second dispatch, on the precision: adapts a [`WithElement`] to [`WithSimd`].
-pub(crate) struct AtPrecision<W>(pub(crate) Precision, pub(crate) W);
-
-impl<W: WithElement> WithSimd for AtPrecision<W> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        match self.0 {
-            Precision::Fp32 | Precision::Tf32 => self.1.with_element::<S, F32>(simd),
-            Precision::Bf16 => self.1.with_element::<S, Bf16Pair>(simd),
-        }
     }
 }
 

@@ -1,22 +1,36 @@
 //! The GEMMs against their formulas, and sparse ones against dense ones.
 
-use super::microkernel::{Bf16Pair, Element, F32};
+use super::amx::TileUnit;
 use super::sparsity::{GROUP, NonzeroColumns, NonzeroRows};
 use super::*;
-use crate::backend::cpu::simd::{InstructionSet, WithSimd};
-use crate::plan::Activation;
+use crate::backend::cpu::scratch::ScratchVec;
+use crate::backend::cpu::simd::InstructionSet;
+use crate::plan::{Activation, Precision, Side};
 use std::ops::Range;
 
 /// The three GEMMs of a layer of one shape, each against its formula in f64.
-struct Check<'a>([usize; 3], &'a [f32]);
+struct Check<'a> {
+    packing: Packing,
+    shape: [usize; 3],
+    x: &'a [f32],
+}
 
-impl WithSimd for Check<'_> {
-    type Output = ();
-
+impl WithArithmetic for Check<'_> {
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        check::<S, F32>(simd, self.0, self.1);
-        check::<S, Bf16Pair>(simd, self.0, self.1);
+    fn with_arithmetic<S: Simd, A: Arithmetic>(self, simd: S, arithmetic: A) {
+        check(simd, arithmetic, self);
+    }
+}
+
+/// Runs `check` in every arithmetic of this CPU, and on the model of AMX's tiles.
+fn check_all(shape: [usize; 3], x: &[f32]) {
+    for isa in InstructionSet::available().into_iter().chain(InstructionSet::amx_models()) {
+        let _tiles = isa.tiles().map(TileUnit::configure);
+        let split = isa.tiles().map(|_| Precision::Bf16x3);
+        for precision in [Some(Precision::Fp32), Some(Precision::Bf16), split].into_iter().flatten() {
+            let packing = Packing::new(precision, isa);
+            isa.dispatch(InArithmetic(packing, Check { packing, shape, x }));
+        }
     }
 }
 
@@ -36,34 +50,30 @@ impl Epilogue for &mut Finished {
     }
 }
 
-/// Operands as packed elements: [along K, interleaved].
-fn pack<S: Simd, E: Element>(simd: S, values: &[f32], width: usize) -> [Vec<u32>; 2] {
-    if E::VALUES == 1 {
-        return [as_packed(values).to_vec(), as_packed(values).to_vec()];
-    }
-    let rows = values.len() / width;
-    let (mut along, mut interleaved) = (vec![0; rows * bf16::pairs(width)], vec![0; bf16::pairs(rows) * width]);
-    bf16::pack_along_k(simd, &mut along, values, width);
-    bf16::vnni_interleave(simd, &mut interleaved, values, width);
-    [along, interleaved]
-}
-
 #[inline(always)]
-fn check<S: Simd, E: Element>(simd: S, [rows, inp, out]: [usize; 3], x: &[f32]) {
-    // Sixteenths, which bf16 holds exactly, so that one bound serves both.
+fn check<S: Simd, A: Arithmetic>(simd: S, arithmetic: A, Check { packing, shape: [rows, inp, out], x }: Check) {
+    // Sixteenths, which bf16 holds exactly, so that one bound serves all.
     let values = |n: usize, step: usize| (0..n).map(|i| (i * step % 31) as f32 / 16.0 - 1.0).collect::<Vec<f32>>();
     let (dy, w, b) = (values(rows * out, 29), values(inp * out, 37), values(out, 7));
-    let panels = Panels::new([inp, out], S::LANES);
-    let mut packed = vec![0.0; panels.values()];
-    panels.pack(&mut packed, &w);
-    let mut pairs = [vec![0; panels.packed(2).values()], vec![0; panels.values() / 2]];
-    let [forward_pairs, backward_pairs] = &mut pairs;
-    let portable = InstructionSet::available()[0]; // the lanes are those of the panels
-    panels.pack_bf16(portable, forward_pairs, backward_pairs, &packed);
-    let weight = match E::VALUES {
-        1 => PackedWeight::f32(panels, &packed),
-        _ => PackedWeight { panels, forward: &pairs[0], backward: &pairs[1] },
-    };
+    let panels = packing.panels([inp, out], S::LANES);
+    let mut values = vec![0.0; panels.values()];
+    panels.pack(&mut values, &w);
+    let mut packed = [vec![], vec![]];
+    for panel in 0..panels.count() {
+        // In two parts, as tiles of a parameter are.
+        let middle = inp / 2 / packing.rows() * packing.rows();
+        for rows in [0..middle, middle..inp] {
+            let Some(at) = packing.weight(panels, panel, rows.clone()) else { continue };
+            std::iter::zip(&mut packed, &at).for_each(|(packed, at)| packed.resize(at.end.max(packed.len()), 0));
+            let [forward, backward] = &mut packed;
+            let to = [&mut forward[at[0].clone()], &mut backward[at[1].clone()]];
+            arithmetic.pack_weight(simd, to, &values[panels.rows(panel, rows)], panels.width(panel));
+        }
+    }
+    let mut weight = PackedWeight::f32(panels, &values);
+    if packing != Packing::F32 {
+        (weight.forward, weight.backward) = (&packed[0], &packed[1]);
+    }
     let mut bias = b.clone();
     bias.resize(out.next_multiple_of(S::LANES), 0.0);
     let sum = |n: usize, f: &dyn Fn(usize) -> f32| (0..n).map(|i| f(i) as f64).sum::<f64>();
@@ -73,24 +83,26 @@ fn check<S: Simd, E: Element>(simd: S, [rows, inp, out]: [usize; 3], x: &[f32]) 
         assert!(error < 1e-6 * (n as f64 + 1.0), "{what} {rows} x {inp} x {out}: expected {expected}, got {got}");
     };
 
-    let [x_along, x_interleaved] = pack::<S, E>(simd, x, inp);
+    let mut scratch = ScratchVec::default();
+    let x_along = arithmetic.pack_rows(simd, x, inp, &mut scratch);
     let mut y = vec![f32::NAN; rows * out];
-    forward::<S, E>(simd, &mut y, &x_along, weight, &bias, Activation::Relu, None);
+    arithmetic.forward(simd, &mut y, x_along, weight, &bias, Activation::Relu, None);
     for (r, o) in (0..rows * out).map(|i| (i / out, i % out)) {
         let expected = sum(inp, &|i| x[r * inp + i] * w[i * out + o]) + b[o] as f64;
         near("forward", y[r * out + o], expected.max(0.0), inp);
     }
     let mut columns = NonzeroColumns::default();
-    if columns.scan(simd, &x_along, inp.div_ceil(E::VALUES)) {
+    if A::SPARSE && columns.scan(simd, x_along, x_along.len() / rows) {
         let mut sparse = vec![f32::NAN; rows * out];
-        forward::<S, E>(simd, &mut sparse, &x_along, weight, &bias, Activation::Relu, Some(&columns));
+        arithmetic.forward(simd, &mut sparse, x_along, weight, &bias, Activation::Relu, Some(&columns));
         assert!(sparse.iter().zip(&y).all(|(a, b)| a.to_bits() == b.to_bits()), "forward: the same bits");
     }
 
-    let [dy_along, dy_interleaved] = pack::<S, E>(simd, &dy, out);
+    let mut scratch = ScratchVec::default();
+    let dy_along = arithmetic.pack_rows(simd, &dy, out, &mut scratch);
     let mut dx = vec![1.0; rows * inp];
     for add in [true, false] {
-        input_gradient::<S, E>(simd, &mut dx, &dy_along, weight, add, &mut TransposeScratch::default());
+        arithmetic.input_gradient(simd, &mut dx, dy_along, weight, add, &mut TransposeScratch::default());
         for (r, i) in (0..rows * inp).map(|k| (k / inp, k % inp)) {
             let expected = sum(out, &|o| dy[r * out + o] * w[i * out + o]);
             near("input gradient", dx[r * inp + i], expected + add as u8 as f64, out);
@@ -98,38 +110,52 @@ fn check<S: Simd, E: Element>(simd: S, [rows, inp, out]: [usize; 3], x: &[f32]) 
     }
     let mut transposed = TransposedWeight::default();
     let (zeros, mut again) = (vec![0.0; inp.next_multiple_of(S::LANES)], vec![f32::NAN; rows * inp]);
-    let weight = transposed.transpose::<S, E>(simd, [inp, out], &packed);
-    forward::<S, E>(simd, &mut again, &dy_along, weight, &zeros, Activation::None, None);
+    let weight = arithmetic.transposed(simd, weight, &mut transposed);
+    arithmetic.forward(simd, &mut again, dy_along, weight, &zeros, Activation::None, None);
     for (i, (a, b)) in again.iter().zip(&dx).enumerate() {
         near("input gradient, transposed weight", *a, *b as f64, out);
-        assert!(E::VALUES > 1 || a.to_bits() == b.to_bits(), "input gradient, transposed weight: the same bits at {i}");
+        assert!(
+            packing == Packing::Pairs || a.to_bits() == b.to_bits(),
+            "input gradient, transposed weight: the same bits at {i}"
+        );
     }
 
-    let block = 8; // packed rows
+    let operand = |values: &[f32], width: usize, side: Side| {
+        let mut packed = vec![0; rows.div_ceil(packing.rows()) * packing.row_len(width)];
+        arithmetic.pack_operand(simd, &mut packed, values, width, side);
+        if packing == Packing::F32 { as_packed(values).to_vec() } else { packed }
+    };
+    let (x_packed, dy_packed) = (operand(x, inp, Side::Left), operand(&dy, out, Side::Right));
+    let [x_len, dy_len] = [inp, out].map(|width| packing.row_len(width));
+    let block = if A::SPARSE { 8 } else { 1 }; // packed rows
     let mut tables = vec![];
-    for rows in x_interleaved.chunks(block * inp) {
-        let mut table = vec![0; NonzeroRows::table_len(inp)];
-        NonzeroRows::scan(simd, &mut table, rows, inp, &mut vec![]);
-        tables.extend(table);
+    if A::SPARSE {
+        for rows in x_packed.chunks(block * inp) {
+            let mut table = vec![0; NonzeroRows::table_len(inp)];
+            NonzeroRows::scan(simd, &mut table, rows, inp, &mut vec![]);
+            tables.extend(table);
+        }
     }
     for panel in 0..panels.count() {
-        let (tile, columns) = (inp / 8 * 4..inp, panels.columns(panel));
+        let together = packing.rows().max(GROUP);
+        let (tile, columns) = (inp / 2 / together * together..inp, panels.columns(panel));
         let width = panels.width(panel);
         let gradient = |nonzero: Option<NonzeroRows>| {
             let mut g = vec![f32::NAN; tile.len() * width];
             let mut finished = Finished { width, end: tile.start };
             let operands = |x, dy, accumulate| WeightGradient { panels, panel, x, dy, accumulate };
             // In two parts, of which the first is some blocks long.
-            let part = x_interleaved.len() / inp / 2 / block * block;
-            let ((x1, x2), (dy1, dy2)) = (x_interleaved.split_at(part * inp), dy_interleaved.split_at(part * out));
+            let count = x_packed.len() / x_len;
+            let part = count / 2 / block * block;
+            let ((x1, x2), (dy1, dy2)) = (x_packed.split_at(part * x_len), dy_packed.split_at(part * dy_len));
             if part > 0 {
                 let none = None::<&mut Finished>;
                 let nonzero = nonzero.map(|nonzero| nonzero.part(0..part));
-                weight_gradient::<S, E>(simd, &mut g, &operands(x1, dy1, false), tile.clone(), nonzero, none);
+                arithmetic.weight_gradient(simd, &mut g, &operands(x1, dy1, false), tile.clone(), nonzero, none);
             }
-            let nonzero = nonzero.map(|nonzero| nonzero.part(part..x_interleaved.len() / inp));
+            let nonzero = nonzero.map(|nonzero| nonzero.part(part..count));
             let epilogue = Some(&mut finished);
-            weight_gradient::<S, E>(simd, &mut g, &operands(x2, dy2, part > 0), tile.clone(), nonzero, epilogue);
+            arithmetic.weight_gradient(simd, &mut g, &operands(x2, dy2, part > 0), tile.clone(), nonzero, epilogue);
             assert_eq!(finished.end, tile.end);
             g
         };
@@ -141,7 +167,7 @@ fn check<S: Simd, E: Element>(simd: S, [rows, inp, out]: [usize; 3], x: &[f32]) 
         assert!(g.iter().all(|v| v.is_finite()), "padding columns are filled");
         // SAFETY: every table is filled above.
         #[allow(unsafe_code)]
-        let sparse = gradient((inp >= GROUP).then(|| unsafe { NonzeroRows::new(&tables, block, inp) }));
+        let sparse = gradient((A::SPARSE && inp >= GROUP).then(|| unsafe { NonzeroRows::new(&tables, block, inp) }));
         assert!(sparse.iter().zip(&g).all(|(a, b)| a.to_bits() == b.to_bits()), "weight gradient: the same bits");
     }
 }
@@ -159,10 +185,10 @@ const SHAPES: [[usize; 3]; 9] = [
 ];
 
 #[test]
-fn gemms_agree_with_their_formulas_at_odd_sizes_on_every_instruction_set() {
+fn gemms_agree_with_their_formulas_at_odd_sizes_in_every_arithmetic() {
     for [rows, inp, out] in SHAPES {
         let x: Vec<f32> = (0..rows * inp).map(|i| (i * 41 % 31) as f32 / 16.0 - 1.0).collect();
-        InstructionSet::available().into_iter().for_each(|isa| isa.dispatch(Check([rows, inp, out], &x)));
+        check_all([rows, inp, out], &x);
     }
 }
 
@@ -175,6 +201,6 @@ fn gemms_of_mostly_black_images_have_the_bits_of_dense_ones() {
             if ink { ((i * 7 + r) % 16) as f32 / 16.0 } else { 0.0 }
         });
         let x: Vec<f32> = x.collect();
-        InstructionSet::available().into_iter().for_each(|isa| isa.dispatch(Check([rows, inp, out], &x)));
+        check_all([rows, inp, out], &x);
     }
 }
