@@ -1,6 +1,5 @@
 //! A program compiled once, and its runs, which every thread executes step by step.
 
-use super::gemm::amx::TileUnit;
 use super::gemm::{InArithmetic, Packing};
 use super::memory::{BlockView, Memory, TileView};
 use super::ops::interpreter::{CompiledOp, PackOperand};
@@ -107,7 +106,7 @@ impl Run<'_> {
     /// The steps as one thread of the run executes them; outputs the state after the last.
     pub(crate) fn work(&self, thread: usize, memory: &mut WorkerMemory) -> (State, Profiler) {
         let _guard = PoisonOnPanic(&self.schedule.barrier);
-        let _tiles = self.memory.isa.tiles().map(TileUnit::configure);
+        let _tiles = self.compiled.packing.configure();
         let profiler = Profiler::new(&self.compiled.program, self.profiled);
         let mut worker = Worker { thread, memory, profiler };
         let mut state = self.start;

@@ -1,6 +1,6 @@
 //! The trait of an arithmetic: how it packs the operands of products, and its three GEMMs.
 
-use super::amx::{SIDE, Tiles};
+use super::amx::{Configured, SIDE, Tiles};
 use super::microkernel::{Bf16Pair, Element, F32};
 use super::sparsity::{NonzeroColumns, NonzeroRows};
 use super::{Epilogue, PackedWeight, Panels, TransposeScratch, TransposedWeight, WeightGradient};
@@ -30,6 +30,13 @@ impl Packing {
             }
             (Precision::Bf16, None) => Packing::Pairs,
             (Precision::Bf16x3, None) => unreachable!("`Cpu::new` refuses it"),
+        }
+    }
+    /// Configures what the products need on this thread.
+    pub(crate) fn configure(self) -> Option<Configured> {
+        match self {
+            Packing::F32 | Packing::Pairs => None,
+            Packing::Bricks(tiles) => Some(tiles.unit.configure()),
         }
     }
     /// The layout of a weight.

@@ -27,7 +27,7 @@ mod tests;
 mod unit;
 
 pub(crate) use products::Tiles;
-pub(crate) use unit::TileUnit;
+pub(crate) use unit::{Configured, TileUnit};
 
 /// Rows and columns of a block.
 pub(crate) const SIDE: usize = 32;
