@@ -206,4 +206,9 @@ pub enum SpecError {
     /// A weight of the KL, or draws, of a plain autoencoder.
     #[error("an autoencoder has no KL and draws nothing: expected no beta, samples or kl_warmup")]
     AutoencoderKl,
+    /// A checkpoint at a place that no run comes to.
+    #[error(
+        "the checkpoint is at image {at} of {images} in epoch {epoch}, after {steps} steps: expected a place in a run"
+    )]
+    Progress { epoch: usize, at: usize, images: usize, steps: u64 },
 }

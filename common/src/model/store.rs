@@ -131,17 +131,17 @@ fn find_file(recorded: &Path, expected: &str) -> Result<Stored> {
                 Ok(_) => tried.push(format!("{name} has changed since the latents were made")),
                 Err(e) => {
                     tried.push(e.to_string());
-                    refused = Some(e);
+                    if let Error::Io { source, .. } = e {
+                        refused = Some(source.kind());
+                    }
                 }
             },
         }
     }
     let tried = format!("{}; give -m MODEL, or use --embed-model", tried.join(", "));
     match refused {
-        Some(Error::Io { source, .. }) => {
-            Err(Error::io("cannot read the model of this stream", io::Error::new(source.kind(), tried)))
-        }
-        _ => Err(Error::NoInput(format!("the model of this stream was not found: {tried}"))),
+        Some(kind) => Err(Error::io("cannot read the model of this stream", io::Error::new(kind, tried))),
+        None => Err(Error::NoInput(format!("the model of this stream was not found: {tried}"))),
     }
 }
 

@@ -113,8 +113,14 @@ impl Checkpoints {
     }
     /// Removes it, unless it was named.
     pub fn remove(&self) {
-        if !self.kept {
-            let _ = fs::remove_file(&self.path);
+        if self.kept {
+            return;
+        }
+        match fs::remove_file(&self.path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                vae_cli::tell(&format!("cannot remove {}, which is not needed any more: {e}", self.path.display()));
+            }
+            _ => {}
         }
     }
 

@@ -1,5 +1,6 @@
 //! The stages of a pipe: what each program reads and writes, and how it fails.
 
+mod attacks;
 mod corruption;
 mod determinism;
 mod errors;

@@ -43,6 +43,15 @@ fn a_file_that_is_too_long_says_so() {
 }
 
 #[test]
+fn a_file_of_no_images_ends_after_its_header() {
+    refused(&gzip(&idx(&[0, 4, 3], &[7])), "holds more than its header says");
+    let mut zipped = gzip(&idx(&[0, 4, 3], &[]));
+    let last = zipped.len() - 5; // of the checksum
+    zipped[last] ^= 1;
+    refused(&zipped, "damaged gzip");
+}
+
+#[test]
 fn a_flipped_bit_in_gzip_is_found() {
     let mut zipped = gzip(&file());
     let last = zipped.len() - 5; // of the checksum
