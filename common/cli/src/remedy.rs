@@ -44,7 +44,8 @@ fn input(got: &Foreign) -> Option<Cow<'static, str>> {
         Foreign::Packed { format: "gzip", .. } => {
             "; unpack it (gzip -dc), or read MNIST files with mnist-dump --data DIR"
         }
-        Foreign::Picture(_) => "; load it in Python and numpy.save the array",
+        Foreign::Picture(_) => "; read it with image-dump FILE",
+        Foreign::Archive { format: "tar", .. } => "; of pictures read it with image-dump FILE",
         Foreign::Idx => "; read it with mnist-dump --data DIR",
         Foreign::Zip => "; of .npz numpy.save one array, a PyTorch file goes to vae-model",
         Foreign::Hdf5 => "; load it in Python (h5py) and numpy.save one array, Keras weights go to vae-model",

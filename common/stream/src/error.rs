@@ -114,6 +114,14 @@ pub enum Error {
         /// The SHA-256 of the next stream's model, or `none`.
         got: String,
     },
+    /// A stream that follows another has other classes, so that its labels mean something else.
+    #[error("joined streams have different classes: expected {expected}, got {got}")]
+    JoinedClasses {
+        /// The classes of the first stream, as JSON.
+        expected: String,
+        /// The classes of the next.
+        got: String,
+    },
 
     // Frames.
     /// The line of a data frame lacks what it must have.

@@ -86,6 +86,14 @@ const MAGIC: &[(usize, &[u8], Foreign)] = &[
     (0, b"II*\0", Foreign::Picture("TIFF")),
     (0, b"MM\0*", Foreign::Picture("TIFF")),
     (8, b"WEBP", Foreign::Picture("WebP")),
+    (4, b"ftypheic", Foreign::Picture("HEIC")),
+    (4, b"ftypheix", Foreign::Picture("HEIC")),
+    (4, b"ftypheim", Foreign::Picture("HEIC")),
+    (4, b"ftyphevc", Foreign::Picture("HEIC")),
+    (4, b"ftypmif1", Foreign::Picture("HEIC")),
+    (4, b"ftypmsf1", Foreign::Picture("HEIC")),
+    (4, b"ftypavif", Foreign::Picture("AVIF")),
+    (4, b"JXL \r\n\x87\n", Foreign::Picture("JPEG XL")),
     (0, b"%PDF", Foreign::Pdf),
     (0, b"\x89HDF", Foreign::Hdf5),
     (0, b"GGUF", Foreign::Network("GGUF")),
@@ -128,7 +136,10 @@ impl fmt::Display for Foreign {
             Foreign::Packed { format, .. } => return write!(f, "{format} data"),
             Foreign::Archive { format, .. } => return write!(f, "a {format} archive"),
             Foreign::Zip => "a zip archive",
-            Foreign::Picture(format) => return write!(f, "a {format} picture"),
+            Foreign::Picture(format) => {
+                let article = if format.starts_with("AV") { "an" } else { "a" };
+                return write!(f, "{article} {format} picture");
+            }
             Foreign::Pdf => "a PDF",
             Foreign::Idx => "an IDX file",
             Foreign::Hdf5 => "an HDF5 file",
@@ -195,6 +206,8 @@ mod tests {
             (b"\xff\xd8\xff\xe0\0\x10JFIF", "a JPEG picture"),
             (b"GIF89a", "a GIF picture"),
             (b"RIFF\x10\0\0\0WEBPVP8 ", "a WebP picture"),
+            (b"\0\0\0\x18ftypheic\0\0\0\0", "a HEIC picture"),
+            (b"\0\0\0\x1cftypavif\0\0\0\0", "an AVIF picture"),
             (b"P5\n28 28\n255\n", "a Netpbm picture"),
             (b"%PDF-1.7", "a PDF"),
             (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),

@@ -62,11 +62,7 @@ impl PictureWriter {
             let path = pattern.fill(&page.group, page.epoch)?;
             let headline = self.headline(&page)?;
             let picture = figure::draw(page, &self.options, headline.as_deref())?;
-            if let Some(folder) = path.parent() {
-                let what = || format!("cannot make the folder {}", folder.display());
-                fs::create_dir_all(folder).map_err(|e| Error::io(what(), e))?;
-            }
-            write_png(Output::open(Some(&path), Kind::Binary)?, &picture)?;
+            write_file(&path, &picture)?;
         }
         Ok(())
     }
@@ -97,6 +93,15 @@ impl PictureWriter {
         let text = template.fill(&Values::new(&page.group, page.epoch, page.record.as_ref()))?;
         Ok(Some(text.lines().map(printable).collect::<Vec<_>>().join("\n")))
     }
+}
+
+/// Writes a picture to a file, in a folder that is made if it is not there.
+pub(crate) fn write_file(path: &Path, picture: &DynamicImage) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        let what = || format!("cannot make the folder {}", folder.display());
+        fs::create_dir_all(folder).map_err(|e| Error::io(what(), e))?;
+    }
+    write_png(Output::open(Some(path), Kind::Binary)?, picture)
 }
 
 fn write_png(output: Output, picture: &DynamicImage) -> Result<()> {
