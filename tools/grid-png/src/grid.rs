@@ -5,7 +5,7 @@
 use std::ops::RangeInclusive;
 use std::sync::Once;
 
-use image::{GrayImage, ImageBuffer, Luma, Pixel};
+use image::{ImageBuffer, Pixel};
 use ndarray::{Array3, ArrayViewMut, Dimension};
 use vae_cli::{Error, Result};
 
@@ -13,21 +13,30 @@ use crate::layout::Layout;
 use crate::options::GridOptions;
 use crate::page::Page;
 
-/// Draws the images of a page, at least one, in grey levels.
-pub(crate) fn draw(page: &mut Page, options: &GridOptions, layout: &Layout) -> Result<GrayImage> {
+/// Draws the images of a page, at least one, whose pixels have the channels of P.
+pub(crate) fn draw<P: Pixel<Subpixel = u8>>(
+    page: &mut Page,
+    options: &GridOptions,
+    layout: &Layout,
+) -> Result<ImageBuffer<P, Vec<u8>>> {
     if options.normalize {
         let range = options.range.map(|range| levels(range, page.is_bytes));
         normalize(&mut page.images, range, options.scale_each)?;
     } else {
         tell_clipped(&page.images);
     }
-    let mut picture = GrayImage::from_pixel(layout.width, layout.height, Luma([to_byte(options.pad_value)]));
+    let channels = page.channels;
+    let padding = vec![to_byte(options.pad_value); channels];
+    let mut picture = ImageBuffer::from_pixel(layout.width, layout.height, *P::from_slice(&padding));
     let cells = page.cells.positions();
     for (t, images) in page.images.iter().enumerate() {
         for (image, &cell) in images.outer_iter().zip(&cells) {
             let (left, top) = layout.image_origin(cell, t);
-            for ((y, x), &value) in image.indexed_iter() {
-                picture.put_pixel(left + x as u32, top + y as u32, Luma([to_byte(value)]));
+            for (y, row) in image.outer_iter().enumerate() {
+                let bytes: Vec<u8> = row.iter().map(|value| to_byte(*value)).collect();
+                for (x, pixel) in bytes.chunks_exact(channels).enumerate() {
+                    picture.put_pixel(left + x as u32, top + y as u32, *P::from_slice(pixel));
+                }
             }
         }
     }

@@ -38,11 +38,10 @@ use crate::titles::Titles;
 /// Reads a stream with images x or x_hat (u8; or f32 from 0 to 1, clamped), a .npy of images, or newline JSON. It stops
 /// reading once the picture is complete.
 ///
-/// Writes a grey PNG with the pixels of torchvision's save_image, or one in colours with --colormap. At a terminal it
-/// shows the picture in kitty, Ghostty and WezTerm, and in others draws half blocks, without --titles, as wide as the
-/// terminal (--nrow 4 --max 16 makes digits larger). NO_COLOR or TERM=dumb selects plain ASCII.
-///
-/// With --each it writes a PNG of its own for each image.
+/// Writes a grey PNG with the pixels of torchvision's save_image, or one in colours with --colormap or of images [H,W,3];
+/// with --each a PNG for each image. At a terminal it shows the picture in kitty, Ghostty and WezTerm, and in others draws
+/// half blocks in grey, without --titles, as wide as the terminal (--nrow 4 --max 16 makes digits larger). NO_COLOR or
+/// TERM=dumb selects plain ASCII.
 ///
 /// Memory: one frame of the stream, 4 bytes for each pixel shown, and the picture.
 #[derive(Parser)]
@@ -67,7 +66,7 @@ struct Args {
     selection: SelectionArgs,
     #[command(flatten)]
     grid: GridOptions,
-    /// A title above each item: its number in a tensor, such as y or i, or its line in a text file (./NAME or NAME.txt)
+    /// A title above each item: its number in a tensor, such as i, or the name of its class y, or its line in a text file (./NAME or NAME.txt)
     ///
     /// With --by of the same tensor, each class has one title, at the head of its row or column.
     #[arg(long, value_name = "TENSOR|FILE")]
@@ -94,7 +93,7 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Result<()> {
-    let titles = args.titles.as_deref().map(Titles::open).transpose()?;
+    let mut titles = args.titles.as_deref().map(Titles::open).transpose()?;
     if let Some(pattern) = args.each.clone() {
         let reader = reader(&args)?;
         let selection = Selection { args: args.selection, titles, images: args.images };
@@ -103,6 +102,7 @@ fn run(args: Args) -> Result<()> {
     }
     let mut writer = PictureWriter::open(args.output.as_deref(), args.grid.clone(), args.suptitle.clone())?;
     let mut reader = reader(&args)?;
+    titles.iter_mut().for_each(|titles| titles.name_classes(reader.head()));
     let selection = Selection { args: args.selection, titles, images: args.images };
     let mut pages = Pages::new(selection, args.grid, writer.has_group_files());
     while !pages.is_complete()
@@ -124,7 +124,8 @@ fn reader(args: &Args) -> Result<Reader> {
     let head = reader.head().clone();
     let has = |name: &str| head.tensor(name).is_some();
     if args.selection.group.as_deref().is_none_or(|group| group == "main") {
-        for tensor in args.selection.main_tensors(has).into_iter().filter(|name| has(name)) {
+        let is_colour = |name: &str| head.tensor(name).is_some_and(|spec| matches!(spec.shape[..], [h, _, 3] if h > 1));
+        for tensor in args.selection.main_tensors(has).into_iter().filter(|name| has(name) && !is_colour(name)) {
             args.images.images(&mut reader, tensor, None)?;
         }
     }

@@ -34,6 +34,8 @@ pub(crate) fn list(paths: &[PathBuf]) -> Result<Places> {
                 places.is_tree = true;
             }
             folder(path, prefix, &mut places)?;
+        } else if !metadata.is_file() {
+            return Err(Error::Usage(format!("{}: expected a folder, a file or - for standard input", path.display())));
         } else if let Some(file) = archive(path)? {
             tar(Archive::File(file), path, prefix, &mut places)?;
         } else {
@@ -164,6 +166,7 @@ fn entries(archive: impl Read + Seek, number: usize) -> io::Result<(BTreeMap<Pat
             continue;
         }
         let place = match entry.header().entry_type() {
+            EntryType::XGlobalHeader => continue, // the commit of git archive
             EntryType::Directory => None,
             EntryType::Regular | EntryType::Continuous => Some(Place::Part(Span { archive: number, start, length })),
             EntryType::Symlink | EntryType::Link => {

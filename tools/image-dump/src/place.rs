@@ -1,9 +1,12 @@
 //! Places of pictures: files, and parts of archives.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+
+/// Bytes of a file at most.
+const MAX_FILE: u64 = 1 << 30;
 
 /// A picture: its name, where its bytes are, and what is known of it beforehand.
 #[derive(Clone, Debug)]
@@ -99,8 +102,16 @@ impl Places {
 
     /// The bytes of a picture.
     pub(crate) fn read(&self, picture: &Picture) -> io::Result<Vec<u8>> {
+        let length = match picture.place {
+            Place::File => fs::metadata(self.path(&picture.name))?.len(),
+            Place::Part(span) | Place::Planes(span) => span.length,
+            Place::NoFile(_) => 0,
+        };
+        if length > MAX_FILE {
+            return Err(io::Error::other(format!("expected at most {MAX_FILE} bytes, got {length}")));
+        }
         match picture.place {
-            Place::File => std::fs::read(self.path(&picture.name)),
+            Place::File => fs::read(self.path(&picture.name)),
             Place::Part(span) | Place::Planes(span) => self.archives[span.archive].read(span.start, span.length),
             Place::NoFile(what) => Err(io::Error::other(format!("expected a file, got {what}"))),
         }

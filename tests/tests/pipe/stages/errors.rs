@@ -113,7 +113,7 @@ fn files_of_other_kinds_are_told_by_their_first_bytes() {
     dir.write("a.pkl", b"\x80\x04\x95abcdefgh");
     dir.write("a.txt", "some text\n");
     for (name, words) in [
-        ("a.png", ["PNG", "numpy.save"]),
+        ("a.png", ["PNG", "image-dump"]),
         ("a.gz", ["gzip", "gzip -dc"]),
         ("a.idx", ["IDX", "mnist-dump --data"]),
         ("a.zip", ["zip", "numpy.save"]),

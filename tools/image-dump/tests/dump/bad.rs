@@ -1,6 +1,7 @@
 //! Bad input: one line each, and no file.
 
 use std::fs;
+use std::process::Command;
 
 use image::ImageFormat;
 
@@ -89,6 +90,18 @@ fn a_bomb_is_refused_before_it_is_unpacked() {
     fs::remove_file(place.path("bomb.bmp")).unwrap();
     place.write("bomb.jpg", &bomb);
     place.refuses(65, ".", &["bomb.jpg", "at most 512 MB", "60000 x 60000"]);
+}
+
+#[test]
+fn what_is_no_file_is_refused_without_being_read() {
+    let place = Place::with(&[("a.png", 1)]);
+    assert!(Command::new("mkfifo").arg(place.path("b.png")).status().unwrap().success());
+    place.refuses(74, ".", &["b.png", "expected a file, got a FIFO"]);
+    place.refuses(2, "b.png", &["b.png", "expected a folder, a file or -"]);
+    fs::remove_file(place.path("b.png")).unwrap();
+    fs::File::create(place.path("film.mp4")).unwrap().set_len(1 << 31).unwrap();
+    place.refuses(74, ".", &["film.mp4", "expected at most 1073741824 bytes, got 2147483648"]);
+    assert_eq!(place.dump_and_messages(". --skip-bad").0.x, [1]);
 }
 
 #[test]
