@@ -11,7 +11,7 @@ use crate::cifar::SIDE;
 use crate::jpeg::Segments;
 
 /// Bytes of an unpacked picture at most.
-const MAX_BYTES: u64 = 512 << 20;
+pub(crate) const MAX_BYTES: u64 = 512 << 20;
 
 const FORMATS: [(ImageFormat, &str); 5] = [
     (ImageFormat::Png, "PNG"),
@@ -27,8 +27,8 @@ pub(crate) struct Decoded {
     pub(crate) has_profile: bool,
 }
 
-/// Decodes a picture. Nothing is allocated before its size has been compared with what can be.
-pub(crate) fn decode(bytes: &[u8]) -> Result<Decoded, String> {
+/// Decodes a picture of so many bytes at most. Nothing is allocated before its size has been compared with that.
+pub(crate) fn decode(bytes: &[u8], most: u64) -> Result<Decoded, String> {
     let guess = image::guess_format(bytes).ok();
     let Some((format, name)) = FORMATS.iter().find(|(format, _)| Some(*format) == guess) else {
         return Err(foreign(bytes));
@@ -39,7 +39,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Decoded, String> {
         Segments { is_complete: true, has_exif: true, has_profile: true }
     };
     let cannot = |e: ImageError| match e {
-        ImageError::Limits(_) => too_large(None),
+        ImageError::Limits(_) => too_large(most, None),
         e => format!("a damaged {name} picture ({}); copy it anew", innermost(&e)),
     };
     if !segments.is_complete {
@@ -47,11 +47,11 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Decoded, String> {
     }
     let mut reader = ImageReader::with_format(Cursor::new(bytes), *format);
     let mut limits = Limits::default();
-    limits.max_alloc = Some(MAX_BYTES);
+    limits.max_alloc = Some(most);
     reader.limits(limits.clone());
     let mut decoder = reader.into_decoder().map_err(cannot)?;
-    if decoder.total_bytes() > MAX_BYTES {
-        return Err(too_large(Some(decoder.dimensions())));
+    if decoder.total_bytes() > most {
+        return Err(too_large(most, Some(decoder.dimensions())));
     }
     let has_profile = segments.has_profile && decoder.icc_profile().is_ok_and(|profile| profile.is_some());
     let orientation = if segments.has_exif { decoder.orientation().ok() } else { None };
@@ -68,9 +68,9 @@ pub(crate) fn planes(bytes: &[u8]) -> Decoded {
     Decoded { image: DynamicImage::ImageRgb8(image), has_profile: false }
 }
 
-fn too_large(size: Option<(u32, u32)>) -> String {
+fn too_large(most: u64, size: Option<(u32, u32)>) -> String {
     let got = size.map_or("more".to_owned(), |(width, height)| format!("{height} x {width}"));
-    format!("expected a picture of at most {} MB of pixels, got {got}; make it smaller", MAX_BYTES >> 20)
+    format!("expected a picture of at most {} MB of pixels, got {got}; make it smaller", most >> 20)
 }
 
 /// The message about a file that is no picture, or one in another format.

@@ -14,7 +14,7 @@ use vae_stream::images::ImageShape;
 
 use crate::classes::is_held_out;
 use crate::convert::{ConvertArgs, Image};
-use crate::decode::{Decoded, decode, planes};
+use crate::decode::{Decoded, MAX_BYTES, decode, planes};
 use crate::place::{Picture, Place, Places};
 
 /// How pictures become images.
@@ -100,7 +100,7 @@ impl Pictures {
         let bad = |message| Fault::File(Error::Data(format!("{}: {message}{remedy}", name())));
         let Decoded { image, has_profile } = match picture.place {
             Place::Planes(_) => planes(&bytes),
-            _ => decode(&bytes).map_err(bad)?,
+            _ => decode(&bytes, MAX_BYTES).map_err(bad)?,
         };
         if has_profile {
             static TOLD: Once = Once::new();
