@@ -117,6 +117,16 @@ mod tests {
     }
 
     #[test]
+    fn a_label_is_the_name_of_a_class_or_a_number() {
+        let classes = ["3", "cat"].map(str::to_owned);
+        let labels = ["cat", "3", "1"].map(|label| number(label, &classes).unwrap());
+        assert_eq!(labels, [1, 0, 1]);
+        let error = number("car", &classes).unwrap_err();
+        let expected = "--only: expected the number of a label, or the name of a class, got car; did you mean cat?";
+        assert_eq!((error.to_string().as_str(), error.exit_code()), (expected, 2));
+    }
+
+    #[test]
     fn shards_joined_are_the_whole() {
         let shard = |index, count| SelectionArgs {
             shuffle: true,

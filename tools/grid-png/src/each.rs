@@ -66,12 +66,6 @@ impl EachWriter {
             page.add(&data.slice(k..k + 1), &self.selection, &self.options)?;
             write_file(&path, &figure::draw(page, &self.options, None)?)?;
             self.images += 1;
-            if !self.written.insert(path.clone()) {
-                let path = path.display();
-                return Err(Error::Data(format!(
-                    "--each: expected a name for each image, got {path} twice; add {{i}}"
-                )));
-            }
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use vae_cli::{Error, Result, tell};
+use vae_cli::{Error, Result};
 use vae_stream::sha256;
 
 use crate::place::{Picture, Places};
@@ -26,8 +26,9 @@ pub(crate) enum Split {
     All,
 }
 
-/// Gives each picture the number of its class, and keeps those of one split, where folders or batches are splits.
-pub(crate) fn label(places: &mut Places, split: Option<Split>, held_out: Option<f64>) -> Result<()> {
+/// Gives each picture the number of its class, and keeps those of one split, where folders or batches are splits. Gives
+/// what is to be told of a guess.
+pub(crate) fn label(places: &mut Places, split: Option<Split>, held_out: Option<f64>) -> Result<Option<&'static str>> {
     let top = if places.is_tree { sole_folder(places) } else { PathBuf::new() };
     let below = |path: &Path| path.strip_prefix(&top).unwrap_or(Path::new("")).to_owned();
     let is_batches = places.has_labels;
@@ -58,12 +59,13 @@ pub(crate) fn label(places: &mut Places, split: Option<Split>, held_out: Option<
         places.pictures.retain(|picture| split_of(&picture.name).is_some());
         places.folders.retain(|folder| split_of(folder).is_some());
     }
+    let mut guess = None;
     if places.is_tree && !places.has_labels {
-        classify(places, &top, usize::from(is_split))?;
+        guess = classify(places, &top, usize::from(is_split))?;
     }
     if is_split {
         if split.is_none() {
-            tell(
+            guess = Some(
                 "of pictures for training and for test, those for training are read; --split test or all says otherwise",
             );
         }
@@ -74,7 +76,7 @@ pub(crate) fn label(places: &mut Places, split: Option<Split>, held_out: Option<
             return Err(Error::NoInput("--split: expected pictures of this split, got none".into()));
         }
     }
-    Ok(())
+    Ok(guess)
 }
 
 /// The part of a picture by the hash of its path: of all paths, this fraction is held out for test. So a picture stays in
@@ -128,7 +130,7 @@ fn batch_split(name: &Path) -> Split {
 }
 
 /// Gives each picture the number of its class, if all are in folders below `top`, or `skip` folders deeper.
-fn classify(places: &mut Places, top: &Path, skip: usize) -> Result<()> {
+fn classify(places: &mut Places, top: &Path, skip: usize) -> Result<Option<&'static str>> {
     let parts = |path: &Path| -> Vec<PathBuf> {
         path.strip_prefix(top).into_iter().flat_map(Path::iter).skip(skip).map(PathBuf::from).collect()
     };
@@ -136,11 +138,10 @@ fn classify(places: &mut Places, top: &Path, skip: usize) -> Result<()> {
     let classes: Vec<Option<PathBuf>> = places.pictures.iter().map(class).collect();
     let mut names: BTreeSet<PathBuf> = classes.iter().flatten().cloned().collect();
     if names.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     if classes.contains(&None) {
-        tell("there are pictures beside folders of others: the folders are no classes, and there are no labels y");
-        return Ok(());
+        return Ok(Some("there are pictures beside folders of others: they are no classes, and there are no labels y"));
     }
     for folder in &places.folders {
         if let [name] = &parts(folder)[..]
@@ -163,7 +164,7 @@ fn classify(places: &mut Places, top: &Path, skip: usize) -> Result<()> {
         let most = format!("{MAX_CLASSES} classes with {MAX_NAMES} bytes of names");
         return Err(Error::Data(format!("expected at most {most}, got {count} with {bytes}; join folders")));
     }
-    Ok(())
+    Ok(None)
 }
 
 fn class_name(folder: &OsStr) -> Result<String> {

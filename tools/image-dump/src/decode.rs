@@ -33,10 +33,10 @@ pub(crate) fn decode(bytes: &[u8], most: u64) -> Result<Decoded, String> {
     let Some((format, name)) = FORMATS.iter().find(|(format, _)| Some(*format) == guess) else {
         return Err(foreign(bytes));
     };
-    let segments = if *format == ImageFormat::Jpeg {
-        Segments::of(bytes)
-    } else {
-        Segments { is_complete: true, has_exif: true, has_profile: true }
+    let segments = match format {
+        ImageFormat::Jpeg => Segments::of(bytes),
+        ImageFormat::WebP => Segments { is_complete: is_whole_riff(bytes), ..Segments::ANY },
+        _ => Segments::ANY,
     };
     let cannot = |e: ImageError| match e {
         ImageError::Limits(_) => too_large(most, None),
@@ -66,6 +66,12 @@ pub(crate) fn planes(bytes: &[u8]) -> Decoded {
     let pixels = (0..plane).flat_map(|at| [bytes[at], bytes[plane + at], bytes[2 * plane + at]]).collect();
     let image = ImageBuffer::from_raw(SIDE, SIDE, pixels).expect("three planes");
     Decoded { image: DynamicImage::ImageRgb8(image), has_profile: false }
+}
+
+/// Whether a RIFF file has as many bytes as it says; its decoder does without the last.
+fn is_whole_riff(bytes: &[u8]) -> bool {
+    let length = bytes.get(4..).and_then(|rest| rest.first_chunk()).map(|length| u32::from_le_bytes(*length));
+    length.is_some_and(|length| bytes.len() as u64 >= 8 + u64::from(length))
 }
 
 fn too_large(most: u64, size: Option<(u32, u32)>) -> String {

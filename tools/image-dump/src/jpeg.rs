@@ -10,6 +10,9 @@ pub(crate) struct Segments {
 }
 
 impl Segments {
+    /// Those of another format, of which nothing is known.
+    pub(crate) const ANY: Segments = Segments { is_complete: true, has_exif: true, has_profile: true };
+
     /// Walks through the segments of a file. Thumbnails in them do not count.
     pub(crate) fn of(bytes: &[u8]) -> Segments {
         let mut segments = Segments::default();

@@ -84,7 +84,7 @@ fn main() -> ExitCode {
 
 fn run(args: Args) -> Result<()> {
     let mut places = listing::list(&args.paths)?;
-    classes::label(&mut places, args.split, args.held_out)?;
+    let guess = classes::label(&mut places, args.split, args.held_out)?;
     let options = Options {
         convert: args.convert,
         flip: args.flip,
@@ -97,6 +97,7 @@ fn run(args: Args) -> Result<()> {
     };
     let names = args.names.as_deref().map(|path| Output::open(Some(path), Kind::Text)).transpose()?;
     let mut pictures = Pictures::open(places, options, names)?;
+    guess.into_iter().for_each(vae_cli::tell);
     let indices = args.selection.indices(&pictures, args.seed)?;
     let output = args.output.writer(source::head(&pictures))?;
     output.run(|output| source::write(&mut pictures, &indices, args.batch, output))?;

@@ -1,6 +1,6 @@
 //! The source of images: pictures read, decoded and converted on all cores.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -94,10 +94,12 @@ impl Pictures {
     fn image(&self, number: usize) -> Result<Image, Fault> {
         let picture = &self.places.pictures[number];
         let name = || self.places.path(&picture.name).display().to_string();
-        let bytes =
-            self.places.read(picture).map_err(|e| Fault::File(Error::io(format!("cannot read {}", name()), e)))?;
         let remedy = if self.options.skip_bad { "" } else { "; or leave such files out: --skip-bad" };
-        let bad = |message| Fault::File(Error::Data(format!("{}: {message}{remedy}", name())));
+        let bad = |message: String| Fault::File(Error::Data(format!("{}: {message}{remedy}", name())));
+        let bytes = self.places.read(picture).map_err(|e| match e.kind() {
+            ErrorKind::Other | ErrorKind::UnexpectedEof => bad(e.to_string()),
+            _ => Fault::File(Error::io(format!("cannot read {}", name()), e)),
+        })?;
         let Decoded { image, has_profile } = match picture.place {
             Place::Planes(_) => planes(&bytes),
             _ => decode(&bytes, MAX_BYTES).map_err(bad)?,

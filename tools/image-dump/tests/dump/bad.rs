@@ -62,7 +62,7 @@ fn formats_that_are_not_read_are_named() {
         (b"GIF89a\0\0\0\0", ["a GIF picture", "convert it"]),
         (b"\x1f\x8b\x08\0\0", ["gzip data", "gzip -dc"]),
         (b"version https://git-lfs.github.com/spec/v1\n", ["Git LFS pointer", "git lfs pull"]),
-        (b"", ["an empty file", "copy"]),
+        (b"", ["an empty file", "make it again"]),
     ] {
         let place = Place::new();
         place.write("a.jpg", start);
@@ -96,11 +96,11 @@ fn a_bomb_is_refused_before_it_is_unpacked() {
 fn what_is_no_file_is_refused_without_being_read() {
     let place = Place::with(&[("a.png", 1)]);
     assert!(Command::new("mkfifo").arg(place.path("b.png")).status().unwrap().success());
-    place.refuses(74, ".", &["b.png", "expected a file, got a FIFO"]);
+    place.refuses(65, ".", &["b.png", "expected a file, got a FIFO"]);
     place.refuses(2, "b.png", &["b.png", "expected a folder, a file or -"]);
     fs::remove_file(place.path("b.png")).unwrap();
     fs::File::create(place.path("film.mp4")).unwrap().set_len(1 << 31).unwrap();
-    place.refuses(74, ".", &["film.mp4", "expected at most 1073741824 bytes, got 2147483648"]);
+    place.refuses(65, ".", &["film.mp4", "expected at most 1073741824 bytes, got 2147483648"]);
     assert_eq!(place.dump_and_messages(". --skip-bad").0.x, [1]);
 }
 

@@ -82,7 +82,7 @@ fn more_than_256_classes_have_labels_of_two_bytes() {
     let pictures: Vec<(String, u8)> = (0..257).map(|k| (format!("{k:03}/x.png"), 0)).collect();
     let place = Place::with(&pictures.iter().map(|(name, level)| (&name[..], *level)).collect::<Vec<_>>());
     let output = place.run(".", &[]);
-    assert!(output.stdout.windows(15).any(|w| w == b"\"y\":{\"dtype\":\"<u"));
+    assert!(output.stdout.windows(16).any(|w| w == b"\"y\":{\"dtype\":\"<u"));
     let dump = parse(&output.stdout);
     assert_eq!((dump.classes.len(), dump.y.unwrap()[256]), (257, 256));
 }
