@@ -40,6 +40,7 @@ pub(crate) fn decode(bytes: &[u8], most: u64) -> Result<Decoded, String> {
     };
     let cannot = |e: ImageError| match e {
         ImageError::Limits(_) => too_large(most, None),
+        ImageError::Unsupported(e) => format!("a {name} picture of a kind that is not read ({e}); convert it"),
         e => format!("a damaged {name} picture ({}); copy it anew", innermost(&e)),
     };
     if !segments.is_complete {
@@ -48,7 +49,7 @@ pub(crate) fn decode(bytes: &[u8], most: u64) -> Result<Decoded, String> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), *format);
     let mut limits = Limits::default();
     limits.max_alloc = Some(most);
-    reader.limits(limits.clone());
+    reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(cannot)?;
     if decoder.total_bytes() > most {
         return Err(too_large(most, Some(decoder.dimensions())));

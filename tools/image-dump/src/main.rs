@@ -55,6 +55,9 @@ struct Args {
     split: Option<Split>,
     /// The fraction of the pictures that are test images, by the hash of their paths: each stays in its part when others
     /// are added
+    ///
+    /// A picture is a test image if the first 8 bytes of the SHA-256 of its path, below the folder or in the archive that
+    /// was named, are as a number below this fraction of 2^64.
     #[arg(long, value_name = "FRACTION", requires = "split", value_parser = fraction)]
     held_out: Option<f64>,
     /// Write the paths of the images to FILE, newline JSON with i and path
