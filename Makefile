@@ -61,13 +61,22 @@ gpu-model: build ## Print a model of the time of an epoch on an A100 and an H100
 	$(CARGO) build --release -p cuda-interpreter
 	python3 kernels/model.py $(BIN) $(BIN)/libcuda_interpreter.so
 
-bench: build ## Measure everything beside JAX and PyTorch (PEERS=no: alone; ONLY=training, models, engine, neighbour, pipes, memory, sizes, digits or micro)
+bench: build ## Measure everything beside JAX and PyTorch (PEERS=no: alone; ONLY=section, ROWS=word, PROGRAMS=word, ROUNDS=5: a part; QUIET=10: not beside busy programs; LIST=yes: names)
 ifeq ($(ONLY),micro)
 	$(CARGO) bench -q -p vae-bench --bench micro
 else
 	$(CARGO) build --release -p vae-bench
-	@PYTHON="$$(PEERS=$(PEERS) ONLY=$(ONLY) tests/peers/venv.sh '$(CURDIR)/target/bench-venv')" $(BIN)/bench $(ONLY:%=--only %)
+ifdef LIST
+	@$(BIN)/bench --list
+else
+	@PYTHON="$$(PEERS=$(PEERS) ONLY=$(ONLY) PROGRAMS=$(PROGRAMS) tests/peers/venv.sh '$(CURDIR)/target/bench-venv')" $(BIN)/bench \
+	    $(ONLY:%=--only %) $(ROWS:%=--rows %) $(PROGRAMS:%=--programs %) $(ROUNDS:%=--rounds %) $(QUIET:%=--quiet %)
 endif
+endif
+
+bench-doc: ## Write what `make bench` measured on this machine into docs/BENCHMARKS.md
+	$(CARGO) build --release -p vae-bench
+	@$(BIN)/bench --document docs/BENCHMARKS.md
 
 torture: build ## Kill, starve and damage the programs (KILLS=1000; DAMAGED=200; ONLY=kills, space, syscalls, descriptors, limits or damage; SEED=0)
 	$(CARGO) build --release -p vae-torture
@@ -102,4 +111,4 @@ clean: ## Remove what was built and made
 	$(CARGO) clean
 	rm -rf demo out
 
-.PHONY: help build demo examples test test-page fuzz asan torture lint kernels ptxas gpu-model bench gpu-check install uninstall dist pictures clean
+.PHONY: help build demo examples test test-page fuzz asan torture lint kernels ptxas gpu-model bench bench-doc gpu-check install uninstall dist pictures clean

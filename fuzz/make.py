@@ -2,7 +2,7 @@
 """Makes fuzz/corpus (good inputs, from our own programs and NumPy) and fuzz/attacks (files that lie) anew.
 
 Usage: make build && PATH=$PWD/target/release:$PATH python3 fuzz/make.py
-Needs NumPy and safetensors. What the fuzzer has found, corpus/*/found-*, stays.
+Needs NumPy, safetensors and Pillow. What the fuzzer has found, corpus/*/found-*, stays.
 """
 
 import gzip
@@ -11,12 +11,14 @@ import json
 import os
 import struct
 import subprocess
+import tarfile
 import zipfile
 import zlib
 from pathlib import Path
 
 import numpy as np
 import safetensors.numpy
+from PIL import Image
 
 HERE = Path(__file__).resolve().parent
 HUGE = 1 << 60
@@ -108,6 +110,59 @@ def npz(entries, method=zipfile.ZIP_STORED):
         for name, content in entries:
             archive.writestr(zipfile.ZipInfo(name), content, method)
     return file.getvalue()
+
+
+def picture(mode, format, size=(8, 8), **options):
+    file = io.BytesIO()
+    Image.effect_noise(size, 64).convert("RGB").convert(mode).save(file, format, **options)
+    return file.getvalue()
+
+
+def tar(files, format=tarfile.GNU_FORMAT):
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w", format=format) as archive:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return file.getvalue()
+
+
+def pictures():
+    exif = Image.Exif()
+    exif[0x112] = 6
+    png = picture("L", "PNG", (2, 2))
+    write("corpus/pictures", {
+        **{f"{mode.replace(';', '')}.png": picture(mode, "PNG") for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")},
+        **{f"{mode}.jpg": picture(mode, "JPEG") for mode in ("L", "RGB", "CMYK")},
+        "progressive.jpg": picture("RGB", "JPEG", progressive=True),
+        "turned.jpg": picture("RGB", "JPEG", exif=exif, icc_profile=b"profile"),
+        "lossy.webp": picture("RGB", "WEBP"),
+        "lossless.webp": picture("RGBA", "WEBP", lossless=True),
+        **{f"{mode}.bmp": picture(mode, "BMP") for mode in ("1", "P", "RGB")},
+        "plain.tif": picture("RGB", "TIFF"),
+        "packed.tif": picture("L", "TIFF", compression="tiff_lzw"),
+        "gnu.tar": tar({"a/1.png": png, "b/" + "2" * 120 + ".png": png}),
+        "pax.tar": tar({"a/1.png": png, "b/" + "2" * 120 + ".png": png}, tarfile.PAX_FORMAT),
+        "cifar-10": bytes([9]) + bytes(3072),
+        "cifar-100": bytes([19, 99]) + bytes(3072),
+    })
+    bomb = bytearray(png)
+    bomb[16:24] = struct.pack(">II", 60000, 60000)
+    bomb[29:33] = struct.pack(">I", zlib.crc32(bomb[12:29]))
+    jpeg, bmp, archive = picture("RGB", "JPEG"), picture("RGB", "BMP"), tar({"a.png": png})
+    frame = jpeg.index(b"\xff\xc0")
+    write("attacks/picture", {
+        "bomb.png": bytes(bomb),
+        "bomb.jpg": jpeg[:frame + 5] + struct.pack(">HH", 65535, 65535) + jpeg[frame + 9:],
+        "bomb.bmp": bmp[:18] + struct.pack("<II", 60000, 60000) + bmp[26:],
+        "cut.png": png[:-20],
+        "cut.jpg": jpeg[:-2],
+        "cut.tar": archive[:1024],
+        "false-size.tar": archive[:124] + b"77777777777" + archive[135:],
+        "2^63-bytes.tar": archive[:124] + b"\x80\0\0\0\x7f" + b"\xff" * 7 + archive[136:],
+        "path.tar": tar({"../../a.png": b"no picture"}),
+    })
 
 
 def corpus():
@@ -389,6 +444,7 @@ def attacks():
 
 if __name__ == "__main__":
     corpus()
+    pictures()
     attacks()
     sizes = [f.stat().st_size for f in HERE.glob("*/*/*")]
     print(len(sizes), "files,", sum(sizes) >> 10, "KiB")

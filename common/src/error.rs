@@ -62,6 +62,9 @@ pub enum Error {
     /// Instructions that this CPU does not have.
     #[error("VAE_CPU is {asked}: expected one of those that this CPU has: {available}")]
     InstructionSet { asked: String, available: String },
+    /// A precision that only AMX multiplies.
+    #[error("precision {precision} needs a CPU with AMX: expected one, got {got}")]
+    NoTiles { precision: &'static str, got: &'static str },
     /// A stream that cannot be read.
     #[error(transparent)]
     Stream(#[from] vae_stream::Error),
@@ -82,11 +85,8 @@ pub enum DataError {
     #[error("the images are {got} pixels: expected {expected}, as the model was made for")]
     ImageSize { expected: ImageShape, got: ImageShape },
     /// A pixel outside [0, 1].
-    #[error(
-        "pixel {at:?} of image {image} is {value}: expected [0, 1], where the means of a decoder lie; scale or clip the \
-         images, or save whole numbers as uint8"
-    )]
-    PixelRange { at: [usize; 2], image: u32, value: f32 },
+    #[error("pixel {at:?} of image {image} is {value}: expected [0, 1], where the means of a decoder lie; {remedy}")]
+    PixelRange { at: [usize; 2], image: u32, value: f32, remedy: &'static str },
     /// Images of another dtype than those before.
     #[error("the images change their dtype in the middle of the stream; expected one dtype")]
     DtypeChange,

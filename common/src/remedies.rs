@@ -24,6 +24,7 @@ impl From<Error> for Exit {
             ),
             Error::NoPrior => Exit::Usage(format!("{error}; latents of images come from vae-encode")),
             Error::InstructionSet { .. } => Exit::Usage(error.to_string()),
+            Error::NoTiles { .. } => Exit::Unavailable(format!("--{error}; use fp32, or tf32 on a GPU")),
             Error::Memory { .. } => Exit::Unavailable(format!("{error}; try a smaller --batch, --samples or --hidden")),
             Error::CovarianceMemory { .. } => Exit::Unavailable(format!("{error}; make the images smaller")),
             Error::Allocation { .. } => {

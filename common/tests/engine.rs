@@ -48,10 +48,41 @@ fn finish(mut trainer: Trainer, most: usize) -> Model {
     trainer.model().unwrap()
 }
 
-/// Every instruction set of this CPU, with GEMMs of each precision.
+/// Every instruction set of this CPU, with GEMMs of each precision, and the model of AMX.
 fn paths() -> impl Iterator<Item = (InstructionSet, Precision)> {
     let both = |isa| [(isa, Precision::Fp32), (isa, Precision::Bf16)];
-    InstructionSet::available().into_iter().flat_map(both)
+    let models = InstructionSet::amx_models().into_iter();
+    let models = models.flat_map(|isa| [(isa, Precision::Bf16), (isa, Precision::Bf16x3)]);
+    let split = amx().map(|isa| (isa, Precision::Bf16x3));
+    InstructionSet::available().into_iter().flat_map(both).chain(models).chain(split)
+}
+
+fn amx() -> Option<InstructionSet> {
+    InstructionSet::available().into_iter().find(|isa| isa.name() == "amx")
+}
+
+#[test]
+fn amx_learns_the_bytes_of_its_model() {
+    let Some(amx) = amx() else { return eprintln!("SKIPPED amx_learns_the_bytes_of_its_model: no AMX") };
+    let model = *InstructionSet::amx_models().last().expect("there is one");
+    let data = images(300, [12, 10]);
+    for precision in [Precision::Bf16, Precision::Bf16x3] {
+        let trained = |isa| {
+            let mut spec = spec(&data, &[33], 5);
+            spec.training.precision = precision;
+            finish(Trainer::new(spec, data.clone(), None, None, on(2, isa)).unwrap(), 100)
+        };
+        assert!(trained(amx).to_bytes() == trained(model).to_bytes(), "{precision:?}");
+    }
+}
+
+#[test]
+fn products_of_two_parts_are_refused_without_tiles() {
+    let data = images(20, [4, 4]);
+    let mut spec = spec(&data, &[3], 2);
+    spec.training.precision = Precision::Bf16x3;
+    let error = Trainer::new(spec, data, None, None, on(1, InstructionSet::available()[0])).err().unwrap();
+    assert!(error.to_string().contains("bf16x3 needs a CPU with AMX: expected one, got portable"), "{error}");
 }
 
 #[test]

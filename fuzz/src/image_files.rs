@@ -1,4 +1,4 @@
-//! Files of images: IDX, raw or gzip, and .amat.
+//! Files of images: IDX, raw or gzip, .npz, .amat and .csv.
 
 use vae_cli::indices::Indices;
 use vae_cli::source::{self, Source};
@@ -9,7 +9,7 @@ use crate::check;
 use crate::memory_file::MemoryFile;
 
 /// An IDX file of images gives the same stream read in order and with random access; it is read as the labels of three
-/// images too.
+/// images, and as an .npz, too.
 pub fn idx(data: &[u8]) {
     let file = MemoryFile::new(data);
     let open = || crate::files::Files::open(&file.path(), None);
@@ -21,11 +21,15 @@ pub fn idx(data: &[u8]) {
     if let Err(e) = crate::files::Files::open(&three.path(), Some(&file.path())) {
         check::bad_input(e);
     }
+    let _ = outcome(crate::npz::read(&file.path(), 0).and_then(|images| written(Box::new(images))));
 }
 
-/// An .amat file is images, or an error.
+/// Text, .amat or .csv, is images, or an error.
 pub fn amat(data: &[u8]) {
-    let _ = outcome(crate::amat::read(&MemoryFile::new(data).path()).and_then(|images| written(Box::new(images))));
+    let file = MemoryFile::new(data);
+    for is_csv in [false, true] {
+        let _ = outcome(crate::text::read(&file.path(), is_csv).and_then(|images| written(Box::new(images))));
+    }
 }
 
 fn written(mut source: Box<dyn Source>) -> Result<Vec<u8>> {

@@ -8,6 +8,7 @@ mod logs;
 mod memory_file;
 mod models;
 mod numpy;
+mod pictures;
 mod pieces;
 mod streams;
 mod templates;
@@ -16,6 +17,7 @@ pub use image_files::{amat, idx};
 pub use logs::logs;
 pub use models::{import, model};
 pub use numpy::numpy;
+pub use pictures::pictures;
 pub use streams::{jsonl, npy, round_trip, stream};
 pub use templates::templates;
 
@@ -23,7 +25,7 @@ pub use templates::templates;
 pub type Target = fn(&[u8]);
 
 /// Every target by name, the name of its folder in `corpus`.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("stream", stream),
     ("npy", npy),
     ("numpy", numpy),
@@ -34,6 +36,7 @@ pub const TARGETS: [(&str, Target); 11] = [
     ("idx", idx),
     ("amat", amat),
     ("logs", logs),
+    ("pictures", pictures),
     ("templates", templates),
 ];
 
@@ -50,7 +53,13 @@ macro_rules! parts {
 parts! {
     "../../tools/grid-png/src/filename.rs" filename
     "../../tools/grid-png/src/template.rs" template
-    "../../tools/mnist-dump/src/amat.rs" amat
+    "../../tools/image-dump/src/cifar.rs" cifar
+    "../../tools/image-dump/src/decode.rs" decode
+    "../../tools/image-dump/src/jpeg.rs" jpeg
+    "../../tools/image-dump/src/listing.rs" listing
+    "../../tools/image-dump/src/place.rs" place
+    "../../tools/mnist-dump/src/text.rs" text
+    "../../tools/mnist-dump/src/npz.rs" npz
     "../../tools/mnist-dump/src/files.rs" files
     "../../tools/mnist-dump/src/idx.rs" idx
     "../../tools/mnist-dump/src/transposed.rs" transposed

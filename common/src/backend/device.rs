@@ -38,6 +38,13 @@ impl Device {
     pub fn cpu(threads: usize) -> Result<Device> {
         Ok(Device::Cpu { threads, isa: InstructionSet::from_env()? })
     }
+    /// The precision of training here, where `asked` is faster than f32; f32 where it is not.
+    pub fn precision(self, asked: Precision) -> Precision {
+        match (self, asked) {
+            (Device::Cpu { isa, .. }, Precision::Bf16) if !isa.has_bf16() => Precision::Fp32,
+            _ => asked,
+        }
+    }
     /// Backends, each on a thread of its own, that saturate the device: two on a GPU, where copies overlap with compute.
     pub fn workers(self) -> usize {
         match self {

@@ -21,7 +21,7 @@ pub use handles::{Activations, Buf, Param, PixelTransform, PixelType, Table};
 pub use op::{MAX_TERMS, Op, OpCode, TermWeight};
 pub use parameter::{Axis, Layout, Parameter, Role};
 pub use precision::Precision;
-pub use program::{CheckedOp, Program};
+pub use program::{CheckedOp, Program, Side};
 pub use update::{Gradient, Update};
 
 /// The shape of a buffer.
@@ -85,7 +85,7 @@ impl Plan {
     /// and all of the weights.
     pub fn bytes(&self, precision: Precision) -> u64 {
         let images = self.batch.next_multiple_of(self.block()) as u64;
-        let pairs = (precision == Precision::Bf16) as u64;
+        let pairs = precision.parts() as u64;
         let of = |kind: &BufferShape| match *kind {
             BufferShape::Activations(width) => (4 + 2 * pairs) * images * width as u64,
             BufferShape::Param([inp, out]) => 4 * (1 + pairs) * inp as u64 * out.next_multiple_of(16) as u64,

@@ -14,9 +14,14 @@ pub enum Precision {
     /// TF32, a significand of 11 bits, on the tensor cores of a GPU; a CPU multiplies f32.
     #[value(help = "a significand of 11 bits: faster on a GPU from Ampere on; a CPU multiplies fp32")]
     Tf32,
-    /// bfloat16, a significand of 8 bits, faster where the device has instructions for it. Weights and optimizer stay f32.
-    #[value(help = "a significand of 8 bits: faster on CPUs with AVX512_BF16, and on a GPU from Ampere on")]
+    /// bfloat16, a significand of 8 bits, where the device has faster instructions for it. Weights and optimizer stay f32.
+    #[value(
+        help = "a significand of 8 bits: faster on AMD from Zen 4 and a GPU from Ampere on; other CPUs train in fp32"
+    )]
     Bf16,
+    /// Each f32 as a sum of two bf16, whose products are three of bf16: a significand of 16 bits, on CPUs with AMX.
+    #[value(help = "each number as a sum of two bf16: nearly fp32, and faster on CPUs with AMX, which it needs")]
+    Bf16x3,
 }
 
 impl Precision {
@@ -26,6 +31,15 @@ impl Precision {
             Precision::Fp32 => "fp32",
             Precision::Tf32 => "tf32",
             Precision::Bf16 => "bf16",
+            Precision::Bf16x3 => "bf16x3",
+        }
+    }
+    /// Operands of bf16 for each value.
+    pub fn parts(self) -> usize {
+        match self {
+            Precision::Fp32 | Precision::Tf32 => 0,
+            Precision::Bf16 => 1,
+            Precision::Bf16x3 => 2,
         }
     }
 }

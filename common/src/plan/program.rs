@@ -13,6 +13,15 @@ pub struct CheckedOp {
     pub read: Vec<Buf>,
 }
 
+/// The side of an operand in a weight gradient, x^T dy.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Side {
+    /// x.
+    Left,
+    /// dy.
+    Right,
+}
+
 /// A step in two phases. First the operations, in order, on each image by itself; then the gradient of each parameter, a sum
 /// over images, and its update.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,15 +76,17 @@ impl Program {
         let ops: usize = self.ops.iter().map(|op| op.op.flops()).sum();
         ops + self.gradients.iter().map(Gradient::flops).sum::<usize>()
     }
-    /// The activations that weight gradients are products of, each once.
-    pub fn operands(&self) -> Vec<Activations> {
+    /// The activations that weight gradients are products of, each once, with their side.
+    pub fn operands(&self) -> Vec<(Activations, Side)> {
         let mut operands = vec![];
         for gradient in &self.gradients {
             if let Gradient::Weight { x, dy, .. } = *gradient {
-                for rows in [x, dy] {
-                    match operands.iter().find(|known: &&Activations| known.buf == rows.buf) {
-                        Some(known) => assert!(*known == rows, "{rows:?} is an operand of gradients in two shapes"),
-                        None => operands.push(rows),
+                for operand in [(x, Side::Left), (dy, Side::Right)] {
+                    match operands.iter().find(|known: &&(Activations, Side)| known.0.buf == operand.0.buf) {
+                        Some(known) => {
+                            assert!(*known == operand, "{operand:?} is an operand of gradients in two shapes")
+                        }
+                        None => operands.push(operand),
                     }
                 }
             }

@@ -372,6 +372,7 @@ fn gemms_at(precision: Precision, relative: f64) {
         Precision::Fp32 => "",
         Precision::Tf32 => "_tf32",
         Precision::Bf16 => "_bf16",
+        Precision::Bf16x3 => unreachable!("no kernel of a GPU"),
     }));
     expect_launched(OTHER_KERNELS.iter().filter(|kernel| **kernel != "run_ops"));
 }

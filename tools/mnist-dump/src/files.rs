@@ -61,8 +61,8 @@ impl Source for Files {
         self.labels.is_some()
     }
 
-    fn label(&self, i: usize) -> u8 {
-        self.labels.as_ref().map_or(0, |labels| labels[i])
+    fn label(&self, i: usize) -> u16 {
+        self.labels.as_ref().map_or(0, |labels| labels[i].into())
     }
 
     fn random_access(mut self: Box<Self>) -> Result<Box<dyn Source>> {

@@ -6,6 +6,9 @@ use crate::progress::Progress;
 use crate::report::{self, Report};
 use crate::resolve::Run;
 use crate::signals::Signals;
+use common::backend::Device;
+use common::model::Model;
+use common::plan::Precision;
 use common::train::Trainer;
 use std::num::NonZeroU64;
 use std::time::Instant;
@@ -13,9 +16,10 @@ use vae_cli::Result;
 
 /// Trains, and writes the model.
 pub fn train(run: Run, checkpoints: &Checkpoints, report: &mut Report) -> Result<()> {
-    let Run { spec, train, test, device, output, .. } = run;
+    let Run { mut spec, train, test, device, output, .. } = run;
     let preview = Preview::new(&train, test.as_ref(), run.preview);
     let resumed = checkpoints.open(run.resume, &output)?;
+    spec.training.precision = precision(spec.training.precision, resumed.as_ref(), device);
     // Until here there is nothing to keep, and Ctrl-C just ends.
     let signals = Signals::listen()?;
     let start = Instant::now();
@@ -56,6 +60,7 @@ pub fn train(run: Run, checkpoints: &Checkpoints, report: &mut Report) -> Result
             return Err(checkpoints.interrupted(signal));
         }
     }
+    checkpoints.tell_of_another(&output);
     let saved = trainer.model()?.save(&output);
     if saved.is_err() {
         let _ = checkpoints.save(&trainer); // --resume then only writes the model
@@ -65,6 +70,18 @@ pub fn train(run: Run, checkpoints: &Checkpoints, report: &mut Report) -> Result
     progress.finish();
     report.record(report::done(&output, &sha256, trainer.spec(), start.elapsed().as_secs_f64()));
     Ok(())
+}
+
+/// The precision asked for, where it is faster than fp32, or where the run began in it.
+fn precision(asked: Precision, resumed: Option<&Model>, device: Device) -> Precision {
+    let taken = match resumed {
+        Some(checkpoint) if checkpoint.spec.training.precision == asked => asked,
+        _ => device.precision(asked),
+    };
+    if taken != asked {
+        vae_cli::tell(&format!("training in {}, which is faster than {} on this CPU", taken.name(), asked.name()));
+    }
+    taken
 }
 
 /// Steps until the next update of the bar, the next checkpoint of --every or the end of the epoch: then true.

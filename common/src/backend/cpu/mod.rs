@@ -23,8 +23,8 @@ mod step;
 mod threads;
 
 use super::{Backend, ProgramId, SampleIndex, State};
-use crate::Result;
 use crate::plan::{Buf, Plan, Precision, Program};
+use crate::{Error, Result};
 use memory::Memory;
 pub use profile::Profile;
 pub use simd::InstructionSet;
@@ -50,8 +50,11 @@ impl Cpu {
     /// Allocates the buffers of a plan. The state starts empty: no item, no learning rate.
     ///
     /// # Errors
-    /// [`Error::Allocation`](crate::Error::Allocation) where the system has no memory.
+    /// [`Error::Allocation`] where the system has no memory, [`Error::NoTiles`] for bf16x3 without AMX.
     pub fn new(plan: &Plan, threads: usize, precision: Precision, isa: InstructionSet) -> Result<Cpu> {
+        if precision == Precision::Bf16x3 && isa.tiles().is_none() {
+            return Err(Error::NoTiles { precision: precision.name(), got: isa.name() });
+        }
         let memory = Memory::new(plan, isa, precision)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Cpu {
@@ -102,7 +105,7 @@ impl Backend for Cpu {
     }
     fn compile(&mut self, program: &Program) -> Result<ProgramId> {
         let compiled = Compiled::new(program, self.memory.isa, self.precision, self.state.batch);
-        self.memory.prepare(program, compiled.precision)?;
+        self.memory.prepare(program)?;
         self.programs.push(compiled);
         Ok(ProgramId(self.programs.len() - 1))
     }

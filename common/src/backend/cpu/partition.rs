@@ -1,6 +1,6 @@
 //! The partition of a step into tasks: blocks of images, and tiles of parameters.
 
-use super::gemm::Panels;
+use super::gemm::{Packing, Panels};
 use super::memory::Memory;
 use crate::plan::{Gradient, Program};
 use std::ops::Range;
@@ -28,8 +28,10 @@ pub(crate) struct ParamTile {
 impl ParamTile {
     /// Tiles every parameter of a program so that W, m and v of a tile fit L2. Wider tiles when x and dy exceed L2, as
     /// each tile reads them again; smaller tiles for convolution weights, to have enough tasks.
-    pub(crate) fn partition(program: &Program, lanes: usize, batch: usize) -> Vec<ParamTile> {
-        const ROWS: usize = 200;
+    pub(crate) fn partition(program: &Program, packing: Packing, lanes: usize, batch: usize) -> Vec<ParamTile> {
+        // A tile of bricks is four blocks each way: then x, dy and the sums stay in L2.
+        let bricks = matches!(packing, Packing::Bricks(_));
+        let most = if bricks { 128 } else { 200 };
         const MIN_TASKS: usize = 16;
         let flops: usize = program.gradients().iter().map(Gradient::flops).sum();
         let mut tiles = vec![];
@@ -38,13 +40,20 @@ impl ParamTile {
                 Gradient::Weight { w, x, .. } => (w, x.per_image),
                 Gradient::Bias { b, .. } => (b, 0),
             };
-            let width = if batch * per_image > K_CHUNK && per_image == 1 { 3 } else { 1 };
-            let panels = Panels::new([p.inp, p.out], lanes);
-            let mut count = p.inp.div_ceil(ROWS);
+            let wide = batch * per_image > K_CHUNK && per_image == 1;
+            let width = if bricks {
+                4
+            } else if wide {
+                3
+            } else {
+                1
+            };
+            let panels = packing.panels([p.inp, p.out], lanes);
+            let mut count = p.inp.div_ceil(most);
             while count < p.inp.div_ceil(8) && gradient.flops() / (count * panels.count()) > flops / MIN_TASKS {
                 count += 1;
             }
-            let step = p.inp.div_ceil(count).next_multiple_of(8);
+            let step = p.inp.div_ceil(count).next_multiple_of(packing.rows().max(8));
             for first in (0..panels.count()).step_by(width) {
                 let panel_range = first..(first + width).min(panels.count());
                 let rows = (0..p.inp).step_by(step).map(|i| i..(i + step).min(p.inp));
@@ -69,5 +78,5 @@ impl ParamTile {
     }
 }
 
-/// Packed rows of x and dy that a tile sums at a time, so that they stay in L2: a multiple of every block size.
+/// Rows of x and dy that a tile sums at a time, so that they stay in L2: a multiple of every block size.
 pub(crate) const K_CHUNK: usize = 256;

@@ -6,10 +6,11 @@
 //! is vectorized by the compiler.
 #![allow(unsafe_code)]
 
+mod isa;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use crate::{Error, Result};
+pub use isa::InstructionSet;
 
 /// A vector of 32-bit packed elements: each an f32, or a pair of bf16 with the first in the low half.
 pub(crate) trait Simd: Copy {
@@ -93,100 +94,6 @@ pub(crate) trait Simd: Copy {
 pub(crate) trait WithSimd {
     type Output;
     fn with_simd<S: Simd>(self, simd: S) -> Self::Output;
-}
-
-/// The vector instruction set that the engine uses, detected on this CPU.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct InstructionSet(Isa);
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Isa {
-    /// The baseline of the compilation target: 4 lanes.
-    Portable,
-    /// AVX2 and FMA: 8 lanes.
-    Avx2,
-    /// AVX-512 F, BW, DQ and VL: 16 lanes.
-    Avx512,
-    /// The same with AVX-512 BF16.
-    Avx512Bf16,
-}
-
-impl InstructionSet {
-    /// The instruction sets of this CPU, the best last.
-    pub fn available() -> Vec<InstructionSet> {
-        #[allow(unused_mut)]
-        let mut sets = vec![Isa::Portable];
-        #[cfg(target_arch = "x86_64")]
-        {
-            let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
-            let avx512 = avx2
-                && is_x86_feature_detected!("avx512f")
-                && is_x86_feature_detected!("avx512bw")
-                && is_x86_feature_detected!("avx512dq")
-                && is_x86_feature_detected!("avx512vl");
-            let bf16 = avx512 && is_x86_feature_detected!("avx512bf16");
-            let found = [(avx2, Isa::Avx2), (avx512, Isa::Avx512), (bf16, Isa::Avx512Bf16)];
-            sets.extend(found.into_iter().filter(|(detected, _)| *detected).map(|(_, set)| set));
-        }
-        sets.into_iter().map(InstructionSet).collect()
-    }
-
-    /// The best of this CPU, or the value of the environment variable `VAE_CPU`: `avx512`, `avx2` or `portable`.
-    ///
-    /// # Errors
-    /// [`Error::InstructionSet`] for another value of `VAE_CPU`, or one that this CPU does not support.
-    pub fn from_env() -> Result<InstructionSet> {
-        let available = InstructionSet::available();
-        let Some(asked) = std::env::var_os("VAE_CPU").filter(|v| !v.is_empty()) else {
-            return Ok(*available.last().expect("portable is always available"));
-        };
-        available.iter().rev().find(|isa| asked == *isa.name()).copied().ok_or_else(|| {
-            let mut here: Vec<&str> = available.iter().map(|isa| isa.name()).collect();
-            here.dedup();
-            Error::InstructionSet { asked: asked.display().to_string(), available: here.join(", ") }
-        })
-    }
-
-    /// The name in `VAE_CPU`.
-    pub fn name(self) -> &'static str {
-        match self.0 {
-            Isa::Portable => "portable",
-            Isa::Avx2 => "avx2",
-            Isa::Avx512 | Isa::Avx512Bf16 => "avx512",
-        }
-    }
-
-    /// Whether bf16 GEMMs have a dot-product instruction; without one they are slower than f32.
-    pub fn has_bf16(self) -> bool {
-        self.0 == Isa::Avx512Bf16
-    }
-
-    /// f32 lanes of a vector.
-    pub(crate) fn lanes(self) -> usize {
-        match self.0 {
-            Isa::Portable => Portable::LANES,
-            Isa::Avx2 => 8,
-            Isa::Avx512 | Isa::Avx512Bf16 => 16,
-        }
-    }
-
-    /// Runs `work`, compiled for this instruction set.
-    pub(crate) fn dispatch<W: WithSimd>(self, work: W) -> W::Output {
-        match self.0 {
-            Isa::Portable => work.with_simd(Portable),
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: only `available` constructs an instruction set, after detecting its features.
-            set => unsafe {
-                match set {
-                    Isa::Avx2 => x86::avx2(work),
-                    Isa::Avx512 => x86::avx512(work),
-                    _ => x86::avx512_bf16(work),
-                }
-            },
-            #[cfg(not(target_arch = "x86_64"))]
-            set => unreachable!("{set:?} is of another architecture"),
-        }
-    }
 }
 
 /// Arrays of 4 lanes, as SSE and NEON have.

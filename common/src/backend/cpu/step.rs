@@ -1,6 +1,6 @@
 //! A program compiled once, and its runs, which every thread executes step by step.
 
-use super::gemm::microkernel::AtPrecision;
+use super::gemm::{InArithmetic, Packing};
 use super::memory::{BlockView, Memory, TileView};
 use super::ops::interpreter::{CompiledOp, PackOperand};
 use super::ops::update::Update;
@@ -11,28 +11,29 @@ use super::scratch::ScratchVec;
 use super::simd::InstructionSet;
 use super::threads::{Barrier, PoisonOnPanic, Pool, WorkQueue};
 use crate::backend::State;
-use crate::plan::{Activations, Precision, Program};
+use crate::plan::{Activations, Precision, Program, Side};
 
 /// A program with all that follows from it and the plan.
 pub(crate) struct Compiled {
     pub(crate) program: Program,
-    pub(crate) precision: Precision,
+    pub(crate) packing: Packing,
     ops: Vec<CompiledOp>,
     tiles: Vec<ParamTile>,
     tile_costs: Vec<usize>,
     /// Values of the largest tile.
     gradient_len: usize,
-    operands: Vec<Activations>,
+    operands: Vec<(Activations, Side)>,
 }
 
 impl Compiled {
     pub(crate) fn new(program: &Program, isa: InstructionSet, precision: Precision, batch: usize) -> Compiled {
         // Only training trades precision for speed: the test loss of a bf16 run is one of fp32.
         let precision = if program.gradients().is_empty() { Precision::Fp32 } else { precision };
-        let tiles = ParamTile::partition(program, isa.lanes(), batch);
+        let packing = Packing::new(precision, isa);
+        let tiles = ParamTile::partition(program, packing, isa.lanes(), batch);
         Compiled {
             program: program.clone(),
-            precision,
+            packing,
             ops: program.ops().iter().map(|checked| CompiledOp::new(checked, program)).collect(),
             tile_costs: tiles.iter().map(|tile| tile.cost(program)).collect(),
             gradient_len: tiles.iter().map(ParamTile::values).max().unwrap_or(0),
@@ -105,6 +106,7 @@ impl Run<'_> {
     /// The steps as one thread of the run executes them; outputs the state after the last.
     pub(crate) fn work(&self, thread: usize, memory: &mut WorkerMemory) -> (State, Profiler) {
         let _guard = PoisonOnPanic(&self.schedule.barrier);
+        let _tiles = self.compiled.packing.configure();
         let profiler = Profiler::new(&self.compiled.program, self.profiled);
         let mut worker = Worker { thread, memory, profiler };
         let mut state = self.start;
@@ -131,22 +133,23 @@ impl Run<'_> {
 
     /// The first phase: every operation on each block of images, then the operands of the second.
     fn forward_backward(&self, worker: &mut Worker, state: &State, step: usize) {
-        let Compiled { precision, ref ops, ref operands, .. } = *self.compiled;
+        let Compiled { packing, ref ops, ref operands, .. } = *self.compiled;
         let Worker { thread, memory: WorkerMemory { scratch, .. }, profiler } = worker;
         self.schedule.blocks.for_each(*thread, step, self.blocks(state), |block| {
             let images = block * self.schedule.block..(block + 1) * self.schedule.block;
             for (i, op) in ops.iter().enumerate() {
                 // SAFETY: the queue gives a block to one thread; barriers keep blocks and tiles apart.
                 #[allow(unsafe_code)]
-                let at = unsafe { BlockView::new(self.memory, images.clone(), state, &op.checked) };
-                op.execute(self.memory.isa, precision, at, scratch);
+                let at = unsafe { BlockView::new(self.memory, images.clone(), state, packing, &op.checked) };
+                op.execute(self.memory.isa, packing, at, scratch);
                 profiler.operation(i);
             }
-            for &operand in operands {
+            for &(operand, side) in operands {
                 // SAFETY: as above.
                 #[allow(unsafe_code)]
                 let at = unsafe { BlockView::operand(self.memory, images.clone(), state, &operand.buf) };
-                self.memory.isa.dispatch(PackOperand { operand, at, scratch });
+                let work = PackOperand { operand, side, at, scratch };
+                self.memory.isa.dispatch(InArithmetic(packing, work));
             }
             profiler.operands();
         });
@@ -162,7 +165,7 @@ impl Run<'_> {
             // SAFETY: as for blocks; tiles of a parameter are disjoint, and a parameter is updated once.
             #[allow(unsafe_code)]
             let at = unsafe { TileView::new(self.memory, tile, images, self.schedule.block) };
-            self.memory.isa.dispatch(AtPrecision(self.compiled.precision, Update { tile, at, gradient, adam }));
+            self.memory.isa.dispatch(InArithmetic(self.compiled.packing, Update { tile, at, gradient, adam }));
             profiler.gradient(tile.index);
         });
     }

@@ -1,7 +1,7 @@
 //! A GPU: detection, its context and its loaded modules.
 
 use crate::plan::Precision;
-use crate::{GpuError, Result};
+use crate::{Error, GpuError, Result};
 use cust::context::{Context, CurrentContext};
 use cust::device::{Device, DeviceAttribute};
 use cust::error::CudaError;
@@ -69,8 +69,11 @@ impl Gpu {
     /// Loads the GEMM kernels of this precision.
     ///
     /// # Errors
-    /// [`GpuError::NoTensorCores`] if the GPU has none for it.
+    /// [`GpuError::NoTensorCores`] if the GPU has none for it, [`Error::NoTiles`] if none has.
     pub(super) fn prepare(&self, precision: Precision) -> Result<()> {
+        if precision == Precision::Bf16x3 {
+            return Err(Error::NoTiles { precision: precision.name(), got: "a GPU" });
+        }
         if precision == Precision::Fp32 || self.gemm_tensor_cores.get().is_some() {
             return Ok(());
         }

@@ -114,6 +114,8 @@ fn tensor_cores_that_a_gpu_has_not_are_told() {
         let line = format!("vae-train {MODEL} {RUN} --device cuda --precision {precision} -o model.bin");
         dir.run(&line).fails(69, "vae-train", &["no tensor cores for", precision, "8.0", "7.5"]);
     }
+    let line = format!("vae-train {MODEL} {RUN} --device cuda --precision bf16x3 -o model.bin");
+    dir.run(&line).fails(69, "vae-train", &["--precision bf16x3 needs a CPU with AMX", "got a GPU", "tf32 on a GPU"]);
     dir.run(&format!("vae-train {MODEL} {RUN} --device cuda -o model.bin")).succeeds();
 }
 

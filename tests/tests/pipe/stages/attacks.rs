@@ -104,3 +104,8 @@ fn a_false_idx_is_refused() {
 fn a_false_amat_is_refused() {
     refused_by("amat", &["mnist-dump --data attack -o out"]);
 }
+
+#[test]
+fn a_false_picture_is_refused() {
+    refused_by("picture", &["image-dump attack -o out", "image-dump - -o out < attack"]);
+}

@@ -9,6 +9,7 @@ mod files;
 mod foreign_inputs;
 mod interactive;
 mod latents;
+mod mistakes;
 mod model_export;
 mod model_foreign;
 mod model_import;

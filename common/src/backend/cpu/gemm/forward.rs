@@ -1,12 +1,13 @@
 //! y = act(x @ W + b).
 
-use super::microkernel::{Dense, Element, KIndices, Lhs, Rhs, microkernel};
-use super::panels::Panels;
+use super::microkernel::{Blocks, Dense, Element, Gemm, Lhs, Operands, Rhs};
+use super::panels::VECTORS;
 use super::sparsity::NonzeroColumns;
-use super::{PackedWeight, load_row, store_row, tile};
-use crate::backend::cpu::simd::{Simd, WithSimd};
+use super::{PackedWeight, load_row};
+use crate::backend::cpu::simd::Simd;
 use crate::plan::Activation;
 use std::marker::PhantomData;
+use std::ops::Range;
 
 /// y = act(x @ W + b): x[R, I / VALUES] W[I, O] b[O, padded to whole vectors] y[R, O], for a piecewise linear act.
 /// `nonzero`: the nonzero columns of x, per tile of rows.
@@ -25,88 +26,92 @@ pub(crate) fn forward<S: Simd, E: Element>(
     assert!(x.len() == rows * inner && b.len() == panels.out.next_multiple_of(panels.lanes));
     let packed = panels.packed(E::VALUES);
     assert_eq!(w.forward.len(), packed.values());
+    let listed = nonzero.map_or(0, NonzeroColumns::rows);
     for panel in 0..panels.count() {
-        let nv = panels.width(panel) / panels.lanes;
+        let (columns, ld) = (panels.columns(panel), panels.width(panel));
         let next = if panel + 1 < panels.count() { &w.forward[packed.panel(panel + 1)] } else { &[] };
-        let mut r = 0;
-        while r < rows {
-            let (y, x) = (&mut y[r * panels.out..], &x[r * inner..]);
-            // The first rows wait for this panel to come from L3 or memory; each tile prefetches its share of the next
-            // panel.
-            let next = &next[next.len() * r / rows..next.len() * (r + 8).min(rows) / rows];
-            let shared = &Panel { panels, panel, inner, w: &w.forward[packed.panel(panel)], next, b, act };
-            let mr = match rows - r {
-                left if left >= 8 && S::HAS_32_REGISTERS => 8,
-                left if left >= 4 => 4,
-                _ => 1,
-            };
-            let (all, element) = (Dense(inner), PhantomData);
-            match (mr, nonzero.and_then(|nonzero| nonzero.tile(r, mr))) {
-                (8, Some(k)) => tile!(simd, nv, Tile::<8, _> { y, x, k, shared, element }),
-                (8, None) => tile!(simd, nv, Tile::<8, _> { y, x, k: all, shared, element }),
-                (4, Some(k)) => tile!(simd, nv, Tile::<4, _> { y, x, k, shared, element }),
-                (4, None) => tile!(simd, nv, Tile::<4, _> { y, x, k: all, shared, element }),
-                _ => tile!(simd, nv, Tile::<1, _> { y, x, k: all, shared, element }),
+        let widest = VECTORS * panels.lanes;
+        for at in (0..ld).step_by(widest) {
+            let (y, w, nv) = (&mut *y, &w.forward[packed.panel(panel)][at..], (ld - at).min(widest) / panels.lanes);
+            let columns = columns.start + at..columns.end.min(columns.start + at + widest);
+            let shape = [rows, inner, panels.out, ld];
+            let mut gemm = Forward::<E> { y, x, shape, columns, w, next, b, act, element: PhantomData };
+            if let Some(nonzero) = nonzero {
+                gemm.compute(simd, 0..listed, nv, nonzero);
             }
-            r += mr;
+            gemm.compute(simd, listed..rows, nv, &Dense(inner));
         }
     }
 }
 
-/// Operands shared by the tiles of a panel.
-struct Panel<'a> {
-    panels: Panels,
-    panel: usize,
-    /// Packed elements of a row of x.
-    inner: usize,
+/// Columns of y, in a panel.
+struct Forward<'a, E> {
+    y: &'a mut [f32],
+    x: &'a [u32],
+    /// Rows, packed elements of a row of x, values of a row of y, values of a row of w.
+    shape: [usize; 4],
+    columns: Range<usize>,
     w: &'a [u32],
     next: &'a [u32],
     b: &'a [f32],
     act: Activation,
-}
-
-/// MR rows of a panel of y, summed over k.
-struct Tile<'a, E, const MR: usize, const NV: usize, K> {
-    y: &'a mut [f32],
-    x: &'a [u32],
-    k: K,
-    shared: &'a Panel<'a>,
     element: PhantomData<E>,
 }
 
-impl<E: Element, const MR: usize, const NV: usize, K: KIndices> WithSimd for Tile<'_, E, MR, NV, K> {
-    type Output = ();
-
+impl<E: Element> Gemm for Forward<'_, E> {
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Panel { panels, panel, inner, w, next, b, act } = *self.shared;
-        let (width, columns) = (NV * S::LANES, panels.columns(panel));
-        let bias: [S::V; NV] = load_row(simd, &b[columns.start..]);
-        let w = Rhs { data: w, ld: width, columns: width };
-        let x = Lhs { data: self.x, rs: inner, cs: 1 };
-        let mut acc = microkernel::<S, E, MR, NV, 1, false>(simd, [bias; MR], self.k, x, w, [next]);
-        // `for` loops unroll, so that the accumulators stay in registers; closures given to `map` may become calls.
-        match act {
-            Activation::Relu => {
-                let zero = simd.splat(0.0);
-                for row in &mut acc {
-                    for v in row {
-                        *v = simd.max(*v, zero);
-                    }
+    fn sums<S: Simd, const MR: usize, const NV: usize>(&self, simd: S, i: usize, k: &impl Blocks) -> [[S::V; NV]; MR] {
+        let [rows, inner, _, ld] = self.shape;
+        let bias: [S::V; NV] = load_row(simd, &self.b[self.columns.start..]);
+        // The first rows wait for this panel to come from L3 or memory; each tile prefetches its share of the next panel.
+        let share = |row: usize| self.next.len() * row.min(rows) / rows;
+        let next = [&self.next[share(i)..share(i + 8)]];
+        let (a, b) = (
+            Lhs { data: &self.x[i * inner..], rs: inner, cs: 1 },
+            Rhs::<false> { data: self.w, ld, columns: NV * S::LANES },
+        );
+        let mut acc = [bias; MR];
+        for (_, k) in k.blocks(i) {
+            acc = Operands { k, a, b, next }.accumulate::<S, E, MR, NV>(simd, acc);
+        }
+        acc
+    }
+    #[inline(always)]
+    fn epilogue<S: Simd, const MR: usize, const NV: usize>(&self, simd: S, sums: &mut [[S::V; NV]; MR]) {
+        activate(simd, sums, self.act);
+    }
+    #[inline(always)]
+    fn output(&mut self, i: usize) -> (&mut [f32], usize, usize) {
+        let [_, _, out, _] = self.shape;
+        (&mut self.y[i * out + self.columns.start..], out, self.columns.len())
+    }
+}
+
+/// sums = act(sums), for a piecewise linear act.
+#[inline(always)]
+pub(super) fn activate<S: Simd, const MR: usize, const NV: usize>(
+    simd: S,
+    sums: &mut [[S::V; NV]; MR],
+    act: Activation,
+) {
+    // `for` loops unroll, so that the accumulators stay in registers; closures given to `map` may become calls.
+    match act {
+        Activation::Relu => {
+            let zero = simd.splat(0.0);
+            for row in sums {
+                for v in row {
+                    *v = simd.max(*v, zero);
                 }
             }
-            Activation::LeakyRelu(slope) => {
-                let slope = simd.splat(slope);
-                for row in &mut acc {
-                    for v in row {
-                        *v = simd.max(*v, simd.mul(*v, slope));
-                    }
+        }
+        Activation::LeakyRelu(slope) => {
+            let slope = simd.splat(slope);
+            for row in sums {
+                for v in row {
+                    *v = simd.max(*v, simd.mul(*v, slope));
                 }
             }
-            _ => {}
         }
-        for (i, sums) in acc.into_iter().enumerate() {
-            store_row(simd, &mut self.y[i * panels.out..][columns.clone()], sums);
-        }
+        _ => {}
     }
 }

@@ -1,12 +1,13 @@
 //! dx = dy @ W^T, computed as dx^T = W @ dy^T: rows of dy lie across the vector lanes, and W is read in its packed
 //! order.
 
-use super::microkernel::{Dense, Element, Lhs, Rhs, microkernel};
+use super::microkernel::{Blocks, Dense, Element, Gemm, Lhs, Operands, Rhs};
 use super::transpose::transpose;
-use super::{PackedWeight, as_packed, as_packed_mut, store_row};
+use super::{PackedWeight, as_packed, as_packed_mut};
 use crate::backend::cpu::scratch::ScratchVec;
-use crate::backend::cpu::simd::{Simd, WithSimd};
+use crate::backend::cpu::simd::Simd;
 use std::marker::PhantomData;
+use std::ops::Range;
 
 /// Scratch for dy^T and dx^T.
 #[derive(Default)]
@@ -35,22 +36,9 @@ pub(crate) fn input_gradient<S: Simd, E: Element>(
     let mut v = 0;
     while v < vectors {
         let nv = (vectors - v).min(if S::HAS_32_REGISTERS { 4 } else { 2 });
-        let mut i = 0;
-        while i < inp {
-            let operands = Operands { dxt: &mut *dxt, dyt, w, i, first: v * panels.lanes, ld, element: PhantomData };
-            // The largest tile whose accumulators fit the register file: fewer vectors allow more rows of W.
-            i += match (nv, inp - i) {
-                (4, left) if left >= 6 => simd.vectorize(Tile::<E, 6, 4>(operands)),
-                (3, left) if left >= 8 => simd.vectorize(Tile::<E, 8, 3>(operands)),
-                (2, left) if left >= 12 && S::HAS_32_REGISTERS => simd.vectorize(Tile::<E, 12, 2>(operands)),
-                (2, left) if left >= 4 => simd.vectorize(Tile::<E, 4, 2>(operands)),
-                (1, left) if left >= 8 => simd.vectorize(Tile::<E, 8, 1>(operands)),
-                (4, _) => simd.vectorize(Tile::<E, 1, 4>(operands)),
-                (3, _) => simd.vectorize(Tile::<E, 1, 3>(operands)),
-                (2, _) => simd.vectorize(Tile::<E, 1, 2>(operands)),
-                _ => simd.vectorize(Tile::<E, 1, 1>(operands)),
-            };
-        }
+        let (dxt, first) = (&mut *dxt, v * panels.lanes);
+        let mut gemm = InputGradient::<E> { dxt, dyt, w, first, width: nv * panels.lanes, ld, element: PhantomData };
+        gemm.compute(simd, 0..inp, nv, &Dense(inner));
         v += nv;
     }
     match add {
@@ -62,41 +50,52 @@ pub(crate) fn input_gradient<S: Simd, E: Element>(
     }
 }
 
-/// The operands of a tile of dx^T[I, ld], from row i and column `first`: W[I, O] dyt[O / VALUES, ld].
-struct Operands<'a, E> {
+/// Columns `first..first + width` of dx^T[I, ld]: W[I, O] dyt[O / VALUES, ld].
+struct InputGradient<'a, E> {
     dxt: &'a mut [f32],
     dyt: &'a [u32],
     w: PackedWeight<'a>,
-    i: usize,
     first: usize,
+    width: usize,
     ld: usize,
     element: PhantomData<E>,
 }
 
-/// MR rows and NV vectors of dx^T; outputs MR.
-struct Tile<'a, E, const MR: usize, const NV: usize>(Operands<'a, E>);
-
-impl<E: Element, const MR: usize, const NV: usize> WithSimd for Tile<'_, E, MR, NV> {
-    type Output = usize;
-
+impl<E: Element> Gemm for InputGradient<'_, E> {
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> usize {
-        let Operands { dxt, dyt, w, i, first, ld, .. } = self.0;
+    fn tile_rows<S: Simd>(nv: usize, left: usize) -> usize {
+        // Fewer vectors allow more rows of W.
+        match (nv, left) {
+            (4, 6..) => 6,
+            (3, 8..) | (1, 8..) => 8,
+            (2, 12..) if S::HAS_32_REGISTERS => 12,
+            (2, 4..) => 4,
+            _ => 1,
+        }
+    }
+    #[inline(always)]
+    fn sums<S: Simd, const MR: usize, const NV: usize>(&self, simd: S, i: usize, _: &impl Blocks) -> [[S::V; NV]; MR] {
+        let panels = self.w.panels;
+        let rows = |panel: usize, rows: Range<usize>| {
+            let range = panels.rows(panel, rows.start.min(panels.inp)..rows.end.min(panels.inp));
+            &self.w.backward[range.start / E::VALUES..range.end / E::VALUES]
+        };
         let mut acc = [[simd.splat(0.0); NV]; MR];
-        for panel in 0..w.panels.count() {
-            let (columns, rows) = (w.panels.columns(panel), w.panels.rows(panel, i..i + MR));
-            let data = &w.backward[rows.start / E::VALUES..rows.end / E::VALUES];
-            let next = (i + MR).min(w.panels.inp)..(i + 2 * MR).min(w.panels.inp);
-            let next = w.panels.rows(panel, next);
-            let next = &w.backward[next.start / E::VALUES..next.end / E::VALUES];
-            let w = Lhs { data, rs: w.panels.width(panel) / E::VALUES, cs: 1 };
-            let dyt = Rhs { data: &dyt[columns.start / E::VALUES * ld + first..], ld, columns: NV * S::LANES };
-            let k = Dense(columns.len().div_ceil(E::VALUES));
-            acc = microkernel::<S, E, MR, NV, 1, false>(simd, acc, k, w, dyt, [next]);
+        for panel in 0..panels.count() {
+            let columns = panels.columns(panel);
+            let dyt = &self.dyt[columns.start / E::VALUES * self.ld + self.first..];
+            let operands = Operands {
+                k: Dense(columns.len().div_ceil(E::VALUES)),
+                a: Lhs { data: rows(panel, i..i + MR), rs: panels.width(panel) / E::VALUES, cs: 1 },
+                b: Rhs::<false> { data: dyt, ld: self.ld, columns: self.width },
+                next: [rows(panel, i + MR..i + 2 * MR)],
+            };
+            acc = operands.accumulate::<S, E, MR, NV>(simd, acc);
         }
-        for (row, sums) in dxt[i * ld..].chunks_mut(ld).zip(acc) {
-            store_row(simd, &mut row[first..][..NV * S::LANES], sums);
-        }
-        MR
+        acc
+    }
+    #[inline(always)]
+    fn output(&mut self, i: usize) -> (&mut [f32], usize, usize) {
+        (&mut self.dxt[i * self.ld + self.first..], self.ld, self.width)
     }
 }

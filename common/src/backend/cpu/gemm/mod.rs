@@ -9,53 +9,56 @@
 //! weight_gradient   dW = x^T @ dy          x[R, I] dy[R, O] dW[I, panel of O]   K = R
 //! ```
 //!
-//! All are tiles of one [`microkernel`]. Operands are packed elements (see [`bf16`]), accumulators f32.
+//! On vectors each is a [`Gemm`](microkernel::Gemm): tiles of one microkernel, and an epilogue. Operands are packed elements
+//! (see [`bf16`]), accumulators f32. On the tiles of AMX each is a product of bricks ([`amx`]). An [`Arithmetic`] is one
+//! or the other: what the operations of a program see.
 
-pub(crate) mod bf16;
+pub(crate) mod amx;
+mod arithmetic;
+mod bf16;
 mod forward;
 mod input_gradient;
-pub(crate) mod microkernel;
+mod microkernel;
 mod panels;
 pub(crate) mod sparsity;
 mod transpose;
 mod weight_gradient;
 
-/// Dispatches to a tile of `$mr` rows and 1 to 3 vectors, out of line so that its accumulators stay in registers.
-macro_rules! tile {
-    ($simd:expr, $nv:expr, $tile:ident::<$mr:literal $(, $k:ty)?> $fields:tt) => {
-        match $nv {
-            1 => $simd.vectorize($tile::<E, $mr, 1 $(, $k)?> $fields),
-            2 => $simd.vectorize($tile::<E, $mr, 2 $(, $k)?> $fields),
-            _ => $simd.vectorize($tile::<E, $mr, 3 $(, $k)?> $fields),
-        }
-    };
-}
-use tile;
-
 use super::simd::Simd;
-pub(crate) use forward::forward;
-pub(crate) use input_gradient::{TransposeScratch, input_gradient};
+pub(crate) use arithmetic::{Arithmetic, InArithmetic, Packing, WithArithmetic};
+use forward::forward;
+pub(crate) use input_gradient::TransposeScratch;
+use input_gradient::input_gradient;
 pub(crate) use panels::Panels;
 pub(crate) use transpose::TransposedWeight;
-pub(crate) use weight_gradient::{Epilogue, WeightGradient, weight_gradient};
+use weight_gradient::weight_gradient;
+pub(crate) use weight_gradient::{Epilogue, WeightGradient};
 
 /// A weight as the GEMMs read it. bf16 needs two packings, since the inner dimension is I forwards and O backwards;
-/// with f32 both are one.
+/// with f32 both are the panels.
 ///
 /// ```text
-/// forward    panels of [I / VALUES, W]        backward    panels of [I, W / VALUES]
+/// f32, pairs   forward    panels of [I / VALUES, W]            backward    panels of [I, W / VALUES]
+/// bricks       forward    [O / 32, I / 32] bricks, Pairs       backward    the same, Back
 /// ```
 #[derive(Clone, Copy)]
 pub(crate) struct PackedWeight<'a> {
     pub(crate) panels: Panels,
+    pub(crate) values: &'a [f32],
     pub(crate) forward: &'a [u32],
     pub(crate) backward: &'a [u32],
+    /// Whether `forward` reads it as W^T.
+    pub(crate) transposed: bool,
 }
 
 impl<'a> PackedWeight<'a> {
     /// Of f32 panels.
     pub(crate) fn f32(panels: Panels, values: &'a [f32]) -> PackedWeight<'a> {
-        PackedWeight { panels, forward: as_packed(values), backward: as_packed(values) }
+        PackedWeight { panels, values, forward: as_packed(values), backward: as_packed(values), transposed: false }
+    }
+    /// Columns of the output of `forward`.
+    pub(crate) fn out(&self) -> usize {
+        if self.transposed { self.panels.inp } else { self.panels.out }
     }
 }
 

@@ -2,17 +2,17 @@
 //!
 //! ```text
 //! panel 0            panel 1            last panel
-//! [in, W]            [in, W]       …    [in, w]      W = 3 vectors; w = 1 to 3 vectors, zero-padded beyond `out`
+//! [in, W]            [in, W]       …    [in, w]      w: whole vectors, up to W, zero-padded beyond `out`
 //! ```
+//!
+//! W is 3 vectors, or the 32 columns of a block for the tiles of AMX.
 //!
 //! A GEMM streams a panel from front to back. Adam's moments have the same layout, so the optimizer is elementwise. A
 //! bias is a weight with one row: contiguous, zero-padded to whole vectors.
 
-use super::bf16;
-use crate::backend::cpu::simd::{InstructionSet, Simd, WithSimd};
 use std::ops::Range;
 
-/// Width of a panel, in vectors.
+/// Width of a panel, and of the widest forward tile, in vectors.
 pub(crate) const VECTORS: usize = 3;
 
 /// The layout of a weight `[inp, out]` for vectors of `lanes`.
@@ -21,11 +21,13 @@ pub(crate) struct Panels {
     pub(crate) inp: usize,
     pub(crate) out: usize,
     pub(crate) lanes: usize,
+    /// W.
+    pub(crate) width: usize,
 }
 
 impl Panels {
     pub(crate) fn new([inp, out]: [usize; 2], lanes: usize) -> Panels {
-        Panels { inp, out, lanes }
+        Panels { inp, out, lanes, width: VECTORS * lanes }
     }
     /// Number of values, padding included.
     pub(crate) fn values(self) -> usize {
@@ -33,12 +35,12 @@ impl Panels {
     }
     /// Number of panels.
     pub(crate) fn count(self) -> usize {
-        self.out.div_ceil(VECTORS * self.lanes)
+        self.out.div_ceil(self.width)
     }
     /// The columns of a panel, without padding.
     pub(crate) fn columns(self, panel: usize) -> Range<usize> {
-        let first = panel * VECTORS * self.lanes;
-        first..self.out.min(first + VECTORS * self.lanes)
+        let first = panel * self.width;
+        first..self.out.min(first + self.width)
     }
     /// Width of a panel in values, padding included.
     pub(crate) fn width(self, panel: usize) -> usize {
@@ -46,7 +48,7 @@ impl Panels {
     }
     /// The range of some rows of a panel.
     pub(crate) fn rows(self, panel: usize, rows: Range<usize>) -> Range<usize> {
-        let (start, width) = (panel * VECTORS * self.lanes * self.inp, self.width(panel));
+        let (start, width) = (panel * self.width * self.inp, self.width(panel));
         start + rows.start * width..start + rows.end * width
     }
     /// The range of a whole panel.
@@ -67,10 +69,6 @@ impl Panels {
     pub(crate) fn packed(self, values: usize) -> Panels {
         Panels { inp: self.inp.div_ceil(values), ..self }
     }
-    /// Packs panels to bf16 for the forward and the input-gradient GEMM (see [`PackedWeight`](super::PackedWeight)).
-    pub(crate) fn pack_bf16(self, isa: InstructionSet, forward: &mut [u32], backward: &mut [u32], panels: &[f32]) {
-        isa.dispatch(PackBf16 { panels: self, forward, backward, values: panels });
-    }
     /// Packs row-major `[in, out]` into panels.
     pub(crate) fn pack(self, panels: &mut [f32], row_major: &[f32]) {
         assert_eq!((panels.len(), row_major.len()), (self.values(), self.inp * self.out));
@@ -80,28 +78,6 @@ impl Panels {
     pub(crate) fn unpack(self, row_major: &mut [f32], panels: &[f32]) {
         assert_eq!((panels.len(), row_major.len()), (self.values(), self.inp * self.out));
         self.segments().for_each(|(at, to)| row_major[to].copy_from_slice(&panels[at]));
-    }
-}
-
-/// See [`Panels::pack_bf16`].
-struct PackBf16<'a> {
-    panels: Panels,
-    forward: &'a mut [u32],
-    backward: &'a mut [u32],
-    values: &'a [f32],
-}
-
-impl WithSimd for PackBf16<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        for panel in 0..self.panels.count() {
-            let (at, half) = (self.panels.panel(panel), self.panels.packed(2).panel(panel));
-            let (width, values) = (self.panels.width(panel), &self.values[at.clone()]);
-            bf16::vnni_interleave(simd, &mut self.forward[half], values, width);
-            bf16::pack_along_k(simd, &mut self.backward[at.start / 2..at.end / 2], values, width);
-        }
     }
 }
 

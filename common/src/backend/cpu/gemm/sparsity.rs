@@ -9,7 +9,7 @@
 //! remains. Where most k are nonzero the GEMM is dense. The result has the same bits (see
 //! [`microkernel`](super::microkernel)).
 
-use super::microkernel::Sparse;
+use super::microkernel::{Blocks, KIndices, Sparse};
 use crate::backend::cpu::simd::Simd;
 use std::ops::Range;
 
@@ -65,17 +65,21 @@ impl NonzeroColumns {
         }
         true
     }
-    /// The columns of the tile of `rows` rows from `row`, if there is one of that size.
+    /// Rows of whole tiles, which have a list.
+    pub(crate) fn rows(&self) -> usize {
+        self.ends.len() * self.rows
+    }
+}
+
+impl Blocks for NonzeroColumns {
+    /// One block, of all columns.
     #[inline(always)]
-    pub(crate) fn tile(&self, row: usize, rows: usize) -> Option<Sparse<'_>> {
-        let tile = row / self.rows;
-        if rows != self.rows || tile >= self.ends.len() {
-            return None;
-        }
+    fn blocks(&self, i: usize) -> impl Iterator<Item = (usize, impl KIndices)> {
+        let tile = i / self.rows;
         let start = if tile == 0 { 0 } else { self.ends[tile - 1] };
         // SAFETY: `scan` writes ascending columns.
         #[allow(unsafe_code)]
-        Some(unsafe { Sparse::new(&self.indices[start..self.ends[tile]]) })
+        std::iter::once((0, unsafe { Sparse::new(&self.indices[start..self.ends[tile]]) }))
     }
 }
 
@@ -147,9 +151,10 @@ impl<'a> NonzeroRows<'a> {
     pub(crate) unsafe fn new(tables: &'a [u16], block: usize, width: usize) -> NonzeroRows<'a> {
         NonzeroRows { tables, block, width }
     }
-    /// Without the blocks before a row.
-    pub(crate) fn from(self, row: usize) -> NonzeroRows<'a> {
-        NonzeroRows { tables: &self.tables[row / self.block * Self::table_len(self.width)..], ..self }
+    /// Those of some rows.
+    pub(crate) fn part(self, rows: Range<usize>) -> NonzeroRows<'a> {
+        let len = Self::table_len(self.width);
+        NonzeroRows { tables: &self.tables[rows.start / self.block * len..rows.end.div_ceil(self.block) * len], ..self }
     }
     /// Whether the lists of these columns are profitable, over `count` rows.
     pub(crate) fn is_profitable(self, columns: &Range<usize>, count: usize) -> bool {
@@ -158,15 +163,18 @@ impl<'a> NonzeroRows<'a> {
         let nonzero = |table: &[u16]| groups.clone().map(|g| table[g * Self::SLOT] as usize).sum::<usize>();
         tables.map(nonzero).sum::<usize>() as f64 <= PROFITABLE * (count * groups.len()) as f64
     }
-    /// The nonzero rows of a group of columns in each block below row `count`, with the first row of the block.
+}
+
+impl Blocks for NonzeroRows<'_> {
+    const ROWS: usize = GROUP;
     #[inline(always)]
-    pub(crate) fn group(self, group: usize, count: usize) -> impl Iterator<Item = (usize, Sparse<'a>)> {
+    fn blocks(&self, i: usize) -> impl Iterator<Item = (usize, impl KIndices)> {
         let tables = self.tables.chunks_exact(Self::table_len(self.width));
-        (0..count).step_by(self.block).zip(tables).map(move |(first, table)| {
-            let slot = &table[group * Self::SLOT..][..Self::SLOT];
+        tables.enumerate().map(move |(block, table)| {
+            let slot = &table[i / GROUP * Self::SLOT..][..Self::SLOT];
             // SAFETY: `scan` writes ascending rows.
             #[allow(unsafe_code)]
-            (first, unsafe { Sparse::new(&slot[1..][..slot[0] as usize]) })
+            (block * self.block, unsafe { Sparse::new(&slot[1..][..slot[0] as usize]) })
         })
     }
 }

@@ -17,13 +17,9 @@ pub(crate) struct TransposedWeight {
 impl TransposedWeight {
     /// W^T `[out, in]`, packed for a forward GEMM, from the panels of W `[in, out]`.
     #[inline(always)]
-    pub(crate) fn transpose<S: Simd, E: Element>(
-        &mut self,
-        simd: S,
-        [inp, out]: [usize; 2],
-        w: &[f32],
-    ) -> PackedWeight<'_> {
-        let (from, to) = (Panels::new([inp, out], S::LANES), Panels::new([out, inp], S::LANES));
+    pub(crate) fn transpose<S: Simd, E: Element>(&mut self, simd: S, w: PackedWeight) -> PackedWeight<'_> {
+        let (from, w) = (w.panels, w.values);
+        let to = Panels::new([from.out, from.inp], S::LANES);
         assert_eq!(w.len(), from.values());
         let values = self.values.get(to.values());
         for t in 0..to.count() {
@@ -39,14 +35,14 @@ impl TransposedWeight {
             }
         }
         if E::VALUES == 1 {
-            return PackedWeight { panels: to, forward: as_packed(values), backward: &[] };
+            return PackedWeight::f32(to, values);
         }
         let packed = to.packed(E::VALUES);
         let pairs = self.pairs.get(packed.values());
         for t in 0..to.count() {
             bf16::vnni_interleave(simd, &mut pairs[packed.panel(t)], &values[to.panel(t)], to.width(t));
         }
-        PackedWeight { panels: to, forward: pairs, backward: &[] }
+        PackedWeight { forward: pairs, backward: &[], ..PackedWeight::f32(to, values) }
     }
 }
 

@@ -9,7 +9,7 @@
 //! a parameter once. The callers of the constructors promise the rest: images and tiles belong to one thread at a time,
 //! and blocks and tiles never coexist.
 //!
-//! A buffer may carry derived copies: bf16 packings of a weight, and the bf16 interleaving and nonzero rows of an
+//! A buffer may carry derived copies: bf16 packings of a weight, and the bf16 packing and nonzero rows of an
 //! operand of weight gradients. The packings of a weight follow the rules of the weight: read by blocks, updated in
 //! part by a tile. Those of an operand are written once by the block of its images, and read by tiles.
 

@@ -4,9 +4,9 @@
 use super::arena::Arena;
 use crate::Result;
 use crate::backend::SampleIndex;
-use crate::backend::cpu::gemm::Panels;
 use crate::backend::cpu::gemm::sparsity::NonzeroRows;
-use crate::backend::cpu::simd::InstructionSet;
+use crate::backend::cpu::gemm::{Arithmetic, InArithmetic, Packing, Panels, WithArithmetic};
+use crate::backend::cpu::simd::{InstructionSet, Simd};
 use crate::plan::{Activations, Buf, BufferShape, PixelType, Plan, Precision, Program};
 use std::ops::Range;
 
@@ -67,8 +67,8 @@ pub(super) enum Buffer {
 /// Derived copies of an operand of weight gradients.
 #[derive(Default)]
 pub(super) struct Derived {
-    /// With bf16: pairs of rows, interleaved.
-    pub(super) interleaved: Option<Storage<u32>>,
+    /// With bf16: rows packed together.
+    pub(super) packed: Option<Storage<u32>>,
     /// Of input: the tables of [`NonzeroRows`].
     pub(super) nonzero_rows: Option<Storage<u16>>,
 }
@@ -87,6 +87,8 @@ pub(crate) struct Memory {
     /// Images of a batch, rounded up to whole blocks.
     pub(super) images: usize,
     pub(crate) isa: InstructionSet,
+    /// Of weights, and of the operands of gradients.
+    pub(super) packing: Packing,
 }
 // SAFETY: shared access to the buffers goes through BlockView and TileView only; see the invariants in memory/mod.rs.
 unsafe impl Sync for Memory {}
@@ -95,25 +97,24 @@ unsafe impl Send for Memory {}
 
 impl Memory {
     pub(crate) fn new(plan: &Plan, isa: InstructionSet, precision: Precision) -> Result<Memory> {
-        let max_block = plan.block();
+        let packing = Packing::new(precision, isa);
+        let max_block = plan.block().max(packing.rows());
         let images = plan.batch.next_multiple_of(max_block);
         let mut arena = Arena::new(plan.bytes(precision) as usize);
         let mut buffer = |shape: &BufferShape| -> Result<_> {
-            let panels = |size| Panels::new(size, isa.lanes());
+            let panels = |size| packing.panels(size, isa.lanes());
             Ok(match *shape {
                 BufferShape::Activations(width) => {
                     Buffer::Activations(f32::zeros(&mut arena, images * width)?, Derived::default())
                 }
                 BufferShape::Param(size) => {
                     let values = f32::zeros(&mut arena, panels(size).values())?;
-                    let pairs = match precision {
-                        Precision::Fp32 | Precision::Tf32 => None,
-                        Precision::Bf16 => Some([
-                            u32::zeros(&mut arena, panels(size).packed(2).values())?,
-                            u32::zeros(&mut arena, panels(size).values() / 2)?,
-                        ]),
+                    let panels = panels(size);
+                    let packed = match packing.weight(panels, panels.count() - 1, 0..panels.inp) {
+                        None => None,
+                        Some([f, b]) => Some([u32::zeros(&mut arena, f.end)?, u32::zeros(&mut arena, b.end)?]),
                     };
-                    Buffer::Weight(values, pairs)
+                    Buffer::Weight(values, packed)
                 }
                 BufferShape::Moment(size) => Buffer::Floats(f32::zeros(&mut arena, panels(size).values())?),
                 BufferShape::Table(items, width, PixelType::F32) => {
@@ -133,19 +134,20 @@ impl Memory {
         }
         let buffers = buffers.into_iter().flatten().collect();
         let least = NonzeroRows::MIN_BLOCK;
-        let min_block = if max_block > least { least } else { max_block.min(2) };
-        Ok(Memory { arena, buffers, shapes, indices: vec![], max_block, min_block, images, isa })
+        let min_block = if max_block > least { least } else { max_block.min(2) }.max(packing.rows()).min(max_block);
+        Ok(Memory { arena, buffers, shapes, indices: vec![], max_block, min_block, images, isa, packing })
     }
     /// Allocates the derived copies of the operands of a program's weight gradients.
-    pub(crate) fn prepare(&mut self, program: &Program, precision: Precision) -> Result<()> {
-        let (images, bf16) = (self.images, precision == Precision::Bf16);
-        for r in program.operands() {
+    pub(crate) fn prepare(&mut self, program: &Program) -> Result<()> {
+        let (images, packing) = (self.images, self.packing);
+        let bf16 = packing != Packing::F32;
+        for (r, _) in program.operands() {
             let Buffer::Activations(_, derived) = &mut self.buffers[r.buf.0 as usize] else {
                 panic!("{r:?} is no buffer of activations");
             };
-            if bf16 && derived.interleaved.is_none() {
-                let len = (images * r.per_image).div_ceil(2) * r.width;
-                derived.interleaved = Some(u32::zeros(&mut self.arena, len)?);
+            if bf16 && derived.packed.is_none() {
+                let len = (images * r.per_image).div_ceil(packing.rows()) * packing.row_len(r.width);
+                derived.packed = Some(u32::zeros(&mut self.arena, len)?);
             }
             // With bf16 there are half as many k to skip, which is not profitable.
             let table = NonzeroRows::table_len(r.width);
@@ -160,10 +162,14 @@ impl Memory {
         }
         Ok(())
     }
+    /// The layout of a weight.
+    pub(super) fn panels(&self, size: [usize; 2]) -> Panels {
+        self.packing.panels(size, self.isa.lanes())
+    }
     /// The layout of a weight or a moment; None for a row-major buffer.
-    fn panels(&self, buf: Buf) -> Option<Panels> {
+    fn layout(&self, buf: Buf) -> Option<Panels> {
         match self.shapes[buf.0 as usize] {
-            BufferShape::Param(size) | BufferShape::Moment(size) => Some(Panels::new(size, self.isa.lanes())),
+            BufferShape::Param(size) | BufferShape::Moment(size) => Some(self.panels(size)),
             BufferShape::Activations(_) | BufferShape::Table(..) => None,
         }
     }
@@ -186,7 +192,7 @@ impl Memory {
     }
     /// Writes the first values of a buffer; packs a weight from row-major `[in, out]`.
     pub(crate) fn upload(&mut self, buf: Buf, values: &[f32]) {
-        let Some(panels) = self.panels(buf) else {
+        let Some(panels) = self.layout(buf) else {
             // SAFETY: &mut self.
             return unsafe { self.floats(buf).slice_mut(0..values.len()) }.copy_from_slice(values);
         };
@@ -195,15 +201,16 @@ impl Memory {
         panels.pack(packed, values);
         if let Buffer::Weight(_, Some([forward, backward])) = &self.buffers[buf.0 as usize] {
             // SAFETY: &mut self; two buffers.
-            let pairs = unsafe { (forward.slice_mut(0..forward.len), backward.slice_mut(0..backward.len)) };
-            panels.pack_bf16(self.isa, pairs.0, pairs.1, packed);
+            let to = unsafe { [forward.slice_mut(0..forward.len), backward.slice_mut(0..backward.len)] };
+            let work = PackWeight { packing: self.packing, panels, to, values: packed };
+            self.isa.dispatch(InArithmetic(self.packing, work));
         }
     }
     /// Reads the elements of a buffer from `first`; unpacks a whole weight to row-major `[in, out]`.
     pub(crate) fn download(&self, buf: Buf, first: usize, into: &mut [f32]) {
         // SAFETY: blocks and tiles live only inside a backend's `run`, which holds &mut.
         let values = |range| unsafe { self.floats(buf).slice(range) };
-        match self.panels(buf) {
+        match self.layout(buf) {
             Some(panels) => panels.unpack(into, values(0..panels.values())),
             None => into.copy_from_slice(values(first..first + into.len())),
         }
@@ -230,6 +237,26 @@ impl Memory {
         match self.shapes[buf.0 as usize] {
             BufferShape::Table(items, width, PixelType::U8) => items * width,
             other => panic!("{buf:?}: expected a table of bytes, got {other:?}"),
+        }
+    }
+}
+
+/// Packs the panels of a weight, forward and backward.
+struct PackWeight<'a> {
+    packing: Packing,
+    panels: Panels,
+    to: [&'a mut [u32]; 2],
+    values: &'a [f32],
+}
+
+impl WithArithmetic for PackWeight<'_> {
+    #[inline(always)]
+    fn with_arithmetic<S: Simd, A: Arithmetic>(self, simd: S, arithmetic: A) {
+        let PackWeight { packing, panels, to: [forward, backward], values } = self;
+        for panel in 0..panels.count() {
+            let [at, back] = packing.weight(panels, panel, 0..panels.inp).expect("it is packed");
+            let to = [&mut forward[at], &mut backward[back]];
+            arithmetic.pack_weight(simd, to, &values[panels.panel(panel)], panels.width(panel));
         }
     }
 }

@@ -3,10 +3,10 @@
 
 use super::storage::{Buffer, Memory, Storage};
 use crate::backend::cpu::gemm::sparsity::NonzeroRows;
-use crate::backend::cpu::gemm::{PackedWeight, Panels};
+use crate::backend::cpu::gemm::{PackedWeight, Packing};
 use crate::backend::cpu::partition::ParamTile;
 use crate::backend::{SampleIndex, State};
-use crate::plan::{Activations, Buf, BufferShape, CheckedOp, Param, PixelType, Precision, Table};
+use crate::plan::{Activations, Buf, BufferShape, CheckedOp, Param, PixelType, Table};
 use std::cell::Cell;
 use std::ops::Range;
 
@@ -15,6 +15,8 @@ pub(crate) struct BlockView<'m> {
     memory: &'m Memory,
     images: Range<usize>,
     pub(crate) state: &'m State,
+    /// Of the program.
+    packing: Packing,
     written: &'m [Buf],
     read: &'m [Buf],
     /// A bit per written buffer, set once it is handed out.
@@ -22,7 +24,7 @@ pub(crate) struct BlockView<'m> {
 }
 
 /// The bits of `taken` for the derived copies, which no operation writes.
-const INTERLEAVED: usize = 30;
+const PACKED: usize = 30;
 const NONZERO_ROWS: usize = 31;
 
 impl<'m> BlockView<'m> {
@@ -33,10 +35,11 @@ impl<'m> BlockView<'m> {
         memory: &'m Memory,
         images: Range<usize>,
         state: &'m State,
+        packing: Packing,
         op: &'m CheckedOp,
     ) -> BlockView<'m> {
         assert!(images.end <= memory.images);
-        BlockView { memory, images, state, written: &op.written, read: &op.read, taken: Cell::new(0) }
+        BlockView { memory, images, state, packing, written: &op.written, read: &op.read, taken: Cell::new(0) }
     }
     /// For packing an operand.
     ///
@@ -49,7 +52,8 @@ impl<'m> BlockView<'m> {
         operand: &'m Buf,
     ) -> BlockView<'m> {
         assert!(images.end <= memory.images);
-        BlockView { memory, images, state, written: &[], read: std::slice::from_ref(operand), taken: Cell::new(0) }
+        let (packing, read) = (memory.packing, std::slice::from_ref(operand));
+        BlockView { memory, images, state, packing, written: &[], read, taken: Cell::new(0) }
     }
     fn take(&self, buf: Buf) {
         let bit = self.written.iter().position(|b| *b == buf).expect("an operation writes only what it declares");
@@ -79,17 +83,18 @@ impl<'m> BlockView<'m> {
         // SAFETY: the invariants in memory/mod.rs.
         unsafe { self.memory.floats(r.buf).slice_mut(self.range(r)) }
     }
-    /// The interleaved bf16 pairs of an operand, to be written; None in f32.
+    /// The packing in bf16 of an operand, to be written; None in f32.
     #[allow(clippy::mut_from_ref)]
-    pub(crate) fn interleaved(&self, r: Activations) -> Option<&mut [u32]> {
-        let range = self.range(r);
-        let interleaved = self.memory.derived(r).interleaved.as_ref()?;
+    pub(crate) fn packed(&self, r: Activations) -> Option<&mut [u32]> {
+        let packed = self.memory.derived(r).packed.as_ref()?;
         self.expect_read(r.buf);
-        self.take_bit(INTERLEAVED, r.buf);
-        assert!((self.images.start * r.per_image).is_multiple_of(2), "a pair of rows lies in one block");
-        let start = range.start / 2;
+        self.take_bit(PACKED, r.buf);
+        let (packing, first, end) =
+            (self.memory.packing, self.images.start * r.per_image, self.images.end * r.per_image);
+        assert!(first.is_multiple_of(packing.rows()), "rows that are packed together lie in one block");
+        let len = packing.row_len(r.width);
         // SAFETY: the invariants in memory/mod.rs; no operation accesses derived copies.
-        Some(unsafe { interleaved.slice_mut(start..start + (range.len() / r.width).div_ceil(2) * r.width) })
+        Some(unsafe { packed.slice_mut(first / packing.rows() * len..end.div_ceil(packing.rows()) * len) })
     }
     /// The table of nonzero rows of an operand, to be written; None without one.
     #[allow(clippy::mut_from_ref)]
@@ -101,25 +106,24 @@ impl<'m> BlockView<'m> {
         // SAFETY: the invariants in memory/mod.rs; blocks of a run have one size.
         Some(unsafe { tables.slice_mut(block * len..(block + 1) * len) })
     }
-    /// A whole weight, packed for GEMMs of this precision.
-    pub(crate) fn weight(&self, p: Param, precision: Precision) -> PackedWeight<'_> {
-        self.memory.expect(p.buf, BufferShape::Param([p.inp, p.out]));
-        let panels = Panels::new([p.inp, p.out], self.memory.isa.lanes());
+    /// A whole weight, with its packings.
+    pub(crate) fn weight(&self, p: Param) -> PackedWeight<'_> {
+        let f32 = PackedWeight::f32(self.memory.panels([p.inp, p.out]), self.bias(p));
         // SAFETY: the invariants in memory/mod.rs.
         let whole = |packed: &'m Storage<u32>| unsafe { packed.slice(0..packed.len) };
         match &self.memory.buffers[p.buf.0 as usize] {
-            Buffer::Weight(_, Some([forward, backward])) if precision == Precision::Bf16 => {
-                PackedWeight { panels, forward: whole(forward), backward: whole(backward) }
+            Buffer::Weight(_, Some([forward, backward])) if self.packing != Packing::F32 => {
+                PackedWeight { forward: whole(forward), backward: whole(backward), ..f32 }
             }
-            _ => PackedWeight::f32(panels, self.bias(p)),
+            _ => f32,
         }
     }
     /// A whole bias, zero-padded to whole vectors, or a weight in f32 panels.
     pub(crate) fn bias(&self, p: Param) -> &[f32] {
         self.memory.expect(p.buf, BufferShape::Param([p.inp, p.out]));
-        let panels = Panels::new([p.inp, p.out], self.memory.isa.lanes());
+        let values = self.memory.panels([p.inp, p.out]).values();
         // SAFETY: the invariants in memory/mod.rs.
-        unsafe { self.memory.floats(p.buf).slice(0..panels.values()) }
+        unsafe { self.memory.floats(p.buf).slice(0..values) }
     }
     /// The rows of a per-image output at the positions of the valid images.
     #[allow(clippy::mut_from_ref)]
@@ -171,7 +175,7 @@ pub(crate) struct TileSlices<'a> {
     pub(crate) m: &'a mut [f32],
     pub(crate) v: &'a mut [f32],
     /// With bf16: w packed forward and backward.
-    pub(crate) pairs: Option<[&'a mut [u32]; 2]>,
+    pub(crate) packed: Option<[&'a mut [u32]; 2]>,
 }
 
 impl<'m> TileView<'m> {
@@ -189,19 +193,22 @@ impl<'m> TileView<'m> {
         let p = gradient.param();
         self.memory.expect(p.buf, BufferShape::Param([p.inp, p.out]));
         let range = panels.rows(panel, rows.clone());
-        let pairs = match &self.memory.buffers[p.buf.0 as usize] {
-            Buffer::Weight(_, Some([forward, backward])) => {
-                assert!(rows.start % 2 == 0, "a pair of rows lies in one tile");
-                let half = panels.packed(2).rows(panel, rows.start / 2..rows.end.div_ceil(2));
+        let packed = match (&self.memory.buffers[p.buf.0 as usize], self.packing().weight(panels, panel, rows.clone()))
+        {
+            (Buffer::Weight(_, Some([forward, backward])), Some([at, back])) => {
+                assert!(
+                    rows.start.is_multiple_of(self.packing().rows()),
+                    "rows that are packed together lie in one tile"
+                );
                 // SAFETY: two buffers; for the rest the invariants in memory/mod.rs.
-                Some(unsafe { [forward.slice_mut(half), backward.slice_mut(range.start / 2..range.end / 2)] })
+                Some(unsafe { [forward.slice_mut(at), backward.slice_mut(back)] })
             }
             _ => None,
         };
         // SAFETY: three buffers; for the rest the invariants in memory/mod.rs.
         let [w, m, v] = [p.buf, p.first_moment(), p.second_moment()]
             .map(|b| unsafe { self.memory.floats(b).slice_mut(range.clone()) });
-        TileSlices { w, m, v, pairs }
+        TileSlices { w, m, v, packed }
     }
     /// An operand x[images, P, width].
     pub(crate) fn read(&self, r: Activations) -> &'m [f32] {
@@ -209,11 +216,16 @@ impl<'m> TileView<'m> {
         // SAFETY: the invariants in memory/mod.rs.
         unsafe { self.memory.floats(r.buf).slice(0..self.images * r.per_image * r.width) }
     }
-    /// An operand in interleaved bf16 pairs; None in f32.
-    pub(crate) fn interleaved(&self, r: Activations) -> Option<&'m [u32]> {
-        let interleaved = self.memory.derived(r).interleaved.as_ref()?;
+    /// How weights and operands are packed.
+    pub(crate) fn packing(&self) -> Packing {
+        self.memory.packing
+    }
+    /// An operand as it is packed in bf16; None in f32.
+    pub(crate) fn packed(&self, r: Activations) -> Option<&'m [u32]> {
+        let packed = self.memory.derived(r).packed.as_ref()?;
+        let rows = (self.images * r.per_image).div_ceil(self.packing().rows());
         // SAFETY: the invariants in memory/mod.rs.
-        Some(unsafe { interleaved.slice(0..(self.images * r.per_image).div_ceil(2) * r.width) })
+        Some(unsafe { packed.slice(0..rows * self.packing().row_len(r.width)) })
     }
     /// The nonzero rows of an operand; None where they are not listed.
     pub(crate) fn nonzero_rows(&self, r: Activations) -> Option<NonzeroRows<'m>> {

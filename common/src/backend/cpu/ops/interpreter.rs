@@ -3,12 +3,11 @@
 use super::linear::{Linear, LinearBack, OnBlock, Scratch};
 use super::{elementwise as el, gaussian, im2col, likelihood};
 use crate::backend::State;
-use crate::backend::cpu::gemm::microkernel::AtPrecision;
 use crate::backend::cpu::gemm::sparsity::NonzeroRows;
-use crate::backend::cpu::gemm::{as_packed, bf16};
+use crate::backend::cpu::gemm::{Arithmetic, InArithmetic, Packing, WithArithmetic, as_packed};
 use crate::backend::cpu::memory::BlockView;
 use crate::backend::cpu::simd::{InstructionSet, Simd, WithSimd};
-use crate::plan::{Activations, CheckedOp, Op, Precision, Program};
+use crate::plan::{Activations, CheckedOp, Op, Program, Side};
 use vae_numerics::rng::{self, Purpose};
 
 /// An operation of a program, and how it is computed.
@@ -17,7 +16,7 @@ pub(crate) struct CompiledOp {
     kernel: Kernel,
 }
 
-/// GEMMs are monomorphised per instruction set and precision; other operations per instruction set only. Separate types
+/// GEMMs are monomorphised per instruction set and arithmetic; other operations per instruction set only. Separate types
 /// keep the number of copies small.
 enum Kernel {
     Linear(Linear),
@@ -35,10 +34,10 @@ impl CompiledOp {
         CompiledOp { checked: checked.clone(), kernel }
     }
     /// Executes it on the rows of a block.
-    pub(crate) fn execute(&self, isa: InstructionSet, precision: Precision, at: BlockView, scratch: &mut Scratch) {
+    pub(crate) fn execute(&self, isa: InstructionSet, packing: Packing, at: BlockView, scratch: &mut Scratch) {
         match &self.kernel {
-            Kernel::Linear(op) => isa.dispatch(AtPrecision(precision, OnBlock { op, at, scratch })),
-            Kernel::LinearBack(op) => isa.dispatch(AtPrecision(precision, OnBlock { op, at, scratch })),
+            Kernel::Linear(op) => isa.dispatch(InArithmetic(packing, OnBlock { op, at, scratch })),
+            Kernel::LinearBack(op) => isa.dispatch(InArithmetic(packing, OnBlock { op, at, scratch })),
             Kernel::NoGemm => isa.dispatch(NoGemm { op: &self.checked.op, at }),
         }
     }
@@ -133,23 +132,22 @@ impl WithSimd for NoGemm<'_, '_> {
     }
 }
 
-/// Derives from an operand of weight gradients what the GEMM reads: its bf16 interleaving, and its nonzero rows.
+/// Derives from an operand of weight gradients what the GEMM reads: its packing in bf16, and its nonzero rows.
 pub(crate) struct PackOperand<'a, 'm> {
     pub(crate) operand: Activations,
+    pub(crate) side: Side,
     pub(crate) at: BlockView<'m>,
     pub(crate) scratch: &'a mut Scratch,
 }
 
-impl WithSimd for PackOperand<'_, '_> {
-    type Output = ();
-
+impl WithArithmetic for PackOperand<'_, '_> {
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let PackOperand { operand, at, scratch } = self;
+    fn with_arithmetic<S: Simd, A: Arithmetic>(self, simd: S, arithmetic: A) {
+        let PackOperand { operand, side, at, scratch } = self;
         let values = at.read(operand);
-        let packed = match at.interleaved(operand) {
+        let packed = match at.packed(operand) {
             Some(packed) => {
-                bf16::vnni_interleave(simd, packed, values, operand.width);
+                arithmetic.pack_operand(simd, packed, values, operand.width, side);
                 &*packed
             }
             None => as_packed(values),

@@ -2,9 +2,8 @@
 
 use super::elementwise::activation;
 use super::im2col::col2im;
-use crate::backend::cpu::gemm::microkernel::{Element, WithElement};
 use crate::backend::cpu::gemm::sparsity::NonzeroColumns;
-use crate::backend::cpu::gemm::{self, TransposeScratch, TransposedWeight, as_packed, bf16};
+use crate::backend::cpu::gemm::{Arithmetic, TransposeScratch, TransposedWeight, WithArithmetic};
 use crate::backend::cpu::memory::BlockView;
 use crate::backend::cpu::scratch::ScratchVec;
 use crate::backend::cpu::simd::Simd;
@@ -16,7 +15,7 @@ pub(crate) struct Scratch {
     packed: ScratchVec<u32>,
     transpose: TransposeScratch,
     nonzero: NonzeroColumns,
-    /// Row masks, for [`NonzeroRows::scan`](gemm::sparsity::NonzeroRows::scan).
+    /// Row masks, for [`NonzeroRows::scan`](crate::backend::cpu::gemm::sparsity::NonzeroRows::scan).
     pub(crate) masks: Vec<u64>,
     /// Never written.
     zero_bias: ScratchVec<f32>,
@@ -28,22 +27,6 @@ pub(crate) struct Scratch {
 const TRANSPOSE_MAX: usize = 1 << 16;
 /// Patches of col2im, in elements, that are computed at a time, so that they stay in the cache.
 const COL2IM_CHUNK: usize = 1 << 16;
-
-/// values[rows, width] packed along K = width: borrowed as they are in f32, in `scratch` otherwise.
-#[inline(always)]
-fn pack<'a, S: Simd, E: Element>(
-    simd: S,
-    values: &'a [f32],
-    width: usize,
-    scratch: &'a mut ScratchVec<u32>,
-) -> &'a [u32] {
-    if E::VALUES == 1 {
-        return as_packed(values);
-    }
-    let packed = scratch.get(values.len() / width * bf16::pairs(width));
-    bf16::pack_along_k(simd, packed, values, width);
-    packed
-}
 
 /// y = act(x @ W + b), or y = act(b + col2im(x @ W)), with W or W^T. One type, so that the large code of the forward
 /// GEMM is compiled once per instruction set and precision.
@@ -104,26 +87,30 @@ pub(crate) struct OnBlock<'a, 'm, T> {
     pub(crate) scratch: &'a mut Scratch,
 }
 
-impl WithElement for OnBlock<'_, '_, Linear> {
+impl WithArithmetic for OnBlock<'_, '_, Linear> {
     #[inline(always)]
-    fn with_element<S: Simd, E: Element>(self, simd: S) {
+    fn with_arithmetic<S: Simd, A: Arithmetic>(self, simd: S, arithmetic: A) {
         let OnBlock { op, at, scratch } = self;
         let Linear { y, x, w, transpose_w, b, act, col2im: fold, is_input } = *op;
-        let x_packed = pack::<S, E>(simd, at.read(x), x.width, &mut scratch.packed);
-        let sparse = is_input && scratch.nonzero.scan(simd, x_packed, x.width.div_ceil(E::VALUES));
-        let nonzero = sparse.then_some(&scratch.nonzero);
+        let Scratch { packed, nonzero, zero_bias, patches, transposed_weight, .. } = scratch;
         let weight = match transpose_w {
-            true => scratch.transposed_weight.transpose::<S, E>(simd, [w.inp, w.out], at.bias(w)),
-            false => at.weight(w, E::PRECISION),
+            true => arithmetic.transposed(simd, at.weight(w), transposed_weight),
+            false => at.weight(w),
         };
-        let (out, bias) = (weight.panels.out, b.map(|b| at.bias(b)));
-        let zero_bias = &*scratch.zero_bias.get(out.next_multiple_of(S::LANES));
+        let (out, bias) = (weight.out(), b.map(|b| at.bias(b)));
+        let zero_bias = &*zero_bias.get(out.next_multiple_of(S::LANES));
         let y = at.write(y);
         // The GEMM's epilogue applies an activation of a few instructions, which needs no further registers.
         let fused = fold.is_none() && !matches!(act, Activation::Tanh | Activation::Softplus);
         let (inside, after) = if fused { (act, Activation::None) } else { (Activation::None, act) };
         match fold {
-            None => gemm::forward::<S, E>(simd, y, x_packed, weight, bias.unwrap_or(zero_bias), inside, nonzero),
+            None => {
+                let x_packed = arithmetic.pack_rows(simd, at.read(x), x.width, packed);
+                let sparse =
+                    A::SPARSE && is_input && nonzero.scan(simd, x_packed, x_packed.len() * x.width / at.read(x).len());
+                let nonzero = sparse.then_some(&*nonzero);
+                arithmetic.forward(simd, y, x_packed, weight, bias.unwrap_or(zero_bias), inside, nonzero)
+            }
             Some(fold) => {
                 match bias {
                     Some(b) => y.chunks_exact_mut(fold.conv.channels).for_each(|y| y.copy_from_slice(&b[..y.len()])),
@@ -132,10 +119,11 @@ impl WithElement for OnBlock<'_, '_, Linear> {
                 }
                 // A few images at a time, so that their patches stay in the cache.
                 let images = (COL2IM_CHUNK / fold.patches_len()).max(1);
-                let x_len = x_packed.len() / (y.len() / fold.image_len());
-                for (y, x) in y.chunks_mut(images * fold.image_len()).zip(x_packed.chunks(images * x_len)) {
-                    let patches = scratch.patches.get(y.len() / fold.image_len() * fold.patches_len());
-                    gemm::forward::<S, E>(simd, patches, x, weight, zero_bias, inside, None);
+                let rows = images * fold.conv.output_area() * x.width;
+                for (y, rows) in y.chunks_mut(images * fold.image_len()).zip(at.read(x).chunks(rows)) {
+                    let patches = patches.get(y.len() / fold.image_len() * fold.patches_len());
+                    let x_packed = arithmetic.pack_rows(simd, rows, x.width, packed);
+                    arithmetic.forward(simd, patches, x_packed, weight, zero_bias, inside, None);
                     col2im(y, patches, &fold.conv);
                 }
             }
@@ -152,13 +140,12 @@ pub(crate) struct LinearBack {
     pub(crate) add: bool,
 }
 
-impl WithElement for OnBlock<'_, '_, LinearBack> {
+impl WithArithmetic for OnBlock<'_, '_, LinearBack> {
     #[inline(always)]
-    fn with_element<S: Simd, E: Element>(self, simd: S) {
+    fn with_arithmetic<S: Simd, A: Arithmetic>(self, simd: S, arithmetic: A) {
         let OnBlock { op, at, scratch } = self;
         let LinearBack { dx, dy, w, add } = *op;
-        let dy_packed = pack::<S, E>(simd, at.read(dy), dy.width, &mut scratch.packed);
-        let w = at.weight(w, E::PRECISION);
-        gemm::input_gradient::<S, E>(simd, at.write(dx), dy_packed, w, add, &mut scratch.transpose)
+        let dy_packed = arithmetic.pack_rows(simd, at.read(dy), dy.width, &mut scratch.packed);
+        arithmetic.input_gradient(simd, at.write(dx), dy_packed, at.weight(w), add, &mut scratch.transpose)
     }
 }

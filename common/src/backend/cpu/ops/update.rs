@@ -3,10 +3,9 @@
 
 use super::AdamStep;
 use super::elementwise::bias_gradient;
-use crate::backend::cpu::gemm::microkernel::{Element, WithElement};
-use crate::backend::cpu::gemm::{self, Epilogue, Panels, WeightGradient, as_packed, bf16};
+use crate::backend::cpu::gemm::{Arithmetic, Epilogue, Panels, WeightGradient, WithArithmetic, as_packed};
 use crate::backend::cpu::memory::{TileSlices, TileView};
-use crate::backend::cpu::partition::{K_CHUNK, ParamTile};
+use crate::backend::cpu::partition::ParamTile;
 use crate::backend::cpu::simd::Simd;
 use crate::plan::{Activations, Gradient};
 use std::ops::Range;
@@ -20,12 +19,12 @@ pub(crate) struct Update<'a, 'm> {
     pub(crate) adam: AdamStep,
 }
 
-impl WithElement for Update<'_, '_> {
+impl WithArithmetic for Update<'_, '_> {
     #[inline(always)]
-    fn with_element<S: Simd, E: Element>(self, simd: S) {
+    fn with_arithmetic<S: Simd, A: Arithmetic>(self, simd: S, arithmetic: A) {
         match self.tile.gradient {
             Gradient::Bias { dy, .. } => self.bias(simd, dy),
-            Gradient::Weight { x, dy, .. } => self.weight::<S, E>(simd, x, dy),
+            Gradient::Weight { x, dy, .. } => self.weight(simd, arithmetic, x, dy),
         }
     }
 }
@@ -43,23 +42,24 @@ impl Update<'_, '_> {
     }
 
     #[inline(always)]
-    fn weight<S: Simd, E: Element>(mut self, simd: S, x: Activations, dy: Activations) {
+    fn weight<S: Simd, A: Arithmetic>(mut self, simd: S, arithmetic: A, x: Activations, dy: Activations) {
         let ParamTile { panels, ref panel_range, ref rows, .. } = *self.tile;
-        let packed = |r| self.at.interleaved(r).unwrap_or_else(|| as_packed(self.at.read(r)));
-        let (x_packed, dy_packed) = (packed(x), packed(dy));
-        let count = x_packed.len() / x.width;
+        let packing = self.at.packing();
+        let packed = |r| self.at.packed(r).unwrap_or_else(|| as_packed(self.at.read(r)));
+        let (x_packed, dy_packed, lens) = (packed(x), packed(dy), [x, dy].map(|r| packing.row_len(r.width)));
+        let count = x_packed.len() / lens[0];
         let nonzero = self.at.nonzero_rows(x).filter(|nonzero| nonzero.is_profitable(rows, count));
-        for first in (0..count).step_by(K_CHUNK) {
-            let end = (first + K_CHUNK).min(count);
-            let x = &x_packed[first * x.width..end * x.width];
-            let dy = &dy_packed[first * dy.width..end * dy.width];
-            let nonzero = nonzero.map(|nonzero| nonzero.from(first));
+        for first in (0..count).step_by(A::K_CHUNK) {
+            let end = (first + A::K_CHUNK).min(count);
+            let x = &x_packed[first * lens[0]..end * lens[0]];
+            let dy = &dy_packed[first * lens[1]..end * lens[1]];
+            let nonzero = nonzero.map(|nonzero| nonzero.part(first..end));
             let mut rest = &mut self.gradient[..self.tile.values()];
             for panel in panel_range.clone() {
                 let g;
                 (g, rest) = rest.split_at_mut(rows.len() * panels.width(panel));
                 let epilogue = (end == count).then(|| AdamEpilogue {
-                    simd,
+                    arithmetic,
                     slices: self.at.slices(panel),
                     panels,
                     panel,
@@ -67,15 +67,15 @@ impl Update<'_, '_> {
                     adam: self.adam,
                 });
                 let operands = WeightGradient { panels, panel, x, dy, accumulate: first > 0 };
-                gemm::weight_gradient::<S, E>(simd, g, &operands, rows.clone(), nonzero, epilogue);
+                arithmetic.weight_gradient(simd, g, &operands, rows.clone(), nonzero, epilogue);
             }
         }
     }
 }
 
 /// Adam, fused to the weight gradient of a panel of a tile.
-struct AdamEpilogue<'a, S> {
-    simd: S,
+struct AdamEpilogue<'a, A> {
+    arithmetic: A,
     slices: TileSlices<'a>,
     panels: Panels,
     panel: usize,
@@ -83,7 +83,7 @@ struct AdamEpilogue<'a, S> {
     adam: AdamStep,
 }
 
-impl<S> AdamEpilogue<'_, S> {
+impl<A> AdamEpilogue<'_, A> {
     /// The range of some rows in the slices of the tile.
     fn range(&self, rows: Range<usize>) -> Range<usize> {
         let width = self.panels.width(self.panel);
@@ -91,25 +91,28 @@ impl<S> AdamEpilogue<'_, S> {
     }
 }
 
-impl<S: Simd> Epilogue for AdamEpilogue<'_, S> {
+impl<A: Arithmetic> Epilogue for AdamEpilogue<'_, A> {
     #[inline(always)]
     fn prefetch(&self, rows: Range<usize>) -> [&[u32]; 3] {
         let at = self.range(rows);
         [&*self.slices.w, &*self.slices.m, &*self.slices.v].map(|values| as_packed(&values[at.clone()]))
     }
     #[inline(always)]
-    fn apply(&mut self, rows: Range<usize>, gradient: &[f32]) {
-        // An odd row is paired with the one before it.
-        let even = rows.start - (rows.start - self.first_row) % 2;
-        let (at, pair_range) = (self.range(rows.clone()), self.range(even..rows.end));
-        let TileSlices { w, m, v, pairs } = &mut self.slices;
-        self.adam.apply(self.simd, &mut w[at.clone()], &mut m[at.clone()], &mut v[at], gradient);
-        if let Some([forward, backward]) = pairs {
-            let (width, half) = (self.panels.width(self.panel), (even - self.first_row) / 2);
-            let forward = &mut forward[half * width..][..(rows.end - even).div_ceil(2) * width];
-            bf16::vnni_interleave(self.simd, forward, &w[pair_range.clone()], width);
-            let backward = &mut backward[pair_range.start / 2..pair_range.end / 2];
-            bf16::pack_along_k(self.simd, backward, &w[pair_range], width);
+    fn apply<S: Simd>(&mut self, simd: S, rows: Range<usize>, gradient: &[f32]) {
+        // A row is packed with those before it.
+        let first = rows.start - (rows.start - self.first_row) % A::ROWS;
+        let (at, together) = (self.range(rows.clone()), self.range(first..rows.end));
+        let TileSlices { w, m, v, packed } = &mut self.slices;
+        self.adam.apply(simd, &mut w[at.clone()], &mut m[at.clone()], &mut v[at], gradient);
+        if let Some(packed) = packed {
+            let (width, first, end) =
+                (self.panels.width(self.panel), first - self.first_row, rows.end - self.first_row);
+            let len = self.arithmetic.panel_row_len(width);
+            let to = packed.each_mut().map(|packed| {
+                let end = packed.len().min(end.div_ceil(A::ROWS) * len);
+                &mut packed[first / A::ROWS * len..end]
+            });
+            self.arithmetic.pack_weight(simd, to, &w[together], width);
         }
     }
 }

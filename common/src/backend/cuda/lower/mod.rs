@@ -111,6 +111,7 @@ impl Lowering<'_> {
             Precision::Fp32 => "",
             Precision::Tf32 => "_tf32",
             Precision::Bf16 => "_bf16",
+            Precision::Bf16x3 => unreachable!("`Gpu::prepare` refuses it"),
         };
         format!("{op}_{}{suffix}", tile.name)
     }
