@@ -38,7 +38,7 @@ use crate::titles::Titles;
 /// Reads a stream with images x or x_hat (u8; or f32 from 0 to 1, clamped), a .npy of images, or newline JSON. It stops
 /// reading once the picture is complete.
 ///
-/// Writes a grey PNG with the pixels of torchvision's save_image, or one in colours with --colormap or of images [H,W,3];
+/// Writes a grey PNG with the pixels of torchvision's save_image, or one in colours with --colormap or of images `[H,W,3]`;
 /// with --each a PNG for each image. At a terminal it shows the picture in kitty, Ghostty and WezTerm, and in others draws
 /// half blocks in grey, without --titles, as wide as the terminal (--nrow 4 --max 16 makes digits larger). NO_COLOR or
 /// TERM=dumb selects plain ASCII.

@@ -16,10 +16,10 @@ pub(crate) struct ConvertArgs {
     /// What becomes of a picture of other proportions: its middle is taken, or it is padded, or stretched
     #[arg(long, value_enum, default_value_t = Fit::Crop, requires = "size")]
     fit: Fit,
-    /// Make all images grey, [H,W]: 0.299 R + 0.587 G + 0.114 B
+    /// Make all images grey, `[H,W]`: 0.299 R + 0.587 G + 0.114 B
     #[arg(long, conflicts_with = "rgb")]
     grey: bool,
-    /// Make all images colour, [H,W,3]
+    /// Make all images colour, `[H,W,3]`
     #[arg(long)]
     rgb: bool,
     /// The colour behind transparent pixels and of padding: black, white, grey, or RRGGBB in hexadecimal digits [default:
@@ -36,7 +36,7 @@ enum Fit {
     Stretch,
 }
 
-/// An image: bytes [H,W] or [H,W,3].
+/// An image: bytes `[H, W]` or `[H, W, 3]`.
 pub(crate) struct Image {
     pub(crate) shape: ImageShape,
     pub(crate) pixels: Vec<u8>,

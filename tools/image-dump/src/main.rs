@@ -26,7 +26,7 @@ use crate::pictures::{Options, Pictures};
 ///
 /// Reads PNG, JPEG, WebP, BMP and TIFF, upright as their EXIF data says, from folders and those below them in the order of
 /// their paths, without hidden files; from files; from tar archives, not unpacked; and the binary batches of CIFAR-10 and
-/// CIFAR-100. Writes the images `x`, bytes [N,H,W] of grey or [N,H,W,3] of colour pictures, and their indices `i [N]`.
+/// CIFAR-100. Writes the images `x`, bytes `[N,H,W]` of grey or `[N,H,W,3]` of colour pictures, and their indices `i [N]`.
 /// 16 bits become 8; colour profiles are ignored.
 ///
 /// Folders directly below the one that is named are classes, as in torchvision's ImageFolder: `y [N]` numbers them in the
@@ -98,7 +98,7 @@ fn run(args: Args) -> Result<()> {
             .map(|f| (f, args.split == Some(Split::Test))),
         threads: args.threads.count(),
     };
-    let names = args.names.as_deref().map(|path| Output::open(Some(path), Format::Text)).transpose()?;
+    let names = args.names.as_deref().map(|path| Output::open(Some(path), Format::Json)).transpose()?;
     let mut pictures = Pictures::open(places, options, names)?;
     guess.into_iter().for_each(vae_cli::tell);
     let indices = args.selection.indices(&pictures, args.seed)?;
