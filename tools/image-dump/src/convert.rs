@@ -36,7 +36,7 @@ enum Fit {
     Stretch,
 }
 
-/// An image: bytes `[H,W]` or `[H,W,3]`.
+/// An image: bytes `[H, W]` or `[H, W, 3]`.
 pub(crate) struct Image {
     pub(crate) shape: ImageShape,
     pub(crate) pixels: Vec<u8>,

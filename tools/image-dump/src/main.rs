@@ -98,7 +98,7 @@ fn run(args: Args) -> Result<()> {
             .map(|f| (f, args.split == Some(Split::Test))),
         threads: args.threads.count(),
     };
-    let names = args.names.as_deref().map(|path| Output::open(Some(path), Format::Text)).transpose()?;
+    let names = args.names.as_deref().map(|path| Output::open(Some(path), Format::Json)).transpose()?;
     let mut pictures = Pictures::open(places, options, names)?;
     guess.into_iter().for_each(vae_cli::tell);
     let indices = args.selection.indices(&pictures, args.seed)?;
