@@ -39,6 +39,14 @@ impl ConvGeometry {
     pub fn kernel_area(&self) -> usize {
         self.kernel * self.kernel
     }
+    /// `[H + 2 padding, W + 2 padding]`: the image with its zeros around it.
+    pub fn padded(&self) -> [usize; 2] {
+        self.input.map(|n| n + 2 * self.padding)
+    }
+    /// Values of a padded image.
+    pub fn padded_len(&self) -> usize {
+        self.padded().iter().product::<usize>() * self.channels
+    }
     /// Values of a patch, the pixels of the kernel with their channels: the columns of im2col.
     pub fn patch_len(&self) -> usize {
         self.kernel_area() * self.channels

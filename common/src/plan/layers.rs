@@ -67,7 +67,7 @@ impl Plan {
             "{name} sees images of one size"
         );
         let (output_area, kernel_area) = (x.per_image / conv.input_area() * conv.output_area(), conv.kernel_area());
-        let cols = self.rows(output_area, conv.patch_len());
+        let cols = self.patches(output_area, conv);
         self.ops.push(Op::Im2col { y: cols, x, conv });
         let axis = Axis { positions: kernel_area, channels: conv.channels };
         let shape = vec![out, conv.channels, conv.kernel, conv.kernel];

@@ -29,12 +29,36 @@ pub use update::{Gradient, Update};
 pub enum BufferShape {
     /// Values per image of the batch: P · width.
     Activations(usize),
+    /// The patches of images, rows per image of the batch by [`patch_len`](ConvGeometry::patch_len). A device may keep the padded
+    /// images instead, and read patches where they lie in them.
+    Patches(usize, ConvGeometry),
     /// A parameter, `[in, out]`.
     Param([usize; 2]),
     /// A moment of Adam, the shape of its parameter.
     Moment([usize; 2]),
     /// A table `[items, width]` of this type.
     Table(usize, usize, PixelType),
+}
+
+impl BufferShape {
+    /// Patches as the activations that they are, in memory.
+    pub fn with_patches_in_memory(self) -> BufferShape {
+        match self {
+            BufferShape::Patches(rows, conv) => BufferShape::Activations(rows * conv.patch_len()),
+            other => other,
+        }
+    }
+    /// Values per image on a CPU, of activations: with bf16 patches are packed, else they are read in padded images.
+    fn image_values(self, precision: Precision) -> Option<usize> {
+        match self {
+            BufferShape::Activations(width) => Some(width),
+            BufferShape::Patches(rows, conv) if precision.parts() == 0 => {
+                Some(rows / conv.output_area() * conv.padded_len())
+            }
+            BufferShape::Patches(rows, conv) => Some(rows * conv.patch_len()),
+            _ => None,
+        }
+    }
 }
 
 /// The buffers of a model, and the operations appended since the last [`Plan::take`].
@@ -70,10 +94,9 @@ impl Plan {
         std::mem::take(&mut self.ops)
     }
     /// Images of a CPU block, at most: 64, or fewer if an image is large.
-    pub fn block(&self) -> usize {
+    pub fn block(&self, precision: Precision) -> usize {
         const VALUES: usize = 1 << 18; // the largest buffer of a block then stays in the L2 cache
-        let largest =
-            self.shapes.iter().map(|k| if let BufferShape::Activations(w) = k { *w } else { 1 }).max().unwrap_or(1);
+        let largest = self.shapes.iter().filter_map(|shape| shape.image_values(precision)).max().unwrap_or(1);
         let mut block = 64;
         while block > 2 && block * largest > VALUES {
             block /= 2;
@@ -84,10 +107,12 @@ impl Plan {
     /// Bytes that a device needs for the buffers, about: at this precision, with the packed copies of bf16: half of the activations
     /// and all of the weights.
     pub fn bytes(&self, precision: Precision) -> u64 {
-        let images = self.batch.next_multiple_of(self.block()) as u64;
+        let images = self.batch.next_multiple_of(self.block(precision)) as u64;
         let pairs = precision.parts() as u64;
         let of = |kind: &BufferShape| match *kind {
-            BufferShape::Activations(width) => (4 + 2 * pairs) * images * width as u64,
+            BufferShape::Activations(_) | BufferShape::Patches(..) => {
+                (4 + 2 * pairs) * images * kind.image_values(precision).unwrap_or(0) as u64
+            }
             BufferShape::Param([inp, out]) => 4 * (1 + pairs) * inp as u64 * out.next_multiple_of(16) as u64,
             BufferShape::Moment([inp, out]) => 4 * inp as u64 * out.next_multiple_of(16) as u64,
             BufferShape::Table(items, width, PixelType::U8) => items as u64 * width as u64,
@@ -102,6 +127,10 @@ impl Plan {
     /// A new buffer of `per` rows for each image.
     pub fn rows(&mut self, per_image: usize, width: usize) -> Activations {
         Activations { buf: self.buf(BufferShape::Activations(per_image * width)), per_image, width }
+    }
+    /// A new buffer of patches, `per` rows for each image.
+    pub fn patches(&mut self, per_image: usize, conv: ConvGeometry) -> Activations {
+        Activations { buf: self.buf(BufferShape::Patches(per_image, conv)), per_image, width: conv.patch_len() }
     }
     /// A new buffer shaped like this one.
     pub fn like(&mut self, r: Activations) -> Activations {

@@ -1,6 +1,6 @@
 //! A checked list of operations: one step of training, of evaluation, of encoding or of decoding.
 
-use super::{Activations, Buf, Gradient, Op, Param, Update};
+use super::{Activations, Buf, ConvGeometry, Gradient, Op, Param, Update};
 
 /// An operation with the buffers that it may access.
 #[derive(Clone, Debug, PartialEq)]
@@ -99,6 +99,13 @@ impl Program {
             Op::Gather { y, .. } => y == r,
             Op::Concat { y, a, .. } => y == r && self.is_input(a),
             _ => false,
+        })
+    }
+    /// The convolution of which these rows are the patches, if they are.
+    pub fn patches(&self, rows: Activations) -> Option<ConvGeometry> {
+        self.ops.iter().find_map(|op| match op.op {
+            Op::Im2col { y, conv, .. } if y.buf == rows.buf => Some(conv),
+            _ => None,
         })
     }
     /// The first phase: operations on each image by itself.

@@ -102,7 +102,7 @@ pub fn training(plan: &mut Plan, forward: &[Op]) -> Program {
                     ops.push(ActivationBack { dy, y, act });
                 }
                 gradients.extend(b.map(|b| Gradient::Bias { b, dy }));
-                let patches = g.plan.rows(x.per_image, conv.patch_len());
+                let patches = g.plan.patches(x.per_image, conv);
                 ops.push(Im2col { y: patches, x: dy, conv });
                 gradients.push(Gradient::Weight { w, x, dy: patches });
                 let (dx, add) = g.get_or_create(x);

@@ -104,7 +104,7 @@ impl Backend for Cpu {
         &mut self.state
     }
     fn compile(&mut self, program: &Program) -> Result<ProgramId> {
-        let compiled = Compiled::new(program, self.memory.isa, self.precision, self.state.batch);
+        let compiled = Compiled::new(program, &self.memory, self.precision, self.state.batch);
         self.memory.prepare(program)?;
         self.programs.push(compiled);
         Ok(ProgramId(self.programs.len() - 1))

@@ -1,9 +1,10 @@
 //! The partition of a step into tasks: blocks of images, and tiles of parameters.
 
-use super::gemm::{Packing, Panels};
+use super::gemm::{Packing, Panels, Windows};
 use super::memory::Memory;
-use crate::plan::{Gradient, Program};
+use crate::plan::{Gradient, Program, Side};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Images of a block, for a batch of `valid` images: small enough that all threads end together, large enough that
 /// weights are not read from L3 for too few images.
@@ -12,6 +13,13 @@ pub(crate) fn block_size(memory: &Memory, valid: usize, threads: usize) -> usize
     const OVERHEAD: usize = 8;
     let sizes = std::iter::successors(Some(memory.max_block), |b| Some(b / 2)).take_while(|b| *b >= memory.min_block);
     sizes.min_by_key(|b| valid.div_ceil(*b).div_ceil(threads) * (b + OVERHEAD)).expect("a size")
+}
+
+/// The operand of a gradient that is patches.
+fn patches(gradient: &Gradient, program: &Program) -> Option<(Side, Arc<Windows>)> {
+    let Gradient::Weight { x, dy, .. } = *gradient else { return None };
+    let mut sides = [(Side::Left, x), (Side::Right, dy)].into_iter();
+    sides.find_map(|(side, operand)| Some((side, Arc::new(Windows::new(program.patches(operand)?)))))
 }
 
 /// Some rows of a few panels of a parameter: the unit of work of the update.
@@ -23,6 +31,8 @@ pub(crate) struct ParamTile {
     pub(crate) panels: Panels,
     pub(crate) panel_range: Range<usize>,
     pub(crate) rows: Range<usize>,
+    /// Of a convolution in f32: the operand that is patches.
+    pub(crate) patches: Option<(Side, Arc<Windows>)>,
 }
 
 impl ParamTile {
@@ -40,6 +50,7 @@ impl ParamTile {
                 Gradient::Weight { w, x, .. } => (w, x.per_image),
                 Gradient::Bias { b, .. } => (b, 0),
             };
+            let patches = patches(&gradient, program).filter(|_| packing == Packing::F32);
             let wide = batch * per_image > K_CHUNK && per_image == 1;
             let width = if bricks {
                 4
@@ -57,7 +68,10 @@ impl ParamTile {
             for first in (0..panels.count()).step_by(width) {
                 let panel_range = first..(first + width).min(panels.count());
                 let rows = (0..p.inp).step_by(step).map(|i| i..(i + step).min(p.inp));
-                let tile = |rows| ParamTile { gradient, index, panels, panel_range: panel_range.clone(), rows };
+                let tile = |rows| {
+                    let (panel_range, patches) = (panel_range.clone(), patches.clone());
+                    ParamTile { gradient, index, panels, panel_range, rows, patches }
+                };
                 tiles.extend(rows.map(tile));
             }
         }
@@ -66,6 +80,17 @@ impl ParamTile {
     /// Number of values.
     pub(crate) fn values(&self) -> usize {
         self.panel_range.clone().map(|panel| self.rows.len() * self.panels.width(panel)).sum()
+    }
+    /// Number of values of scratch for its gradient: with patches on the right also for its transpose.
+    pub(crate) fn scratch(&self) -> usize {
+        match &self.patches {
+            Some((Side::Right, _)) => {
+                let rows = self.rows.len().next_multiple_of(self.panels.lanes);
+                self.values()
+                    + rows * self.panel_range.clone().map(|panel| self.panels.columns(panel).len()).max().unwrap_or(0)
+            }
+            _ => self.values(),
+        }
     }
     /// The cost estimate for scheduling, in multiplications per image.
     pub(crate) fn cost(&self, program: &Program) -> usize {

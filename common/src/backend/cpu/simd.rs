@@ -63,6 +63,7 @@ pub(crate) trait Simd: Copy {
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// c + a.0 b.0 + a.1 b.1 of bf16 pairs, in f32: AVX-512's `vdpbf16ps`.
     fn dot_bf16(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    fn add(self, a: Self::V, b: Self::V) -> Self::V;
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
     /// 1 / sqrt(v) for v from 1e-35, within 3e-7 relative: several times as fast as exact division.
@@ -147,6 +148,10 @@ impl Simd for Portable {
         let first = |v: [f32; 4]| v.map(|v| f32::from_bits(v.to_bits() << 16));
         let second = |v: [f32; 4]| v.map(|v| f32::from_bits(v.to_bits() & 0xffff_0000));
         self.mul_add(first(a), first(b), self.mul_add(second(a), second(b), c))
+    }
+    #[inline(always)]
+    fn add(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|i| a[i] + b[i])
     }
     #[inline(always)]
     fn max(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {

@@ -3,12 +3,12 @@
 use super::gemm::{InArithmetic, Packing};
 use super::memory::{BlockView, Memory, TileView};
 use super::ops::interpreter::{CompiledOp, PackOperand};
+use super::ops::patch_update::PatchUpdate;
 use super::ops::update::Update;
 use super::ops::{AdamStep, Scratch};
 use super::partition::{ParamTile, block_size};
 use super::profile::Profiler;
 use super::scratch::ScratchVec;
-use super::simd::InstructionSet;
 use super::threads::{Barrier, PoisonOnPanic, Pool, WorkQueue};
 use crate::backend::State;
 use crate::plan::{Activations, Precision, Program, Side};
@@ -26,17 +26,19 @@ pub(crate) struct Compiled {
 }
 
 impl Compiled {
-    pub(crate) fn new(program: &Program, isa: InstructionSet, precision: Precision, batch: usize) -> Compiled {
+    pub(crate) fn new(program: &Program, memory: &Memory, precision: Precision, batch: usize) -> Compiled {
         // Only training trades precision for speed: the test loss of a bf16 run is one of fp32.
         let precision = if program.gradients().is_empty() { Precision::Fp32 } else { precision };
+        let (isa, padded) = (memory.isa, memory.has_padded_images());
         let packing = Packing::new(precision, isa);
+        let op = |op| CompiledOp::new(op, program, packing, padded, isa.lanes());
         let tiles = ParamTile::partition(program, packing, isa.lanes(), batch);
         Compiled {
             program: program.clone(),
             packing,
-            ops: program.ops().iter().map(|checked| CompiledOp::new(checked, program)).collect(),
+            ops: program.ops().iter().map(op).collect(),
             tile_costs: tiles.iter().map(|tile| tile.cost(program)).collect(),
-            gradient_len: tiles.iter().map(ParamTile::values).max().unwrap_or(0),
+            gradient_len: tiles.iter().map(ParamTile::scratch).max().unwrap_or(0),
             tiles,
             operands: program.operands(),
         }
@@ -165,7 +167,16 @@ impl Run<'_> {
             // SAFETY: as for blocks; tiles of a parameter are disjoint, and a parameter is updated once.
             #[allow(unsafe_code)]
             let at = unsafe { TileView::new(self.memory, tile, images, self.schedule.block) };
-            self.memory.isa.dispatch(InArithmetic(self.compiled.packing, Update { tile, at, gradient, adam }));
+            match &tile.patches {
+                None => {
+                    let work = Update { tile, at, gradient, adam };
+                    self.memory.isa.dispatch(InArithmetic(self.compiled.packing, work))
+                }
+                Some((side, windows)) => {
+                    let work = PatchUpdate { tile, windows, side: *side, at, gradient, adam };
+                    self.memory.isa.dispatch(work)
+                }
+            }
             profiler.gradient(tile.index);
         });
     }

@@ -30,6 +30,7 @@ impl Memory {
     pub(super) fn new(plan: &Plan, stream: &Stream) -> Result<Memory> {
         let values = |shape: &BufferShape| match *shape {
             BufferShape::Activations(width) => plan.batch * width,
+            BufferShape::Patches(rows, conv) => plan.batch * rows * conv.patch_len(),
             BufferShape::Param([inp, out]) | BufferShape::Moment([inp, out]) => inp * out,
             BufferShape::Table(items, width, _) => items * width,
         };
@@ -42,7 +43,11 @@ impl Memory {
             })
         };
         let buffers = plan.shapes().iter().map(buffer).collect::<Result<_>>()?;
-        Ok(Memory { buffers, shapes: plan.shapes().to_vec(), batch: plan.batch })
+        Ok(Memory {
+            buffers,
+            shapes: plan.shapes().iter().map(|shape| shape.with_patches_in_memory()).collect(),
+            batch: plan.batch,
+        })
     }
     fn expect(&self, buf: Buf, shape: BufferShape) -> Address {
         let got = self.shapes[buf.0 as usize];

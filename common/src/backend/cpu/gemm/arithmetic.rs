@@ -3,6 +3,7 @@
 use super::amx::{Configured, SIDE, Tiles};
 use super::microkernel::{Bf16Pair, Element, F32};
 use super::sparsity::{NonzeroColumns, NonzeroRows};
+use super::windows::Matrix;
 use super::{Epilogue, PackedWeight, Panels, TransposeScratch, TransposedWeight, WeightGradient};
 use super::{as_packed, bf16, forward, input_gradient, weight_gradient};
 use crate::backend::cpu::scratch::ScratchVec;
@@ -199,7 +200,8 @@ impl<E: Element> Arithmetic for E {
         act: Activation,
         nonzero: Option<&NonzeroColumns>,
     ) {
-        forward::<S, E>(simd, y, x, w, b, act, nonzero)
+        let x = Matrix { data: x, width: w.panels.inp.div_ceil(E::VALUES) };
+        forward::<S, E, _>(simd, y, x, w, b, act, nonzero)
     }
     #[inline(always)]
     fn input_gradient<S: Simd>(

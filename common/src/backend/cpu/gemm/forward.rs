@@ -1,21 +1,22 @@
 //! y = act(x @ W + b).
 
-use super::microkernel::{Blocks, Dense, Element, Gemm, Lhs, Operands, Rhs};
+use super::microkernel::{Blocks, Dense, Element, Gemm, Operands, Rhs};
 use super::panels::VECTORS;
 use super::sparsity::NonzeroColumns;
+use super::windows::Rows;
 use super::{PackedWeight, load_row};
 use crate::backend::cpu::simd::Simd;
 use crate::plan::Activation;
 use std::marker::PhantomData;
 use std::ops::Range;
 
-/// y = act(x @ W + b): x[R, I / VALUES] W[I, O] b[O, padded to whole vectors] y[R, O], for a piecewise linear act.
+/// y = act(x @ W + b): x[R, I / VALUES], a matrix or windows, W[I, O] b[O, padded to whole vectors] y[R, O], for a piecewise linear act.
 /// `nonzero`: the nonzero columns of x, per tile of rows.
 #[inline(always)]
-pub(crate) fn forward<S: Simd, E: Element>(
+pub(crate) fn forward<S: Simd, E: Element, X: Rows>(
     simd: S,
     y: &mut [f32],
-    x: &[u32],
+    x: X,
     w: PackedWeight,
     b: &[f32],
     act: Activation,
@@ -23,7 +24,7 @@ pub(crate) fn forward<S: Simd, E: Element>(
 ) {
     let panels = w.panels;
     let (rows, inner) = (y.len() / panels.out, panels.inp.div_ceil(E::VALUES));
-    assert!(x.len() == rows * inner && b.len() == panels.out.next_multiple_of(panels.lanes));
+    assert!(x.shape() == [rows, inner] && b.len() == panels.out.next_multiple_of(panels.lanes));
     let packed = panels.packed(E::VALUES);
     assert_eq!(w.forward.len(), packed.values());
     let listed = nonzero.map_or(0, NonzeroColumns::rows);
@@ -34,8 +35,8 @@ pub(crate) fn forward<S: Simd, E: Element>(
         for at in (0..ld).step_by(widest) {
             let (y, w, nv) = (&mut *y, &w.forward[packed.panel(panel)][at..], (ld - at).min(widest) / panels.lanes);
             let columns = columns.start + at..columns.end.min(columns.start + at + widest);
-            let shape = [rows, inner, panels.out, ld];
-            let mut gemm = Forward::<E> { y, x, shape, columns, w, next, b, act, element: PhantomData };
+            let shape = [rows, panels.out, ld];
+            let mut gemm = Forward::<E, X> { y, x, shape, columns, w, next, b, act, element: PhantomData };
             if let Some(nonzero) = nonzero {
                 gemm.compute(simd, 0..listed, nv, nonzero);
             }
@@ -45,11 +46,11 @@ pub(crate) fn forward<S: Simd, E: Element>(
 }
 
 /// Columns of y, in a panel.
-struct Forward<'a, E> {
+struct Forward<'a, E, X> {
     y: &'a mut [f32],
-    x: &'a [u32],
-    /// Rows, packed elements of a row of x, values of a row of y, values of a row of w.
-    shape: [usize; 4],
+    x: X,
+    /// Rows, values of a row of y, values of a row of w.
+    shape: [usize; 3],
     columns: Range<usize>,
     w: &'a [u32],
     next: &'a [u32],
@@ -58,18 +59,15 @@ struct Forward<'a, E> {
     element: PhantomData<E>,
 }
 
-impl<E: Element> Gemm for Forward<'_, E> {
+impl<E: Element, X: Rows> Gemm for Forward<'_, E, X> {
     #[inline(always)]
     fn sums<S: Simd, const MR: usize, const NV: usize>(&self, simd: S, i: usize, k: &impl Blocks) -> [[S::V; NV]; MR] {
-        let [rows, inner, _, ld] = self.shape;
+        let [rows, _, ld] = self.shape;
         let bias: [S::V; NV] = load_row(simd, &self.b[self.columns.start..]);
         // The first rows wait for this panel to come from L3 or memory; each tile prefetches its share of the next panel.
         let share = |row: usize| self.next.len() * row.min(rows) / rows;
         let next = [&self.next[share(i)..share(i + 8)]];
-        let (a, b) = (
-            Lhs { data: &self.x[i * inner..], rs: inner, cs: 1 },
-            Rhs::<false> { data: self.w, ld, columns: NV * S::LANES },
-        );
+        let (a, b) = (self.x.rows::<MR>(i), Rhs::<false> { data: self.w, ld, columns: NV * S::LANES });
         let mut acc = [bias; MR];
         for (_, k) in k.blocks(i) {
             acc = Operands { k, a, b, next }.accumulate::<S, E, MR, NV>(simd, acc);
@@ -81,9 +79,8 @@ impl<E: Element> Gemm for Forward<'_, E> {
         activate(simd, sums, self.act);
     }
     #[inline(always)]
-    fn output(&mut self, i: usize) -> (&mut [f32], usize, usize) {
-        let [_, _, out, _] = self.shape;
-        (&mut self.y[i * out + self.columns.start..], out, self.columns.len())
+    fn row(&mut self, i: usize) -> &mut [f32] {
+        &mut self.y[i * self.shape[1] + self.columns.start..][..self.columns.len()]
     }
 }
 

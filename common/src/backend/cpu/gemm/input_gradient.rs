@@ -1,7 +1,7 @@
 //! dx = dy @ W^T, computed as dx^T = W @ dy^T: rows of dy lie across the vector lanes, and W is read in its packed
 //! order.
 
-use super::microkernel::{Blocks, Dense, Element, Gemm, Lhs, Operands, Rhs};
+use super::microkernel::{Blocks, Dense, Element, Gemm, Lhs, Operands, Rhs, Strided};
 use super::transpose::transpose;
 use super::{PackedWeight, as_packed, as_packed_mut};
 use crate::backend::cpu::scratch::ScratchVec;
@@ -86,7 +86,7 @@ impl<E: Element> Gemm for InputGradient<'_, E> {
             let dyt = &self.dyt[columns.start / E::VALUES * self.ld + self.first..];
             let operands = Operands {
                 k: Dense(columns.len().div_ceil(E::VALUES)),
-                a: Lhs { data: rows(panel, i..i + MR), rs: panels.width(panel) / E::VALUES, cs: 1 },
+                a: Lhs { data: rows(panel, i..i + MR), layout: Strided { rs: panels.width(panel) / E::VALUES, cs: 1 } },
                 b: Rhs::<false> { data: dyt, ld: self.ld, columns: self.width },
                 next: [rows(panel, i + MR..i + 2 * MR)],
             };
@@ -95,7 +95,7 @@ impl<E: Element> Gemm for InputGradient<'_, E> {
         acc
     }
     #[inline(always)]
-    fn output(&mut self, i: usize) -> (&mut [f32], usize, usize) {
-        (&mut self.dxt[i * self.ld + self.first..], self.ld, self.width)
+    fn row(&mut self, i: usize) -> &mut [f32] {
+        &mut self.dxt[i * self.ld + self.first..][..self.width]
     }
 }

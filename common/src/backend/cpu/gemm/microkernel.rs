@@ -54,14 +54,51 @@ impl Element for Bf16Pair {
 /// Elements of a cache line.
 pub(crate) const LINE: usize = 16;
 
-/// The left operand `[MR, K]`: element (i, k) at i·rs + k·cs.
+/// The left operand `[MR, K]`: element (i, k) at row(i) + column(k) of the layout.
 #[derive(Clone, Copy)]
-pub(crate) struct Lhs<'a> {
+pub(crate) struct Lhs<'a, L> {
     pub(crate) data: &'a [u32],
+    pub(crate) layout: L,
+}
+
+/// Where the elements of a left operand lie.
+///
+/// # Safety
+/// For i < rows and k < end, end > 0: `row(i) + column(k) <= last(rows, end)`, where that returns.
+#[allow(unsafe_code)]
+pub(crate) unsafe trait Layout: Copy {
+    fn row(&self, i: usize) -> usize;
+    /// # Safety
+    /// k < end of a call of `last` that returned.
+    unsafe fn column(&self, k: usize) -> usize;
+    /// The last offset of some rows and columns.
+    fn last(&self, rows: usize, end: usize) -> usize;
+}
+
+/// A matrix: element (i, k) at i·rs + k·cs.
+#[derive(Clone, Copy)]
+pub(crate) struct Strided {
     /// Row stride.
     pub(crate) rs: usize,
     /// Column stride.
     pub(crate) cs: usize,
+}
+
+// SAFETY: both terms ascend.
+#[allow(unsafe_code)]
+unsafe impl Layout for Strided {
+    #[inline(always)]
+    fn row(&self, i: usize) -> usize {
+        i * self.rs
+    }
+    #[inline(always)]
+    unsafe fn column(&self, k: usize) -> usize {
+        k * self.cs
+    }
+    #[inline(always)]
+    fn last(&self, rows: usize, end: usize) -> usize {
+        (rows - 1) * self.rs + (end - 1) * self.cs
+    }
 }
 
 /// The right operand `[K, columns]`: row k at k·ld. PARTIAL: `columns` may end within the last vector (a masked load).
@@ -139,14 +176,14 @@ unsafe impl KIndices for Sparse<'_> {
 }
 
 /// The operands of a tile over some K, and P streams to prefetch meanwhile, a cache line of each per k.
-pub(crate) struct Operands<'a, K, const PARTIAL: bool, const P: usize> {
+pub(crate) struct Operands<'a, K, L, const PARTIAL: bool, const P: usize> {
     pub(crate) k: K,
-    pub(crate) a: Lhs<'a>,
+    pub(crate) a: Lhs<'a, L>,
     pub(crate) b: Rhs<'a, PARTIAL>,
     pub(crate) next: [&'a [u32]; P],
 }
 
-impl<K: KIndices, const PARTIAL: bool, const P: usize> Operands<'_, K, PARTIAL, P> {
+impl<K: KIndices, L: Layout, const PARTIAL: bool, const P: usize> Operands<'_, K, L, PARTIAL, P> {
     /// acc + a @ b: acc[MR, NV vectors] a[MR, K] b[K, NV vectors].
     #[inline(always)]
     pub(crate) fn accumulate<S: Simd, E: Element, const MR: usize, const NV: usize>(
@@ -158,7 +195,7 @@ impl<K: KIndices, const PARTIAL: bool, const P: usize> Operands<'_, K, PARTIAL, 
         if end == 0 {
             return acc;
         }
-        assert!((MR - 1) * a.rs + (end - 1) * a.cs < a.data.len(), "the left operand is too short");
+        assert!(a.layout.last(MR, end) < a.data.len(), "the left operand is too short");
         assert!((end - 1) * b.ld + b.columns <= b.data.len(), "the right operand is too short");
         let columns = if PARTIAL { (NV - 1) * S::LANES + 1..=NV * S::LANES } else { NV * S::LANES..=NV * S::LANES };
         assert!(columns.contains(&b.columns), "the right operand is not NV vectors wide");
@@ -194,13 +231,13 @@ impl<K: KIndices, const PARTIAL: bool, const P: usize> Operands<'_, K, PARTIAL, 
             }
             // SAFETY: the caller's promise.
             unsafe {
-                let (left, right) = (left.add(k * a.cs), right.add(k * b.ld));
+                let (left, right) = (left.add(a.layout.column(k)), right.add(k * b.ld));
                 let row: [S::V; NV] = std::array::from_fn(|v| {
                     let at = right.add(v * S::LANES);
                     if PARTIAL && v == NV - 1 { simd.partial_load(at, last) } else { simd.load(at) }
                 });
                 for (i, acc) in acc.iter_mut().enumerate() {
-                    let a = simd.broadcast(left.add(i * a.rs));
+                    let a = simd.broadcast(left.add(a.layout.row(i)));
                     for (acc, b) in acc.iter_mut().zip(row) {
                         *acc = E::mul_add(simd, a, b, *acc);
                     }
@@ -241,8 +278,8 @@ pub(crate) trait Gemm: Sized {
     /// The epilogue, on sums in registers.
     #[inline(always)]
     fn epilogue<S: Simd, const MR: usize, const NV: usize>(&self, _simd: S, _sums: &mut [[S::V; NV]; MR]) {}
-    /// The output from row i on, its leading dimension, and its columns: up to NV vectors.
-    fn output(&mut self, i: usize) -> (&mut [f32], usize, usize);
+    /// Row i of the output: up to NV vectors.
+    fn row(&mut self, i: usize) -> &mut [f32];
     /// Follows some rows, while they are in L1.
     #[inline(always)]
     fn after<S: Simd>(&mut self, _simd: S, _rows: Range<usize>) {}
@@ -288,9 +325,8 @@ impl<G: Gemm, K: Blocks, const MR: usize, const NV: usize> WithSimd for Tile<'_,
     fn with_simd<S: Simd>(self, simd: S) {
         let mut sums = self.gemm.sums::<S, MR, NV>(simd, self.i, self.k);
         self.gemm.epilogue(simd, &mut sums);
-        let (output, ld, columns) = self.gemm.output(self.i);
         for (i, sums) in sums.into_iter().enumerate() {
-            store_row(simd, &mut output[i * ld..][..columns], sums);
+            store_row(simd, self.gemm.row(self.i + i), sums);
         }
     }
 }

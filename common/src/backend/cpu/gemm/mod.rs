@@ -22,17 +22,22 @@ mod microkernel;
 mod panels;
 pub(crate) mod sparsity;
 mod transpose;
+mod transposed_conv;
 mod weight_gradient;
+mod windows;
 
 use super::simd::Simd;
 pub(crate) use arithmetic::{Arithmetic, InArithmetic, Packing, WithArithmetic};
-use forward::forward;
+pub(crate) use forward::forward;
 pub(crate) use input_gradient::TransposeScratch;
-use input_gradient::input_gradient;
+pub(crate) use input_gradient::input_gradient;
+pub(crate) use microkernel::F32;
 pub(crate) use panels::Panels;
-pub(crate) use transpose::TransposedWeight;
+pub(crate) use transpose::{TransposedWeight, transpose};
+pub(crate) use transposed_conv::{MANY_POSITIONS, Output, TransposedConv, TransposedConvScratch};
 use weight_gradient::weight_gradient;
-pub(crate) use weight_gradient::{Epilogue, WeightGradient};
+pub(crate) use weight_gradient::{Epilogue, PatchGradient, WeightGradient, patch_gradient};
+pub(crate) use windows::{Ascending, PatchColumns, Patches, Windows};
 
 /// A weight as the GEMMs read it. bf16 needs two packings, since the inner dimension is I forwards and O backwards;
 /// with f32 both are the panels.
@@ -103,7 +108,7 @@ pub(crate) fn as_packed(values: &[f32]) -> &[u32] {
 
 /// As [`as_packed`].
 #[inline(always)]
-fn as_packed_mut(values: &mut [f32]) -> &mut [u32] {
+pub(crate) fn as_packed_mut(values: &mut [f32]) -> &mut [u32] {
     // SAFETY: as in `as_packed`.
     #[allow(unsafe_code)]
     unsafe {

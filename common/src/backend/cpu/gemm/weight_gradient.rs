@@ -1,9 +1,10 @@
 //! dW = x^T @ dy.
 
 use super::load_row;
-use super::microkernel::{Blocks, Dense, Element, Gemm, KIndices, LINE, Lhs, Operands, Rhs};
+use super::microkernel::{Blocks, Dense, Element, F32, Gemm, KIndices, LINE, Operands, Rhs};
 use super::panels::Panels;
 use super::sparsity::{GROUP, NonzeroRows};
+use super::windows::{Columns, Matrix, PatchColumns};
 use crate::backend::cpu::simd::Simd;
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -38,30 +39,69 @@ pub(crate) fn weight_gradient<S: Simd, E: Element>(
     nonzero: Option<NonzeroRows>,
     epilogue: Option<impl Epilogue>,
 ) {
-    let WeightGradient { panels, panel, x, dy, .. } = *operands;
+    let WeightGradient { panels, panel, x, dy, accumulate } = *operands;
     let (width, count) = (panels.width(panel), dy.len() / panels.out);
     assert!(x.len() == count * panels.inp && dy.len() == count * panels.out && rows.end <= panels.inp);
     assert!(g.len() == rows.len() * width);
     let nv = width / panels.lanes;
     let listed = rows.start + if nonzero.is_some() { rows.len() / GROUP * GROUP } else { 0 };
-    let mut gemm = Gradient::<E, _> { g, operands, rows: rows.clone(), width, epilogue, element: PhantomData };
+    let (x, out, columns) = (Matrix { data: x, width: panels.inp }, panels.out, panels.columns(panel));
+    let (first, end) = (rows.start, rows.end);
+    let mut gemm =
+        Gradient::<E, _, _> { g, x, dy, out, columns, accumulate, rows, width, epilogue, element: PhantomData };
     if let Some(nonzero) = nonzero {
-        gemm.compute(simd, rows.start..listed, nv, &nonzero);
+        gemm.compute(simd, first..listed, nv, &nonzero);
     }
-    gemm.compute(simd, listed..rows.end, nv, &Dense(count));
+    gemm.compute(simd, listed..end, nv, &Dense(count));
 }
 
-/// Some rows of a panel of dW.
-struct Gradient<'a, E, F> {
+/// The operands of a gradient over patches.
+pub(crate) struct PatchGradient<'a> {
+    /// x[K, I].
+    pub(crate) x: PatchColumns<'a>,
+    pub(crate) dy: &'a [u32],
+    /// O.
+    pub(crate) out: usize,
+    /// Columns of dy, of up to a panel.
+    pub(crate) columns: Range<usize>,
+    /// Whether to add to g, the sum over earlier chunks of K.
+    pub(crate) accumulate: bool,
+}
+
+/// g (+)= x^T @ dy for some columns of dy, in f32: dy[K, O] g[rows, columns, zero-padded to whole vectors]. For the rest see
+/// [`weight_gradient`].
+#[inline(always)]
+pub(crate) fn patch_gradient<S: Simd>(
+    simd: S,
+    g: &mut [f32],
+    operands: PatchGradient,
+    rows: Range<usize>,
+    epilogue: Option<impl Epilogue>,
+) {
+    let PatchGradient { x, dy, out, columns, accumulate } = operands;
+    let (width, count, k) = (columns.len().next_multiple_of(S::LANES), dy.len() / out, rows.clone());
+    assert!(dy.len() == count * out && columns.end <= out && g.len() == rows.len() * width);
+    let mut gemm =
+        Gradient::<F32, _, _> { g, x, dy, out, columns, accumulate, rows, width, epilogue, element: PhantomData };
+    gemm.compute(simd, k, width / S::LANES, &Dense(count));
+}
+
+/// Some rows and columns of dW.
+struct Gradient<'a, E, X, F> {
     g: &'a mut [f32],
-    operands: &'a WeightGradient<'a>,
+    x: X,
+    dy: &'a [u32],
+    /// O.
+    out: usize,
+    columns: Range<usize>,
+    accumulate: bool,
     rows: Range<usize>,
     width: usize,
     epilogue: Option<F>,
     element: PhantomData<E>,
 }
 
-impl<E: Element, F: Epilogue> Gradient<'_, E, F> {
+impl<E: Element, X: Columns, F: Epilogue> Gradient<'_, E, X, F> {
     /// The range of some rows in g.
     fn range(&self, rows: Range<usize>) -> Range<usize> {
         (rows.start - self.rows.start) * self.width..(rows.end - self.rows.start) * self.width
@@ -74,22 +114,21 @@ impl<E: Element, F: Epilogue> Gradient<'_, E, F> {
         i: usize,
         k: &impl Blocks,
     ) -> [[S::V; NV]; MR] {
-        let WeightGradient { panels, panel, x, dy, accumulate } = *self.operands;
-        let (Panels { inp, out, .. }, columns) = (panels, panels.columns(panel));
+        let Range { start, end } = self.columns;
         let mut acc = [[simd.splat(0.0); NV]; MR];
-        if accumulate {
+        if self.accumulate {
             for (r, acc) in acc.iter_mut().enumerate() {
                 *acc = load_row(simd, &self.g[self.range(i + r..i + r + 1)]);
             }
         }
         // What the epilogue of the next rows reads: with short lists a tile is too short to hide the latency.
-        let end = self.rows.end;
-        let after = (i + MR).min(end)..(i + 2 * MR).min(end);
+        let last = self.rows.end;
+        let after = (i + MR).min(last)..(i + 2 * MR).min(last);
         let mut next = self.epilogue.as_ref().map_or([&[][..]; 3], |epilogue| epilogue.prefetch(after));
         for (first, k) in k.blocks(i) {
             let share = next.map(|stream| stream.split_at(stream.len().min(k.len() * LINE)));
-            let a = Lhs { data: &x[first * inp + i..], rs: 1, cs: inp };
-            let b = Rhs::<PARTIAL> { data: &dy[first * out + columns.start..], ld: out, columns: columns.len() };
+            let a = self.x.columns::<MR>(first, i);
+            let b = Rhs::<PARTIAL> { data: &self.dy[first * self.out + start..], ld: self.out, columns: end - start };
             let operands = Operands { k, a, b, next: share.map(|(now, _)| now) };
             next = share.map(|(_, later)| later);
             acc = operands.accumulate::<S, E, MR, NV>(simd, acc);
@@ -98,17 +137,17 @@ impl<E: Element, F: Epilogue> Gradient<'_, E, F> {
     }
 }
 
-impl<E: Element, F: Epilogue> Gemm for Gradient<'_, E, F> {
+impl<E: Element, X: Columns, F: Epilogue> Gemm for Gradient<'_, E, X, F> {
     #[inline(always)]
     fn sums<S: Simd, const MR: usize, const NV: usize>(&self, simd: S, i: usize, k: &impl Blocks) -> [[S::V; NV]; MR] {
-        match self.operands.panels.columns(self.operands.panel).len() == NV * S::LANES {
+        match self.columns.len() == NV * S::LANES {
             true => self.accumulate::<S, MR, NV, false>(simd, i, k),
             false => self.accumulate::<S, MR, NV, true>(simd, i, k),
         }
     }
     #[inline(always)]
-    fn output(&mut self, i: usize) -> (&mut [f32], usize, usize) {
-        (&mut self.g[(i - self.rows.start) * self.width..], self.width, self.width)
+    fn row(&mut self, i: usize) -> &mut [f32] {
+        &mut self.g[(i - self.rows.start) * self.width..][..self.width]
     }
     #[inline(always)]
     fn after<S: Simd>(&mut self, simd: S, rows: Range<usize>) {

@@ -98,7 +98,7 @@ unsafe impl Send for Memory {}
 impl Memory {
     pub(crate) fn new(plan: &Plan, isa: InstructionSet, precision: Precision) -> Result<Memory> {
         let packing = Packing::new(precision, isa);
-        let max_block = plan.block().max(packing.rows());
+        let max_block = plan.block(precision).max(packing.rows());
         let images = plan.batch.next_multiple_of(max_block);
         let mut arena = Arena::new(plan.bytes(precision) as usize);
         let mut buffer = |shape: &BufferShape| -> Result<_> {
@@ -106,6 +106,10 @@ impl Memory {
             Ok(match *shape {
                 BufferShape::Activations(width) => {
                     Buffer::Activations(f32::zeros(&mut arena, images * width)?, Derived::default())
+                }
+                BufferShape::Patches(rows, conv) => {
+                    let padded = images * rows / conv.output_area() * conv.padded_len();
+                    Buffer::Activations(f32::zeros(&mut arena, padded)?, Derived::default())
                 }
                 BufferShape::Param(size) => {
                     let values = f32::zeros(&mut arena, panels(size).values())?;
@@ -125,7 +129,8 @@ impl Memory {
         };
         // Moments come last, so that inference never touches their pages.
         let is_moment = |shape: &BufferShape| matches!(shape, BufferShape::Moment(_));
-        let shapes = plan.shapes().to_vec();
+        let shape = |shape: &BufferShape| if packing == Packing::F32 { *shape } else { shape.with_patches_in_memory() };
+        let shapes: Vec<BufferShape> = plan.shapes().iter().map(shape).collect();
         let mut buffers: Vec<Option<Buffer>> = shapes.iter().map(|_| None).collect();
         for last in [false, true] {
             for (slot, shape) in buffers.iter_mut().zip(&shapes).filter(|(_, shape)| is_moment(shape) == last) {
@@ -170,12 +175,29 @@ impl Memory {
     fn layout(&self, buf: Buf) -> Option<Panels> {
         match self.shapes[buf.0 as usize] {
             BufferShape::Param(size) | BufferShape::Moment(size) => Some(self.panels(size)),
-            BufferShape::Activations(_) | BufferShape::Table(..) => None,
+            BufferShape::Activations(_) | BufferShape::Patches(..) | BufferShape::Table(..) => None,
         }
     }
     pub(super) fn expect(&self, buf: Buf, shape: BufferShape) {
         let got = self.shapes[buf.0 as usize];
         assert!(got == shape, "{buf:?}: expected {shape:?}, got {got:?}");
+    }
+    /// Values of an image: of patches in f32, those of a padded image.
+    pub(super) fn image_values(&self, r: Activations) -> usize {
+        match self.shapes[r.buf.0 as usize] {
+            BufferShape::Patches(rows, conv) => {
+                assert_eq!([r.per_image, r.width], [rows, conv.patch_len()], "{r:?} is in another shape");
+                rows / conv.output_area() * conv.padded_len()
+            }
+            _ => {
+                self.expect(r.buf, BufferShape::Activations(r.per_image * r.width));
+                r.per_image * r.width
+            }
+        }
+    }
+    /// Whether buffers of patches hold padded images, of which patches are windows.
+    pub(crate) fn has_padded_images(&self) -> bool {
+        self.packing == Packing::F32
     }
     pub(super) fn floats(&self, buf: Buf) -> &Storage<f32> {
         match &self.buffers[buf.0 as usize] {
@@ -184,7 +206,7 @@ impl Memory {
         }
     }
     pub(super) fn derived(&self, r: Activations) -> &Derived {
-        self.expect(r.buf, BufferShape::Activations(r.per_image * r.width));
+        self.image_values(r);
         match &self.buffers[r.buf.0 as usize] {
             Buffer::Activations(_, derived) => derived,
             _ => panic!("{r:?} is no buffer of activations"),

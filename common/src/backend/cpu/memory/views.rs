@@ -67,10 +67,14 @@ impl<'m> BlockView<'m> {
         assert!(self.read.contains(&buf), "an operation reads only what it declares");
     }
     fn range(&self, r: Activations) -> Range<usize> {
-        self.memory.expect(r.buf, BufferShape::Activations(r.per_image * r.width));
-        self.images.start * r.per_image * r.width..self.images.end * r.per_image * r.width
+        let len = self.memory.image_values(r);
+        self.images.start * len..self.images.end * len
     }
-    /// x[images, P, width], an input.
+    /// Whether patches are windows of padded images, which their buffers hold.
+    pub(crate) fn is_padded(&self) -> bool {
+        self.memory.has_padded_images()
+    }
+    /// x[images, P, width], an input; of patches in f32 the padded images.
     pub(crate) fn read(&self, r: Activations) -> &[f32] {
         self.expect_read(r.buf);
         // SAFETY: the invariants in memory/mod.rs.
@@ -212,9 +216,9 @@ impl<'m> TileView<'m> {
     }
     /// An operand x[images, P, width].
     pub(crate) fn read(&self, r: Activations) -> &'m [f32] {
-        self.memory.expect(r.buf, BufferShape::Activations(r.per_image * r.width));
+        let len = self.images * self.memory.image_values(r);
         // SAFETY: the invariants in memory/mod.rs.
-        unsafe { self.memory.floats(r.buf).slice(0..self.images * r.per_image * r.width) }
+        unsafe { self.memory.floats(r.buf).slice(0..len) }
     }
     /// How weights and operands are packed.
     pub(crate) fn packing(&self) -> Packing {

@@ -1,10 +1,11 @@
 //! The interpreter of operations: one match arm per [`Op`], on the rows of a block.
 
+use super::conv::Conv;
 use super::linear::{Linear, LinearBack, OnBlock, Scratch};
 use super::{elementwise as el, gaussian, im2col, likelihood};
 use crate::backend::State;
 use crate::backend::cpu::gemm::sparsity::NonzeroRows;
-use crate::backend::cpu::gemm::{Arithmetic, InArithmetic, Packing, WithArithmetic, as_packed};
+use crate::backend::cpu::gemm::{Arithmetic, InArithmetic, Packing, Windows, WithArithmetic, as_packed};
 use crate::backend::cpu::memory::BlockView;
 use crate::backend::cpu::simd::{InstructionSet, Simd, WithSimd};
 use crate::plan::{Activations, CheckedOp, Op, Program, Side};
@@ -21,11 +22,23 @@ pub(crate) struct CompiledOp {
 enum Kernel {
     Linear(Linear),
     LinearBack(LinearBack),
+    Conv(Conv),
     NoGemm,
 }
 
 impl CompiledOp {
-    pub(crate) fn new(checked: &CheckedOp, program: &Program) -> CompiledOp {
+    /// For a program in this arithmetic. `padded`: whether buffers of patches hold padded images.
+    pub(crate) fn new(
+        checked: &CheckedOp,
+        program: &Program,
+        packing: Packing,
+        padded: bool,
+        lanes: usize,
+    ) -> CompiledOp {
+        let conv = Conv::from_op(&checked.op, program, padded, lanes).filter(|_| packing == Packing::F32);
+        if let Some(conv) = conv {
+            return CompiledOp { checked: checked.clone(), kernel: Kernel::Conv(conv) };
+        }
         let kernel = match (Linear::from_op(&checked.op, program), checked.op) {
             (Some(linear), _) => Kernel::Linear(linear),
             (None, Op::LinearBack { dx, dy, w, add }) => Kernel::LinearBack(LinearBack { dx, dy, w, add }),
@@ -38,6 +51,7 @@ impl CompiledOp {
         match &self.kernel {
             Kernel::Linear(op) => isa.dispatch(InArithmetic(packing, OnBlock { op, at, scratch })),
             Kernel::LinearBack(op) => isa.dispatch(InArithmetic(packing, OnBlock { op, at, scratch })),
+            Kernel::Conv(op) => isa.dispatch(OnBlock { op, at, scratch }),
             Kernel::NoGemm => isa.dispatch(NoGemm { op: &self.checked.op, at }),
         }
     }
@@ -63,7 +77,10 @@ impl WithSimd for NoGemm<'_, '_> {
             Op::Narrow { y, x, add } => el::narrow(at.write(y), at.read(x), [y.width, x.width], add),
             Op::Subtract { y, x, b } => el::subtract(at.write(y), at.read(x), at.bias(b), x.width),
             Op::ActivationBack { dy, y, act } => el::activation_back(at.write(dy), at.read(y), act),
-            Op::Im2col { y, x, conv } => im2col::im2col(at.write(y), at.read(x), &conv),
+            Op::Im2col { y, x, conv } => match at.is_padded() {
+                true => Windows::pad(&conv, at.write(y), at.read(x)),
+                false => im2col::im2col(at.write(y), at.read(x), &conv),
+            },
             Op::Sample { z, eps, q } => {
                 let State { seed, epoch, first_sample, .. } = *at.state;
                 let eps = at.write(eps);

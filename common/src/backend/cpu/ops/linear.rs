@@ -3,7 +3,9 @@
 use super::elementwise::activation;
 use super::im2col::col2im;
 use crate::backend::cpu::gemm::sparsity::NonzeroColumns;
-use crate::backend::cpu::gemm::{Arithmetic, TransposeScratch, TransposedWeight, WithArithmetic};
+use crate::backend::cpu::gemm::{
+    Arithmetic, TransposeScratch, TransposedConvScratch, TransposedWeight, WithArithmetic,
+};
 use crate::backend::cpu::memory::BlockView;
 use crate::backend::cpu::scratch::ScratchVec;
 use crate::backend::cpu::simd::Simd;
@@ -13,14 +15,15 @@ use crate::plan::{Activation, Activations, ConvGeometry, Op, Param, Program};
 #[derive(Default)]
 pub(crate) struct Scratch {
     packed: ScratchVec<u32>,
-    transpose: TransposeScratch,
+    pub(super) transpose: TransposeScratch,
     nonzero: NonzeroColumns,
     /// Row masks, for [`NonzeroRows::scan`](crate::backend::cpu::gemm::sparsity::NonzeroRows::scan).
     pub(crate) masks: Vec<u64>,
     /// Never written.
-    zero_bias: ScratchVec<f32>,
-    patches: ScratchVec<f32>,
-    transposed_weight: TransposedWeight,
+    pub(super) zero_bias: ScratchVec<f32>,
+    pub(super) patches: ScratchVec<f32>,
+    pub(super) transposed_weight: TransposedWeight,
+    pub(super) transposed_conv: TransposedConvScratch,
 }
 
 /// Largest W, in elements, that is transposed instead of dy and dx.

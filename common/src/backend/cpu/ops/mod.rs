@@ -5,12 +5,14 @@
 //! Functions are `#[inline(always)]` into the interpreter, which compiles them for each instruction set.
 
 mod adam;
+mod conv;
 mod elementwise;
 mod gaussian;
 mod im2col;
 pub(crate) mod interpreter;
 mod likelihood;
 mod linear;
+pub(crate) mod patch_update;
 pub(crate) mod update;
 
 pub(crate) use adam::AdamStep;

@@ -58,14 +58,8 @@ impl Update<'_, '_> {
             for panel in panel_range.clone() {
                 let g;
                 (g, rest) = rest.split_at_mut(rows.len() * panels.width(panel));
-                let epilogue = (end == count).then(|| AdamEpilogue {
-                    arithmetic,
-                    slices: self.at.slices(panel),
-                    panels,
-                    panel,
-                    first_row: rows.start,
-                    adam: self.adam,
-                });
+                let epilogue =
+                    (end == count).then(|| AdamEpilogue::new(arithmetic, &mut self.at, self.tile, panel, self.adam));
                 let operands = WeightGradient { panels, panel, x, dy, accumulate: first > 0 };
                 arithmetic.weight_gradient(simd, g, &operands, rows.clone(), nonzero, epilogue);
             }
@@ -74,7 +68,7 @@ impl Update<'_, '_> {
 }
 
 /// Adam, fused to the weight gradient of a panel of a tile.
-struct AdamEpilogue<'a, A> {
+pub(super) struct AdamEpilogue<'a, A> {
     arithmetic: A,
     slices: TileSlices<'a>,
     panels: Panels,
@@ -83,7 +77,17 @@ struct AdamEpilogue<'a, A> {
     adam: AdamStep,
 }
 
-impl<A> AdamEpilogue<'_, A> {
+impl<'a, A> AdamEpilogue<'a, A> {
+    pub(super) fn new(
+        arithmetic: A,
+        at: &'a mut TileView,
+        tile: &ParamTile,
+        panel: usize,
+        adam: AdamStep,
+    ) -> AdamEpilogue<'a, A> {
+        let (panels, first_row) = (tile.panels, tile.rows.start);
+        AdamEpilogue { arithmetic, slices: at.slices(panel), panels, panel, first_row, adam }
+    }
     /// The range of some rows in the slices of the tile.
     fn range(&self, rows: Range<usize>) -> Range<usize> {
         let width = self.panels.width(self.panel);

@@ -85,6 +85,10 @@ impl Simd for Avx2 {
         }
     }
     #[inline(always)]
+    fn add(self, a: __m256, b: __m256) -> __m256 {
+        unsafe { _mm256_add_ps(a, b) }
+    }
+    #[inline(always)]
     fn max(self, a: __m256, b: __m256) -> __m256 {
         unsafe { _mm256_max_ps(a, b) }
     }
@@ -231,6 +235,10 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
             let second = |v| _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(v), high));
             _mm512_fmadd_ps(first(a), first(b), _mm512_fmadd_ps(second(a), second(b), c))
         }
+    }
+    #[inline(always)]
+    fn add(self, a: __m512, b: __m512) -> __m512 {
+        unsafe { _mm512_add_ps(a, b) }
     }
     #[inline(always)]
     fn max(self, a: __m512, b: __m512) -> __m512 {
