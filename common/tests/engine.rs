@@ -187,6 +187,29 @@ fn resume_at_every_step(isa: InstructionSet, precision: Precision) {
     }
 }
 
+/// Pixels of one image only: the moments of their weights decay by 0.9 and 0.999 a step from there.
+#[test]
+fn no_denormal_stays_in_a_checkpoint() {
+    let mut pixels = Array3::from_shape_fn((400, 6, 6), |(n, y, x)| if y < 3 { ((n * 31 + x) % 256) as u8 } else { 0 });
+    pixels.slice_mut(ndarray::s![7, 3.., ..]).fill(255);
+    let data = Dataset::new(Pixels::U8(pixels), (0..400).collect());
+    for (isa, precision) in paths() {
+        let mut spec = spec(&data, &[9], 2);
+        (spec.training.precision, spec.training.batch, spec.training.epochs) = (precision, 1, 4);
+        let mut trainer = Trainer::new(spec, data.clone(), None, None, on(2, isa)).unwrap();
+        for _ in 0..3 {
+            assert!(trainer.steps(400).unwrap());
+            trainer.end_epoch().unwrap();
+        }
+        trainer.steps(200).unwrap();
+        let checkpoint = trainer.checkpoint().unwrap();
+        for (name, weight) in checkpoint.weights.iter() {
+            let denormals = weight.values.iter().filter(|v| v.is_subnormal()).count();
+            assert_eq!(denormals, 0, "{name}, of {}, {isa:?}, {precision:?}", weight.values.len());
+        }
+    }
+}
+
 #[test]
 fn a_checkpoint_of_another_run_is_refused_with_both_values() {
     let data = images(300, [12, 10]);

@@ -431,6 +431,39 @@ fn the_optimizer_is_adam() {
 }
 
 #[test]
+fn no_denormal_stays_in_a_weight_or_a_moment() {
+    let ordinal = gpu();
+    for per in [3, 1000] {
+        let mut plan = Plan::new(BATCH);
+        let (w, b) = layer(&mut plan, 31, 33);
+        let (x, dy) = (plan.rows(per, 31), plan.rows(per, 33));
+        let gradients = vec![Gradient::Weight { w, x, dy }, Gradient::Bias { b, dy }];
+        let mut cuda = Cuda::new(&plan, ordinal, Precision::Fp32).unwrap();
+        let state = State { adam: Adam::new(0.0), steps: 0, at: 0, items: ITEMS, ..state(&plan) };
+        filled(&plan, &mut cuda, state);
+        cuda.upload(dy.buf, &vec![0.0; BATCH * per * 33]).unwrap();
+        let near_least = |i: usize| [1.0, -1.0][i % 2] * f32::MIN_POSITIVE * (0.9 + (i % 7) as f32 / 10.0);
+        for p in [w, b] {
+            let values: Vec<f32> = (0..p.values()).map(near_least).collect();
+            let positive: Vec<f32> = values.iter().map(|v| v.abs()).collect();
+            cuda.upload(p.buf, &values).unwrap();
+            cuda.upload(p.first_moment(), &values).unwrap();
+            cuda.upload(p.second_moment(), &positive).unwrap();
+        }
+        let program = cuda.compile(&training(vec![], &gradients)).unwrap();
+        cuda.run(program, 2).unwrap();
+        for p in [w, b] {
+            for buf in [p.buf, p.first_moment(), p.second_moment()] {
+                let mut got = vec![0.0; p.values()];
+                cuda.download(buf, 0, &mut got).unwrap();
+                assert!(!got.iter().any(|v| v.is_subnormal()), "{buf:?}: {got:?}");
+                assert!(got.contains(&0.0), "{buf:?}: none was below the least normal number");
+            }
+        }
+    }
+}
+
+#[test]
 fn noise_is_bit_identical_to_the_cpu() {
     let ordinal = gpu();
     let mut plan = Plan::new(BATCH);

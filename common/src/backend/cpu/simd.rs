@@ -70,6 +70,8 @@ pub(crate) trait Simd: Copy {
     fn rsqrt(self, v: Self::V) -> Self::V;
     /// 1 / v, within 3e-7 relative.
     fn recip(self, v: Self::V) -> Self::V;
+    /// v, and zero for a denormal: an exponent of zero, |v| < `f32::MIN_POSITIVE`.
+    fn flush_denormals(self, v: Self::V) -> Self::V;
     /// Adjacent values of `[a, b]` as bf16 pairs, rounded to nearest even: lane c = values 2c and 2c + 1.
     fn pack_bf16(self, a: Self::V, b: Self::V) -> Self::V;
     /// The values of a and b interleaved as bf16 pairs: lane c = a[c] and b[c].
@@ -96,6 +98,9 @@ pub(crate) trait WithSimd {
     type Output;
     fn with_simd<S: Simd>(self, simd: S) -> Self::Output;
 }
+
+/// The exponent of an f32; all zero in zeros and denormals.
+const EXPONENT: u32 = 0x7f80_0000;
 
 /// Arrays of 4 lanes, as SSE and NEON have.
 #[derive(Clone, Copy)]
@@ -168,6 +173,10 @@ impl Simd for Portable {
     #[inline(always)]
     fn recip(self, v: [f32; 4]) -> [f32; 4] {
         v.map(|v| 1.0 / v)
+    }
+    #[inline(always)]
+    fn flush_denormals(self, v: [f32; 4]) -> [f32; 4] {
+        v.map(|v| if v.to_bits() & EXPONENT == 0 { 0.0 } else { v })
     }
     #[inline(always)]
     fn pack_bf16(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {

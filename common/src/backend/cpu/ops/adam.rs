@@ -20,7 +20,8 @@ impl AdamStep {
     }
 
     /// m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g², w -= rate m / (sqrt(v) root + eps), elementwise; w[n] m[n] v[n]
-    /// g[n], n a multiple of the vector length
+    /// g[n], n a multiple of the vector length. Denormals become zero: a moment without gradients decays to the least of
+    /// them and no further, and each costs many cycles at every later step.
     #[inline(always)]
     pub(crate) fn apply<S: Simd>(&self, simd: S, w: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32]) {
         let AdamStep { betas: [b1, b2], rate, root, eps } = *self;
@@ -31,13 +32,13 @@ impl AdamStep {
             let at = at..at + S::LANES;
             let (w, m, v, g) = (&mut w[at.clone()], &mut m[at.clone()], &mut v[at.clone()], &g[at]);
             let g = simd.read(g);
-            let first = simd.mul_add(b1, simd.read(m), simd.mul(a1, g));
-            let second = simd.mul_add(b2, simd.read(v), simd.mul(a2, simd.mul(g, g)));
+            let first = simd.flush_denormals(simd.mul_add(b1, simd.read(m), simd.mul(a1, g)));
+            let second = simd.flush_denormals(simd.mul_add(b2, simd.read(v), simd.mul(a2, simd.mul(g, g))));
             let deviation = simd.mul(second, simd.rsqrt(simd.max(second, least)));
             let step = simd.mul(first, simd.recip(simd.mul_add(deviation, root, eps)));
             simd.write(m, first);
             simd.write(v, second);
-            simd.write(w, simd.mul_add(rate, step, simd.read(w)));
+            simd.write(w, simd.flush_denormals(simd.mul_add(rate, step, simd.read(w))));
         }
     }
 }
@@ -88,6 +89,46 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Moments and weights that decay for a thousand steps without a gradient.
+    struct Decay;
+
+    impl WithSimd for Decay {
+        type Output = ();
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) {
+            const N: usize = 48;
+            let mut state = State::new(&Plan::new(1));
+            (state.adam, state.steps) = (Adam::new(0.01), 1_000_000); // no bias to correct
+            let sign = |i: usize| if i.is_multiple_of(2) { 1.0f32 } else { -1.0 };
+            let mut w: [f32; N] = std::array::from_fn(|i| sign(i) * 1.5e-38 / (1 + i) as f32);
+            let mut m: [f32; N] = std::array::from_fn(|i| sign(i) * 10f32.powi(-(i as i32)));
+            let mut v: [f32; N] = std::array::from_fn(|i| f32::MIN_POSITIVE * (1.0 + i as f32 / 30.0));
+            let adam = AdamStep::new(&state);
+            for step in 0..1000 {
+                let before = (m, v);
+                adam.apply(simd, &mut w, &mut m, &mut v, &[0.0; N]);
+                for i in 0..N {
+                    for (what, value) in [("weight", w[i]), ("first moment", m[i]), ("second moment", v[i])] {
+                        assert!(!value.is_subnormal(), "step {step}, {what} {i}: {value:e}");
+                    }
+                    let kept = |v: f32| if v.abs() < f32::MIN_POSITIVE { 0.0 } else { v };
+                    // The same bits as without: only what is below the least normal number changes.
+                    assert_eq!((m[i], v[i]), (kept(0.9 * before.0[i]), kept(0.999 * before.1[i])), "step {step}, {i}");
+                }
+            }
+            assert_eq!((m, v), ([0.0; N], [0.0; N]));
+            let [mut w, mut m, mut v] = [[f32::NAN; N], [f32::INFINITY; N], [f32::INFINITY; N]];
+            adam.apply(simd, &mut w, &mut m, &mut v, &[1.0; N]);
+            assert!([w, m, v].as_flattened().iter().all(|v| !v.is_finite()), "what is not finite stays so");
+        }
+    }
+
+    #[test]
+    fn no_denormal_stays_in_a_weight_or_a_moment_on_any_instruction_set() {
+        InstructionSet::available().into_iter().for_each(|isa| isa.dispatch(Decay));
     }
 
     #[test]

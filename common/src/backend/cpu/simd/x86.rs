@@ -1,7 +1,7 @@
 //! AVX2 and AVX-512.
 #![allow(unsafe_code)]
 
-use super::{Simd, WithSimd};
+use super::{EXPONENT, Simd, WithSimd};
 use std::arch::x86_64::*;
 
 /// # Safety
@@ -110,6 +110,14 @@ impl Simd for Avx2 {
         unsafe {
             let r = _mm256_rcp_ps(v);
             _mm256_fmadd_ps(r, _mm256_fnmadd_ps(v, r, _mm256_set1_ps(1.0)), r)
+        }
+    }
+    #[inline(always)]
+    fn flush_denormals(self, v: __m256) -> __m256 {
+        unsafe {
+            let exponent = _mm256_and_si256(_mm256_castps_si256(v), _mm256_set1_epi32(EXPONENT as i32));
+            let denormal = _mm256_cmpeq_epi32(exponent, _mm256_setzero_si256());
+            _mm256_andnot_ps(_mm256_castsi256_ps(denormal), v)
         }
     }
     #[inline(always)]
@@ -262,6 +270,13 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
         unsafe {
             let r = _mm512_rcp14_ps(v);
             _mm512_fmadd_ps(r, _mm512_fnmadd_ps(v, r, _mm512_set1_ps(1.0)), r)
+        }
+    }
+    #[inline(always)]
+    fn flush_denormals(self, v: __m512) -> __m512 {
+        unsafe {
+            let normal = _mm512_test_epi32_mask(_mm512_castps_si512(v), _mm512_set1_epi32(EXPONENT as i32));
+            _mm512_maskz_mov_ps(normal, v)
         }
     }
     #[inline(always)]
