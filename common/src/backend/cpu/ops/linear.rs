@@ -140,7 +140,7 @@ impl WithElement for OnBlock<'_, '_, Linear> {
                 }
             }
         }
-        activation(y, after);
+        activation(simd, y, after);
     }
 }
 
