@@ -59,14 +59,14 @@ pub fn bernoulli(l: f32, t: f32) -> (f32, f32) {
     (loss, if l < 0.0 { e * inverse } else { inverse })
 }
 
-/// tanh(x), with an error of 3e-7.
+/// tanh(x), with an absolute error of 3e-7.
 #[inline(always)]
 pub fn tanh(x: f32) -> f32 {
     let e = exp(-2.0 * x.abs());
     ((1.0 - e) / (1.0 + e)).copysign(x)
 }
 
-/// ln(1 + exp(x)).
+/// ln(1 + exp(x)), with a relative error of 5e-7, and an absolute one of 2e-38 below -87.
 #[inline(always)]
 pub fn softplus(x: f32) -> f32 {
     bernoulli(x, 0.0).0

@@ -84,7 +84,7 @@ impl WithSimd for OnBlock<'_, '_, Conv> {
                 let zero_bias = &*zero_bias.get(weight.panels.out.next_multiple_of(S::LANES));
                 let (x, y) = (Patches { images: as_packed(at.read(patches)), windows }, at.write(y));
                 gemm::forward::<S, F32, _>(simd, y, x, weight, bias.unwrap_or(zero_bias), inside, None);
-                activation(y, after);
+                activation(simd, y, after);
             }
             Conv::Back { dx, patches, ref windows, w, add } => {
                 let images = at.read(patches);
@@ -99,7 +99,7 @@ impl WithSimd for OnBlock<'_, '_, Conv> {
                 let weight = weight(simd, &at, w, transpose_w, &mut scratch.transposed_weight);
                 let y = at.write(y);
                 conv.compute(simd, y, at.read(x), weight, Output { bias, add, act }, &mut scratch.transposed_conv);
-                activation(y, after);
+                activation(simd, y, after);
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::assign;
 use crate::backend::SampleIndex;
 use crate::backend::cpu::memory::BlockView;
-use crate::backend::cpu::simd::Simd;
+use crate::backend::cpu::simd::{Simd, WithSimd};
 use crate::model::Binarize;
 use crate::plan::{Activation, Activations, PixelTransform, PixelType, Table};
 use std::ops::Range;
@@ -98,27 +98,90 @@ pub(crate) fn subtract(y: &mut [f32], x: &[f32], b: &[f32], width: usize) {
 
 /// y = act(y), elementwise
 #[inline(always)]
-pub(crate) fn activation(y: &mut [f32], act: Activation) {
-    match act {
-        Activation::None => {}
-        Activation::Relu => y.iter_mut().for_each(|y| *y = y.max(0.0)),
-        Activation::LeakyRelu(slope) => y.iter_mut().for_each(|y| *y = y.max(slope * *y)),
-        Activation::Tanh => y.iter_mut().for_each(|y| *y = tanh(*y)),
-        Activation::Softplus => y.iter_mut().for_each(|y| *y = softplus(*y)),
+pub(crate) fn activation<S: Simd>(simd: S, y: &mut [f32], act: Activation) {
+    simd.vectorize(Activate { y, act });
+}
+
+struct Activate<'a> {
+    y: &'a mut [f32],
+    act: Activation,
+}
+
+impl WithSimd for Activate<'_> {
+    type Output = ();
+
+    // Loops, since closures do not inherit the target features: one that is not inlined computes value by value, and
+    // calls a function for each `mul_add`.
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        match self.act {
+            Activation::None => {}
+            Activation::Relu => {
+                for y in self.y {
+                    *y = y.max(0.0);
+                }
+            }
+            Activation::LeakyRelu(slope) => {
+                for y in self.y {
+                    *y = y.max(slope * *y);
+                }
+            }
+            Activation::Tanh => {
+                for y in self.y {
+                    *y = tanh(*y);
+                }
+            }
+            Activation::Softplus => {
+                for y in self.y {
+                    *y = softplus(*y);
+                }
+            }
+        }
     }
 }
 
 /// dy *= act'(x), elementwise, as a function of y = act(x)
 #[inline(always)]
-pub(crate) fn activation_back(dy: &mut [f32], y: &[f32], act: Activation) {
-    let both = dy.iter_mut().zip(y);
-    match act {
-        Activation::None => {}
-        Activation::Relu => both.for_each(|(d, y)| *d = if *y > 0.0 { *d } else { 0.0 }),
-        Activation::LeakyRelu(slope) => both.for_each(|(d, y)| *d *= if *y > 0.0 { 1.0 } else { slope }),
-        Activation::Tanh => both.for_each(|(d, y)| *d *= 1.0 - y * y),
-        // y = ln(1 + exp(x)), so the derivative is 1 / (1 + exp(-x)) = 1 - exp(-y).
-        Activation::Softplus => both.for_each(|(d, y)| *d *= 1.0 - exp(-y)),
+pub(crate) fn activation_back<S: Simd>(simd: S, dy: &mut [f32], y: &[f32], act: Activation) {
+    simd.vectorize(ActivateBack { dy, y, act });
+}
+
+struct ActivateBack<'a> {
+    dy: &'a mut [f32],
+    y: &'a [f32],
+    act: Activation,
+}
+
+impl WithSimd for ActivateBack<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let both = self.dy.iter_mut().zip(self.y);
+        match self.act {
+            Activation::None => {}
+            Activation::Relu => {
+                for (d, y) in both {
+                    *d = if *y > 0.0 { *d } else { 0.0 };
+                }
+            }
+            Activation::LeakyRelu(slope) => {
+                for (d, y) in both {
+                    *d *= if *y > 0.0 { 1.0 } else { slope };
+                }
+            }
+            Activation::Tanh => {
+                for (d, y) in both {
+                    *d *= 1.0 - y * y;
+                }
+            }
+            // y = ln(1 + exp(x)), so the derivative is 1 / (1 + exp(-x)) = 1 - exp(-y).
+            Activation::Softplus => {
+                for (d, y) in both {
+                    *d *= 1.0 - exp(-y);
+                }
+            }
+        }
     }
 }
 
@@ -181,5 +244,64 @@ fn sum_rows(g: &mut [f32], dy: &[f32], width: usize, columns: Range<usize>) {
         let at = |r: usize, column: usize| rest.get(r * width + column).copied().unwrap_or(0.0);
         let columns = g.iter_mut().zip(columns);
         columns.for_each(|(g, c)| *g += (at(0, c) + at(1, c)) + (at(2, c) + at(3, c)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::cpu::simd::InstructionSet;
+
+    /// An activation with its derivative: at each x, against f64 and against the same function of one value.
+    struct Check<'a>(&'a [f32], Activation);
+
+    impl WithSimd for Check<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) {
+            let Check(xs, act) = self;
+            let mut ys = xs.to_vec();
+            activation(simd, &mut ys, act);
+            let mut back = vec![1.0; xs.len()];
+            activation_back(simd, &mut back, &ys, act);
+            for ((&x, &y), &d) in xs.iter().zip(&ys).zip(&back) {
+                let (exact, bits) = (x as f64, f32::to_bits);
+                // Value, its bound, and derivative; the bound of all derivatives is 3e-7.
+                let (value, bound, derivative) = match act {
+                    Activation::None => (exact, 0.0, 1.0),
+                    Activation::Relu => (exact.max(0.0), 0.0, (x > 0.0) as u8 as f64),
+                    Activation::LeakyRelu(slope) => {
+                        let slope = slope as f64;
+                        (exact.max(slope * exact), 6e-8 * exact.abs(), if x > 0.0 { 1.0 } else { slope })
+                    }
+                    Activation::Tanh => {
+                        assert_eq!(bits(y), bits(tanh(x)));
+                        (exact.tanh(), 3e-7, 1.0 - exact.tanh().powi(2))
+                    }
+                    Activation::Softplus => {
+                        assert_eq!(bits(y), bits(softplus(x)));
+                        let expected = exact.max(0.0) + (-exact.abs()).exp().ln_1p();
+                        (expected, 5e-7 * expected + 2e-38, 1.0 / (1.0 + (-exact).exp()))
+                    }
+                };
+                assert!((y as f64 - value).abs() <= bound, "{act:?}({x}): expected {value}, got {y}");
+                assert!((d as f64 - derivative).abs() <= 3e-7, "{act:?}'({x}): expected {derivative}, got {d}");
+            }
+        }
+    }
+
+    #[test]
+    fn activations_have_their_stated_error_and_the_same_bits_on_every_instruction_set() {
+        // A grid, every size down to the denormals, and a length that fills no whole vector.
+        let grid = (-8700..=8700).map(|i| i as f32 / 100.0);
+        let sizes = (-140..7).flat_map(|e| [1.0f32, -1.0].map(|sign| sign * 1.7 * 2f32.powi(e)));
+        let xs: Vec<f32> = grid.chain(sizes).chain([0.0, -0.0]).collect();
+        assert!(!xs.len().is_multiple_of(4));
+        let acts =
+            [Activation::None, Activation::Relu, Activation::LeakyRelu(0.2), Activation::Tanh, Activation::Softplus];
+        for (isa, act) in InstructionSet::available().into_iter().flat_map(|isa| acts.map(|act| (isa, act))) {
+            isa.dispatch(Check(&xs, act));
+        }
     }
 }

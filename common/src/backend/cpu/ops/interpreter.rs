@@ -76,7 +76,7 @@ impl WithSimd for NoGemm<'_, '_> {
             Op::Concat { y, a, b } => el::concat(at.write(y), at.read(a), at.read(b), [a.width, b.width], a.per_image),
             Op::Narrow { y, x, add } => el::narrow(at.write(y), at.read(x), [y.width, x.width], add),
             Op::Subtract { y, x, b } => el::subtract(at.write(y), at.read(x), at.bias(b), x.width),
-            Op::ActivationBack { dy, y, act } => el::activation_back(at.write(dy), at.read(y), act),
+            Op::ActivationBack { dy, y, act } => el::activation_back(simd, at.write(dy), at.read(y), act),
             Op::Im2col { y, x, conv } => match at.is_padded() {
                 true => Windows::pad(&conv, at.write(y), at.read(x)),
                 false => im2col::im2col(at.write(y), at.read(x), &conv),

@@ -131,7 +131,7 @@ impl WithArithmetic for OnBlock<'_, '_, Linear> {
                 }
             }
         }
-        activation(y, after);
+        activation(simd, y, after);
     }
 }
 
