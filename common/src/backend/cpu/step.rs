@@ -3,11 +3,10 @@
 use super::gemm::microkernel::AtPrecision;
 use super::memory::{BlockView, Memory, TileView};
 use super::ops::interpreter::{CompiledOp, PackOperand};
-use super::ops::update::Update;
+use super::ops::update::{Update, UpdateScratch};
 use super::ops::{AdamStep, Scratch};
 use super::partition::{ParamTile, block_size};
 use super::profile::Profiler;
-use super::scratch::ScratchVec;
 use super::simd::InstructionSet;
 use super::threads::{Barrier, PoisonOnPanic, Pool, WorkQueue};
 use crate::backend::State;
@@ -20,8 +19,6 @@ pub(crate) struct Compiled {
     ops: Vec<CompiledOp>,
     tiles: Vec<ParamTile>,
     tile_costs: Vec<usize>,
-    /// Values of the largest tile.
-    gradient_len: usize,
     operands: Vec<Activations>,
 }
 
@@ -35,7 +32,6 @@ impl Compiled {
             precision,
             ops: program.ops().iter().map(|checked| CompiledOp::new(checked, program)).collect(),
             tile_costs: tiles.iter().map(|tile| tile.cost(program)).collect(),
-            gradient_len: tiles.iter().map(ParamTile::values).max().unwrap_or(0),
             tiles,
             operands: program.operands(),
         }
@@ -91,7 +87,7 @@ pub(crate) struct Run<'a> {
 #[repr(align(128))]
 pub(crate) struct WorkerMemory {
     scratch: Scratch,
-    gradient: ScratchVec<f32>,
+    update: UpdateScratch,
 }
 
 /// A thread of a run.
@@ -155,14 +151,13 @@ impl Run<'_> {
     /// The second phase: the gradient and the update of each tile of a parameter.
     fn update(&self, worker: &mut Worker, state: &State, step: usize) {
         let (images, adam) = (self.blocks(state) * self.schedule.block, AdamStep::new(state));
-        let Worker { thread, memory: WorkerMemory { gradient, .. }, profiler } = worker;
-        let gradient = gradient.get(self.compiled.gradient_len);
+        let Worker { thread, memory: WorkerMemory { update: scratch, .. }, profiler } = worker;
         self.schedule.tiles.for_each(*thread, step, self.compiled.tiles.len(), |i| {
             let tile = &self.compiled.tiles[i];
             // SAFETY: as for blocks; tiles of a parameter are disjoint, and a parameter is updated once.
             #[allow(unsafe_code)]
             let at = unsafe { TileView::new(self.memory, tile, images, self.schedule.block) };
-            self.memory.isa.dispatch(AtPrecision(self.compiled.precision, Update { tile, at, gradient, adam }));
+            self.memory.isa.dispatch(AtPrecision(self.compiled.precision, Update { tile, at, scratch, adam }));
             profiler.gradient(tile.index);
         });
     }

@@ -37,7 +37,7 @@ pub(crate) use forward::forward;
 pub(crate) use input_gradient::{TransposeScratch, input_gradient};
 pub(crate) use panels::Panels;
 pub(crate) use transpose::TransposedWeight;
-pub(crate) use weight_gradient::{Epilogue, WeightGradient, weight_gradient};
+pub(crate) use weight_gradient::{Columns, Epilogue, WeightGradient, weight_gradient};
 
 /// A weight as the GEMMs read it. bf16 needs two packings, since the inner dimension is I forwards and O backwards;
 /// with f32 both are one.

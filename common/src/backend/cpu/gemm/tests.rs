@@ -3,6 +3,7 @@
 use super::microkernel::{Bf16Pair, Element, F32};
 use super::sparsity::{GROUP, NonzeroColumns, NonzeroRows};
 use super::*;
+use crate::backend::cpu::scratch::ScratchVec;
 use crate::backend::cpu::simd::{InstructionSet, WithSimd};
 use crate::plan::Activation;
 use std::ops::Range;
@@ -46,6 +47,19 @@ fn pack<S: Simd, E: Element>(simd: S, values: &[f32], width: usize) -> [Vec<u32>
     bf16::pack_along_k(simd, &mut along, values, width);
     bf16::vnni_interleave(simd, &mut interleaved, values, width);
     [along, interleaved]
+}
+
+/// The operands of the gradient of a panel, packed where they are wide.
+fn operands<'a>(
+    panels: Panels,
+    panel: usize,
+    [x, dy]: [&'a [u32]; 2],
+    [x_scratch, dy_scratch]: &'a mut [ScratchVec<u32>; 2],
+    accumulate: bool,
+) -> WeightGradient<'a> {
+    let x = Columns::all(x, panels.inp).pack(panels.inp / 8 * 4..panels.inp, x_scratch);
+    let dy = Columns::all(dy, panels.out).pack(panels.columns(panel), dy_scratch);
+    WeightGradient { panels, panel, x, dy, accumulate }
 }
 
 #[inline(always)]
@@ -118,17 +132,20 @@ fn check<S: Simd, E: Element>(simd: S, [rows, inp, out]: [usize; 3], x: &[f32]) 
         let gradient = |nonzero: Option<NonzeroRows>| {
             let mut g = vec![f32::NAN; tile.len() * width];
             let mut finished = Finished { width, end: tile.start };
-            let operands = |x, dy, accumulate| WeightGradient { panels, panel, x, dy, accumulate };
+            let mut scratch: [[ScratchVec<u32>; 2]; 2] = Default::default();
+            let [scratch1, scratch2] = &mut scratch;
             // In two parts, of which the first is some blocks long.
             let part = x_interleaved.len() / inp / 2 / block * block;
             let ((x1, x2), (dy1, dy2)) = (x_interleaved.split_at(part * inp), dy_interleaved.split_at(part * out));
             if part > 0 {
                 let none = None::<&mut Finished>;
-                weight_gradient::<S, E>(simd, &mut g, &operands(x1, dy1, false), tile.clone(), nonzero, none);
+                let operands = operands(panels, panel, [x1, dy1], scratch1, false);
+                weight_gradient::<S, E>(simd, &mut g, &operands, tile.clone(), nonzero, none);
             }
             let nonzero = nonzero.map(|nonzero| nonzero.from(part));
             let epilogue = Some(&mut finished);
-            weight_gradient::<S, E>(simd, &mut g, &operands(x2, dy2, part > 0), tile.clone(), nonzero, epilogue);
+            let operands = operands(panels, panel, [x2, dy2], scratch2, part > 0);
+            weight_gradient::<S, E>(simd, &mut g, &operands, tile.clone(), nonzero, epilogue);
             assert_eq!(finished.end, tile.end);
             g
         };
@@ -145,7 +162,7 @@ fn check<S: Simd, E: Element>(simd: S, [rows, inp, out]: [usize; 3], x: &[f32]) 
     }
 }
 
-const SHAPES: [[usize; 3]; 9] = [
+const SHAPES: [[usize; 3]; 11] = [
     [1, 1, 1],
     [31, 257, 31],
     [64, 31, 257],
@@ -155,6 +172,8 @@ const SHAPES: [[usize; 3]; 9] = [
     [17, 3, 49],
     [8, 33, 20],
     [600, 20, 20],
+    [17, 1031, 33],
+    [9, 20, 1030],
 ];
 
 #[test]

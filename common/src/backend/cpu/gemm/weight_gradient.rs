@@ -4,6 +4,7 @@ use super::microkernel::{Dense, Element, LINE, Lhs, Rhs, microkernel};
 use super::panels::Panels;
 use super::sparsity::{GROUP, NonzeroRows};
 use super::{load_row, store_row, tile};
+use crate::backend::cpu::scratch::ScratchVec;
 use crate::backend::cpu::simd::{Simd, WithSimd};
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -22,8 +23,7 @@ pub(crate) fn weight_gradient<S: Simd, E: Element>(
 ) {
     let WeightGradient { panels, panel, x, dy, .. } = *operands;
     let width = panels.width(panel);
-    let count = dy.len() / panels.out;
-    assert!(x.len() == count * panels.inp && dy.len() == count * panels.out && rows.end <= panels.inp);
+    assert!(x.rows() == dy.rows() && x.columns().end >= rows.end && dy.columns().end >= panels.columns(panel).end);
     assert!(g.len() == rows.len() * width);
     let nv = width / panels.lanes;
     let mut i = rows.start;
@@ -65,10 +65,52 @@ pub(crate) trait Epilogue {
 pub(crate) struct WeightGradient<'a> {
     pub(crate) panels: Panels,
     pub(crate) panel: usize,
-    pub(crate) x: &'a [u32],
-    pub(crate) dy: &'a [u32],
+    pub(crate) x: Columns<'a>,
+    pub(crate) dy: Columns<'a>,
     /// Whether to add to g, the sum over earlier chunks of K.
     pub(crate) accumulate: bool,
+}
+
+/// Adjacent columns of a row-major matrix of packed elements, `[rows, ld]`.
+#[derive(Clone, Copy)]
+pub(crate) struct Columns<'a> {
+    data: &'a [u32],
+    /// Leading dimension.
+    ld: usize,
+    /// The first column.
+    first: usize,
+}
+
+impl<'a> Columns<'a> {
+    /// All columns.
+    pub(crate) fn all(data: &'a [u32], ld: usize) -> Columns<'a> {
+        Columns { data, ld, first: 0 }
+    }
+    /// Copies some columns where rows are far apart: lines at such strides fall into few sets of a cache, and evict
+    /// each other before they are read again.
+    #[inline(always)]
+    pub(crate) fn pack(self, columns: Range<usize>, scratch: &'a mut ScratchVec<u32>) -> Columns<'a> {
+        const FAR: usize = 1024;
+        if self.ld < FAR {
+            return self;
+        }
+        let ld = columns.len().next_multiple_of(LINE);
+        let to = scratch.get(self.rows() * ld);
+        for (to, from) in to.chunks_exact_mut(ld).zip(self.data.chunks_exact(self.ld)) {
+            to[..columns.len()].copy_from_slice(&from[columns.start - self.first..columns.end - self.first]);
+        }
+        Columns { data: to, ld, first: columns.start }
+    }
+    fn rows(self) -> usize {
+        self.data.len() / self.ld
+    }
+    fn columns(self) -> Range<usize> {
+        self.first..self.first + self.ld
+    }
+    /// From an element on.
+    fn from(self, row: usize, column: usize) -> &'a [u32] {
+        &self.data[row * self.ld + column - self.first..]
+    }
 }
 
 /// MR rows of g, from row i of dW.
@@ -97,18 +139,17 @@ impl<E: Element, const MR: usize, const NV: usize> Tile<'_, E, MR, NV> {
     #[inline(always)]
     fn accumulate<S: Simd, const PARTIAL: bool>(self, simd: S) {
         let Tile { g, operands, i, mut next, nonzero, .. } = self;
-        let (inp, out) = (operands.panels.inp, operands.panels.out);
+        let WeightGradient { x, dy, .. } = *operands;
         let columns = operands.panels.columns(operands.panel);
-        let (x, dy) = (&operands.x[i..], &operands.dy[columns.start..]);
-        let lhs = |first: usize| Lhs { data: &x[first * inp..], rs: 1, cs: inp };
-        let rhs = |first: usize| Rhs { data: &dy[first * out..], ld: out, columns: columns.len() };
+        let lhs = |first: usize| Lhs { data: x.from(first, i), rs: 1, cs: x.ld };
+        let rhs = |first: usize| Rhs { data: dy.from(first, columns.start), ld: dy.ld, columns: columns.len() };
         let mut acc = [[simd.splat(0.0); NV]; MR];
         if operands.accumulate {
             for i in 0..MR {
                 acc[i] = load_row(simd, &g[i * NV * S::LANES..]);
             }
         }
-        let count = operands.x.len() / inp;
+        let count = x.rows();
         let Some(nonzero) = nonzero else {
             acc = microkernel::<S, E, MR, NV, 3, PARTIAL>(simd, acc, Dense(count), lhs(0), rhs(0), next);
             return store(simd, g, acc);

@@ -85,7 +85,9 @@ pub(crate) struct Memory {
     pub(crate) max_block: usize,
     pub(crate) min_block: usize,
     /// Images of a batch, rounded up to whole blocks.
-    pub(super) images: usize,
+    pub(crate) images: usize,
+    /// Values of an image in the largest buffer of activations.
+    pub(crate) image_values: usize,
     pub(crate) isa: InstructionSet,
 }
 // SAFETY: shared access to the buffers goes through BlockView and TileView only; see the invariants in memory/mod.rs.
@@ -134,7 +136,17 @@ impl Memory {
         let buffers = buffers.into_iter().flatten().collect();
         let least = NonzeroRows::MIN_BLOCK;
         let min_block = if max_block > least { least } else { max_block.min(2) };
-        Ok(Memory { arena, buffers, shapes, indices: vec![], max_block, min_block, images, isa })
+        Ok(Memory {
+            arena,
+            buffers,
+            shapes,
+            indices: vec![],
+            max_block,
+            min_block,
+            images,
+            image_values: plan.image_values(),
+            isa,
+        })
     }
     /// Allocates the derived copies of the operands of a program's weight gradients.
     pub(crate) fn prepare(&mut self, program: &Program, precision: Precision) -> Result<()> {

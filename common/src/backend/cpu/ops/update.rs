@@ -4,19 +4,27 @@
 use super::AdamStep;
 use super::elementwise::bias_gradient;
 use crate::backend::cpu::gemm::microkernel::{Element, WithElement};
-use crate::backend::cpu::gemm::{self, Epilogue, Panels, WeightGradient, as_packed, bf16};
+use crate::backend::cpu::gemm::{self, Columns, Epilogue, Panels, WeightGradient, as_packed, bf16};
 use crate::backend::cpu::memory::{TileSlices, TileView};
 use crate::backend::cpu::partition::{K_CHUNK, ParamTile};
+use crate::backend::cpu::scratch::ScratchVec;
 use crate::backend::cpu::simd::Simd;
 use crate::plan::{Activations, Gradient};
 use std::ops::Range;
+
+/// Scratch memory of a thread, which grows to the largest need.
+#[derive(Default)]
+pub(crate) struct UpdateScratch {
+    gradient: ScratchVec<f32>,
+    x: ScratchVec<u32>,
+    dy: ScratchVec<u32>,
+}
 
 /// Computes the gradient of a tile and updates it.
 pub(crate) struct Update<'a, 'm> {
     pub(crate) tile: &'a ParamTile,
     pub(crate) at: TileView<'m>,
-    /// Scratch.
-    pub(crate) gradient: &'a mut [f32],
+    pub(crate) scratch: &'a mut UpdateScratch,
     pub(crate) adam: AdamStep,
 }
 
@@ -35,7 +43,7 @@ impl Update<'_, '_> {
     fn bias<S: Simd>(mut self, simd: S, dy: Activations) {
         let panels = self.tile.panels;
         for panel in self.tile.panel_range.clone() {
-            let g = &mut self.gradient[..panels.width(panel)];
+            let g = self.scratch.gradient.get(panels.width(panel));
             bias_gradient(g, self.at.read(dy), dy.width, panels.columns(panel));
             let TileSlices { w, m, v, .. } = self.at.slices(panel);
             self.adam.apply(simd, w, m, v, g);
@@ -48,13 +56,16 @@ impl Update<'_, '_> {
         let packed = |r| self.at.interleaved(r).unwrap_or_else(|| as_packed(self.at.read(r)));
         let (x_packed, dy_packed) = (packed(x), packed(dy));
         let count = x_packed.len() / x.width;
+        let UpdateScratch { gradient, x: x_scratch, dy: dy_scratch } = self.scratch;
         let nonzero = self.at.nonzero_rows(x).filter(|nonzero| nonzero.is_profitable(rows, count));
         for first in (0..count).step_by(K_CHUNK) {
             let end = (first + K_CHUNK).min(count);
-            let x = &x_packed[first * x.width..end * x.width];
-            let dy = &dy_packed[first * dy.width..end * dy.width];
+            let x = Columns::all(&x_packed[first * x.width..end * x.width], x.width);
+            let dy = Columns::all(&dy_packed[first * dy.width..end * dy.width], dy.width);
+            // A copy pays when several panels read it.
+            let x = if panel_range.len() > 1 { x.pack(rows.clone(), x_scratch) } else { x };
             let nonzero = nonzero.map(|nonzero| nonzero.from(first));
-            let mut rest = &mut self.gradient[..self.tile.values()];
+            let mut rest = gradient.get(self.tile.values());
             for panel in panel_range.clone() {
                 let g;
                 (g, rest) = rest.split_at_mut(rows.len() * panels.width(panel));
@@ -66,6 +77,7 @@ impl Update<'_, '_> {
                     first_row: rows.start,
                     adam: self.adam,
                 });
+                let dy = dy.pack(panels.columns(panel), dy_scratch);
                 let operands = WeightGradient { panels, panel, x, dy, accumulate: first > 0 };
                 gemm::weight_gradient::<S, E>(simd, g, &operands, rows.clone(), nonzero, epilogue);
             }
