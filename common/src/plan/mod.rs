@@ -96,12 +96,15 @@ impl Plan {
     /// Images of a CPU block, at most: 64, or fewer if an image is large.
     pub fn block(&self, precision: Precision) -> usize {
         const VALUES: usize = 1 << 18; // the largest buffer of a block then stays in the L2 cache
-        let largest = self.shapes.iter().filter_map(|shape| shape.image_values(precision)).max().unwrap_or(1);
         let mut block = 64;
-        while block > 2 && block * largest > VALUES {
+        while block > 2 && block * self.largest_image(precision) > VALUES {
             block /= 2;
         }
         block
+    }
+    /// Values of an image in the largest buffer of activations.
+    pub(crate) fn largest_image(&self, precision: Precision) -> usize {
+        self.shapes.iter().filter_map(|shape| shape.image_values(precision)).max().unwrap_or(1)
     }
 
     /// Bytes that a device needs for the buffers, about: at this precision, with the packed copies of bf16: half of the activations

@@ -9,10 +9,15 @@ use std::sync::Arc;
 /// Images of a block, for a batch of `valid` images: small enough that all threads end together, large enough that
 /// weights are not read from L3 for too few images.
 pub(crate) fn block_size(memory: &Memory, valid: usize, threads: usize) -> usize {
-    // The fixed cost of a block, in images.
-    const OVERHEAD: usize = 8;
-    let sizes = std::iter::successors(Some(memory.max_block), |b| Some(b / 2)).take_while(|b| *b >= memory.min_block);
-    sizes.min_by_key(|b| valid.div_ceil(*b).div_ceil(threads) * (b + OVERHEAD)).expect("a size")
+    let Memory { max_block, min_block, images, largest_image, packing, .. } = *memory;
+    // The fixed cost of a block, in values of the largest buffer.
+    const OVERHEAD: usize = 1 << 13;
+    // The sum over a larger batch is cut at multiples of the chunk, which are to be multiples of the block.
+    let sizes = (min_block..max_block + 1).step_by(min_block.min(4).max(packing.rows())).rev();
+    let sizes = sizes.filter(|b| valid <= K_CHUNK || K_CHUNK.is_multiple_of(*b));
+    let sizes = sizes.filter(|b| valid.next_multiple_of(*b) <= images);
+    let cost = |b: usize| valid.div_ceil(b).div_ceil(threads) * (b * largest_image + OVERHEAD);
+    sizes.min_by_key(|b| cost(*b)).expect("the largest block, of which the buffers hold whole ones")
 }
 
 /// The operand of a gradient that is patches.
@@ -103,5 +108,44 @@ impl ParamTile {
     }
 }
 
-/// Rows of x and dy that a tile sums at a time, so that they stay in L2: a multiple of every block size.
+/// Packed rows of x and dy that a tile sums at a time, so that they stay in L2: a multiple of the block size
+/// wherever a batch exceeds it.
 pub(crate) const K_CHUNK: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::InstructionSet;
+    use crate::plan::{Plan, Precision};
+
+    #[test]
+    fn blocks_fit_the_buffers_and_the_chunks_and_small_batches_are_shared_evenly() {
+        let tiles = InstructionSet::amx_models()[0];
+        let block = |batch: usize, samples: usize, threads: usize| {
+            let mut plan = Plan::new(batch);
+            plan.rows(samples, 784);
+            let block = |isa, precision| {
+                let memory = Memory::new(&plan, isa, precision).unwrap();
+                let together = memory.packing.rows().max(2);
+                for valid in 1..=batch {
+                    let block = block_size(&memory, valid, threads);
+                    assert!(valid.next_multiple_of(block) <= memory.images, "{valid}: {block}");
+                    assert!(block.is_multiple_of(together), "{valid}: {block}");
+                    assert!(valid <= K_CHUNK || K_CHUNK.is_multiple_of(block), "{valid}: {block}");
+                }
+                block_size(&memory, batch, threads)
+            };
+            block(tiles, Precision::Bf16);
+            block(InstructionSet::available()[0], Precision::Fp32)
+        };
+        for (threads, samples) in [1, 2, 3, 8].into_iter().flat_map(|threads| [1, 5, 50].map(|k| (threads, k))) {
+            for batch in [1, 7, 20, 100, 128, 300] {
+                block(batch, samples, threads);
+            }
+        }
+        assert_eq!(
+            [block(128, 1, 2), block(100, 1, 2), block(20, 1, 2), block(20, 5, 2), block(20, 50, 2)],
+            [64, 52, 12, 12, 2]
+        );
+    }
+}

@@ -4,11 +4,10 @@ use super::gemm::{InArithmetic, Packing};
 use super::memory::{BlockView, Memory, TileView};
 use super::ops::interpreter::{CompiledOp, PackOperand};
 use super::ops::patch_update::PatchUpdate;
-use super::ops::update::Update;
+use super::ops::update::{Update, UpdateScratch};
 use super::ops::{AdamStep, Scratch};
 use super::partition::{ParamTile, block_size};
 use super::profile::Profiler;
-use super::scratch::ScratchVec;
 use super::threads::{Barrier, PoisonOnPanic, Pool, WorkQueue};
 use crate::backend::State;
 use crate::plan::{Activations, Precision, Program, Side};
@@ -20,8 +19,6 @@ pub(crate) struct Compiled {
     ops: Vec<CompiledOp>,
     tiles: Vec<ParamTile>,
     tile_costs: Vec<usize>,
-    /// Values of the largest tile.
-    gradient_len: usize,
     operands: Vec<(Activations, Side)>,
 }
 
@@ -38,7 +35,6 @@ impl Compiled {
             packing,
             ops: program.ops().iter().map(op).collect(),
             tile_costs: tiles.iter().map(|tile| tile.cost(program)).collect(),
-            gradient_len: tiles.iter().map(ParamTile::scratch).max().unwrap_or(0),
             tiles,
             operands: program.operands(),
         }
@@ -94,7 +90,7 @@ pub(crate) struct Run<'a> {
 #[repr(align(128))]
 pub(crate) struct WorkerMemory {
     scratch: Scratch,
-    gradient: ScratchVec<f32>,
+    update: UpdateScratch,
 }
 
 /// A thread of a run.
@@ -160,8 +156,7 @@ impl Run<'_> {
     /// The second phase: the gradient and the update of each tile of a parameter.
     fn update(&self, worker: &mut Worker, state: &State, step: usize) {
         let (images, adam) = (self.blocks(state) * self.schedule.block, AdamStep::new(state));
-        let Worker { thread, memory: WorkerMemory { gradient, .. }, profiler } = worker;
-        let gradient = gradient.get(self.compiled.gradient_len);
+        let Worker { thread, memory: WorkerMemory { update: scratch, .. }, profiler } = worker;
         self.schedule.tiles.for_each(*thread, step, self.compiled.tiles.len(), |i| {
             let tile = &self.compiled.tiles[i];
             // SAFETY: as for blocks; tiles of a parameter are disjoint, and a parameter is updated once.
@@ -169,10 +164,11 @@ impl Run<'_> {
             let at = unsafe { TileView::new(self.memory, tile, images, self.schedule.block) };
             match &tile.patches {
                 None => {
-                    let work = Update { tile, at, gradient, adam };
+                    let work = Update { tile, at, scratch, adam };
                     self.memory.isa.dispatch(InArithmetic(self.compiled.packing, work))
                 }
                 Some((side, windows)) => {
+                    let gradient = scratch.gradient.get(tile.scratch());
                     let work = PatchUpdate { tile, windows, side: *side, at, gradient, adam };
                     self.memory.isa.dispatch(work)
                 }

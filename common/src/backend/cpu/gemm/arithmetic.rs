@@ -4,7 +4,7 @@ use super::amx::{Configured, SIDE, Tiles};
 use super::microkernel::{Bf16Pair, Element, F32};
 use super::sparsity::{NonzeroColumns, NonzeroRows};
 use super::windows::Matrix;
-use super::{Epilogue, PackedWeight, Panels, TransposeScratch, TransposedWeight, WeightGradient};
+use super::{ColumnRange, Epilogue, PackedWeight, Panels, TransposeScratch, TransposedWeight, WeightGradient};
 use super::{as_packed, bf16, forward, input_gradient, weight_gradient};
 use crate::backend::cpu::scratch::ScratchVec;
 use crate::backend::cpu::simd::{InstructionSet, Simd, WithSimd};
@@ -84,8 +84,8 @@ impl Packing {
 pub(crate) trait Arithmetic: Copy {
     /// Whether lists of nonzero inputs pay.
     const SPARSE: bool;
-    /// Packed rows of x and dy that a tile of a gradient sums at a time, so that they stay in L2: a multiple of every block
-    /// size.
+    /// Packed rows of x and dy that a tile of a gradient sums at a time, so that they stay in L2: a multiple of the block
+    /// size wherever a batch exceeds it.
     const K_CHUNK: usize;
     /// Rows that are packed together.
     const ROWS: usize;
@@ -111,6 +111,17 @@ pub(crate) trait Arithmetic: Copy {
         w: PackedWeight<'a>,
         scratch: &'a mut TransposedWeight,
     ) -> PackedWeight<'a>;
+
+    /// Columns of an operand of `weight_gradient`: where they are, or copied to `scratch` where that is faster.
+    #[inline(always)]
+    fn pack_columns<'a>(
+        self,
+        operand: ColumnRange<'a>,
+        _columns: Range<usize>,
+        _scratch: &'a mut ScratchVec<u32>,
+    ) -> ColumnRange<'a> {
+        operand
+    }
 
     /// See [`forward`](super::forward).
     #[allow(clippy::too_many_arguments)]
@@ -188,6 +199,15 @@ impl<E: Element> Arithmetic for E {
         scratch: &'a mut TransposedWeight,
     ) -> PackedWeight<'a> {
         scratch.transpose::<S, E>(simd, w)
+    }
+    #[inline(always)]
+    fn pack_columns<'a>(
+        self,
+        operand: ColumnRange<'a>,
+        columns: Range<usize>,
+        scratch: &'a mut ScratchVec<u32>,
+    ) -> ColumnRange<'a> {
+        operand.pack(columns, scratch)
     }
     #[inline(always)]
     fn forward<S: Simd>(

@@ -36,7 +36,7 @@ pub(crate) use panels::Panels;
 pub(crate) use transpose::{TransposedWeight, transpose};
 pub(crate) use transposed_conv::{MANY_POSITIONS, Output, TransposedConv, TransposedConvScratch};
 use weight_gradient::weight_gradient;
-pub(crate) use weight_gradient::{Epilogue, PatchGradient, WeightGradient, patch_gradient};
+pub(crate) use weight_gradient::{ColumnRange, Epilogue, PatchGradient, WeightGradient, patch_gradient};
 pub(crate) use windows::{Ascending, PatchColumns, Patches, Windows};
 
 /// A weight as the GEMMs read it. bf16 needs two packings, since the inner dimension is I forwards and O backwards;

@@ -229,7 +229,10 @@ fn check_gradient<S: Simd, A: Arithmetic>(simd: S, arithmetic: A, check: Check) 
         let gradient = |nonzero: Option<NonzeroRows>| {
             let mut g = Guarded::filled(f32::NAN, tile.len() * width);
             let mut finished = Finished { width, end: tile.start };
-            let operands = |x, dy, accumulate| WeightGradient { panels, panel, x, dy, accumulate };
+            let mut scratch: [ScratchVec<u32>; 4] = Default::default();
+            let [x1_scratch, dy1_scratch, x2_scratch, dy2_scratch] = &mut scratch;
+            let pack_x = |x, scratch| arithmetic.pack_columns(ColumnRange::all(x, x_len), tile.clone(), scratch);
+            let pack_dy = |dy, scratch| arithmetic.pack_columns(ColumnRange::all(dy, dy_len), columns.clone(), scratch);
             // In two parts, of which the first is some blocks long.
             let count = x_packed.len() / x_len;
             let part = count / 2 / block * block;
@@ -237,11 +240,15 @@ fn check_gradient<S: Simd, A: Arithmetic>(simd: S, arithmetic: A, check: Check) 
             if part > 0 {
                 let none = None::<&mut Finished>;
                 let nonzero = nonzero.map(|nonzero| nonzero.part(0..part));
-                arithmetic.weight_gradient(simd, &mut g, &operands(x1, dy1, false), tile.clone(), nonzero, none);
+                let (x, dy) = (pack_x(x1, x1_scratch), pack_dy(dy1, dy1_scratch));
+                let operands = WeightGradient { panels, panel, x, dy, accumulate: false };
+                arithmetic.weight_gradient(simd, &mut g, &operands, tile.clone(), nonzero, none);
             }
             let nonzero = nonzero.map(|nonzero| nonzero.part(part..count));
             let epilogue = Some(&mut finished);
-            arithmetic.weight_gradient(simd, &mut g, &operands(x2, dy2, part > 0), tile.clone(), nonzero, epilogue);
+            let (x, dy) = (pack_x(x2, x2_scratch), pack_dy(dy2, dy2_scratch));
+            let operands = WeightGradient { panels, panel, x, dy, accumulate: part > 0 };
+            arithmetic.weight_gradient(simd, &mut g, &operands, tile.clone(), nonzero, epilogue);
             assert_eq!(finished.end, tile.end);
             g
         };
@@ -258,7 +265,7 @@ fn check_gradient<S: Simd, A: Arithmetic>(simd: S, arithmetic: A, check: Check) 
     }
 }
 
-const SHAPES: [[usize; 3]; 9] = [
+const SHAPES: [[usize; 3]; 11] = [
     [1, 1, 1],
     [31, 257, 31],
     [64, 31, 257],
@@ -268,6 +275,8 @@ const SHAPES: [[usize; 3]; 9] = [
     [17, 3, 49],
     [8, 33, 20],
     [600, 20, 20],
+    [17, 1031, 33],
+    [9, 20, 1030],
 ];
 
 #[test]

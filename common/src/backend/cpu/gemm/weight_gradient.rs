@@ -1,10 +1,11 @@
 //! dW = x^T @ dy.
 
 use super::load_row;
-use super::microkernel::{Blocks, Dense, Element, F32, Gemm, KIndices, LINE, Operands, Rhs};
+use super::microkernel::{Blocks, Dense, Element, F32, Gemm, KIndices, LINE, Layout, Lhs, Operands, Rhs, Strided};
 use super::panels::Panels;
 use super::sparsity::{GROUP, NonzeroRows};
-use super::windows::{Columns, Matrix, PatchColumns};
+use super::windows::{Columns, PatchColumns};
+use crate::backend::cpu::scratch::ScratchVec;
 use crate::backend::cpu::simd::Simd;
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -13,10 +14,55 @@ use std::ops::Range;
 pub(crate) struct WeightGradient<'a> {
     pub(crate) panels: Panels,
     pub(crate) panel: usize,
-    pub(crate) x: &'a [u32],
-    pub(crate) dy: &'a [u32],
+    pub(crate) x: ColumnRange<'a>,
+    pub(crate) dy: ColumnRange<'a>,
     /// Whether to add to g, the sum over earlier chunks of K.
     pub(crate) accumulate: bool,
+}
+
+/// Adjacent columns of a matrix of packed elements.
+#[derive(Clone, Copy)]
+pub(crate) struct ColumnRange<'a> {
+    pub(super) data: &'a [u32],
+    /// Leading dimension.
+    pub(super) ld: usize,
+    /// The first column.
+    first: usize,
+}
+
+impl<'a> ColumnRange<'a> {
+    /// All columns.
+    pub(crate) fn all(data: &'a [u32], ld: usize) -> ColumnRange<'a> {
+        ColumnRange { data, ld, first: 0 }
+    }
+    /// Copies some columns where rows are far apart: lines at such strides fall into few sets of a cache, and evict each
+    /// other before they are read again.
+    #[inline(always)]
+    pub(super) fn pack(self, columns: Range<usize>, scratch: &'a mut ScratchVec<u32>) -> ColumnRange<'a> {
+        const FAR: usize = 1024;
+        if self.ld < FAR {
+            return self;
+        }
+        let ld = columns.len().next_multiple_of(LINE);
+        let to = scratch.get(self.rows() * ld);
+        for (to, from) in to.chunks_exact_mut(ld).zip(self.data.chunks_exact(self.ld)) {
+            to[..columns.len()].copy_from_slice(&from[columns.start - self.first..columns.end - self.first]);
+        }
+        ColumnRange { data: to, ld, first: columns.start }
+    }
+    fn rows(self) -> usize {
+        self.data.len() / self.ld
+    }
+    fn contains(self, columns: &Range<usize>) -> bool {
+        self.first <= columns.start && columns.end <= self.first + self.ld
+    }
+}
+
+impl Columns for ColumnRange<'_> {
+    #[inline(always)]
+    fn columns<const MR: usize>(&self, first: usize, i: usize) -> Lhs<'_, impl Layout> {
+        Lhs { data: &self.data[first * self.ld + i - self.first..], layout: Strided { rs: 1, cs: self.ld } }
+    }
 }
 
 /// An operation fused to the gradient while it is in L1, such as the optimizer.
@@ -40,13 +86,13 @@ pub(crate) fn weight_gradient<S: Simd, E: Element>(
     epilogue: Option<impl Epilogue>,
 ) {
     let WeightGradient { panels, panel, x, dy, accumulate } = *operands;
-    let (width, count) = (panels.width(panel), dy.len() / panels.out);
-    assert!(x.len() == count * panels.inp && dy.len() == count * panels.out && rows.end <= panels.inp);
+    let (width, count, columns) = (panels.width(panel), x.rows(), panels.columns(panel));
+    assert!(dy.rows() == count && x.contains(&rows) && dy.contains(&columns));
     assert!(g.len() == rows.len() * width);
     let nv = width / panels.lanes;
     let listed = rows.start + if nonzero.is_some() { rows.len() / GROUP * GROUP } else { 0 };
-    let (x, out, columns) = (Matrix { data: x, width: panels.inp }, panels.out, panels.columns(panel));
     let (first, end) = (rows.start, rows.end);
+    let (columns, dy, out) = (columns.start - dy.first..columns.end - dy.first, dy.data, dy.ld);
     let mut gemm =
         Gradient::<E, _, _> { g, x, dy, out, columns, accumulate, rows, width, epilogue, element: PhantomData };
     if let Some(nonzero) = nonzero {

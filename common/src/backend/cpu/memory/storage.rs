@@ -85,10 +85,12 @@ pub(crate) struct Memory {
     pub(crate) max_block: usize,
     pub(crate) min_block: usize,
     /// Images of a batch, rounded up to whole blocks.
-    pub(super) images: usize,
+    pub(crate) images: usize,
+    /// Values of an image in the largest buffer of activations.
+    pub(crate) largest_image: usize,
     pub(crate) isa: InstructionSet,
     /// Of weights, and of the operands of gradients.
-    pub(super) packing: Packing,
+    pub(crate) packing: Packing,
 }
 // SAFETY: shared access to the buffers goes through BlockView and TileView only; see the invariants in memory/mod.rs.
 unsafe impl Sync for Memory {}
@@ -140,7 +142,18 @@ impl Memory {
         let buffers = buffers.into_iter().flatten().collect();
         let least = NonzeroRows::MIN_BLOCK;
         let min_block = if max_block > least { least } else { max_block.min(2) }.max(packing.rows()).min(max_block);
-        Ok(Memory { arena, buffers, shapes, indices: vec![], max_block, min_block, images, isa, packing })
+        Ok(Memory {
+            arena,
+            buffers,
+            shapes,
+            indices: vec![],
+            max_block,
+            min_block,
+            images,
+            largest_image: plan.largest_image(precision),
+            isa,
+            packing,
+        })
     }
     /// Allocates the derived copies of the operands of a program's weight gradients.
     pub(crate) fn prepare(&mut self, program: &Program) -> Result<()> {

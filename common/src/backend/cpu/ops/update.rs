@@ -3,19 +3,27 @@
 
 use super::AdamStep;
 use super::elementwise::bias_gradient;
-use crate::backend::cpu::gemm::{Arithmetic, Epilogue, Panels, WeightGradient, WithArithmetic, as_packed};
+use crate::backend::cpu::gemm::{Arithmetic, ColumnRange, Epilogue, Panels, WeightGradient, WithArithmetic, as_packed};
 use crate::backend::cpu::memory::{TileSlices, TileView};
 use crate::backend::cpu::partition::ParamTile;
+use crate::backend::cpu::scratch::ScratchVec;
 use crate::backend::cpu::simd::Simd;
 use crate::plan::{Activations, Gradient};
 use std::ops::Range;
+
+/// Scratch memory of a thread, which grows to the largest need.
+#[derive(Default)]
+pub(crate) struct UpdateScratch {
+    pub(crate) gradient: ScratchVec<f32>,
+    x: ScratchVec<u32>,
+    dy: ScratchVec<u32>,
+}
 
 /// Computes the gradient of a tile and updates it.
 pub(crate) struct Update<'a, 'm> {
     pub(crate) tile: &'a ParamTile,
     pub(crate) at: TileView<'m>,
-    /// Scratch.
-    pub(crate) gradient: &'a mut [f32],
+    pub(crate) scratch: &'a mut UpdateScratch,
     pub(crate) adam: AdamStep,
 }
 
@@ -34,7 +42,7 @@ impl Update<'_, '_> {
     fn bias<S: Simd>(mut self, simd: S, dy: Activations) {
         let panels = self.tile.panels;
         for panel in self.tile.panel_range.clone() {
-            let g = &mut self.gradient[..panels.width(panel)];
+            let g = self.scratch.gradient.get(panels.width(panel));
             bias_gradient(g, self.at.read(dy), dy.width, panels.columns(panel));
             let TileSlices { w, m, v, .. } = self.at.slices(panel);
             self.adam.apply(simd, w, m, v, g);
@@ -48,18 +56,22 @@ impl Update<'_, '_> {
         let packed = |r| self.at.packed(r).unwrap_or_else(|| as_packed(self.at.read(r)));
         let (x_packed, dy_packed, lens) = (packed(x), packed(dy), [x, dy].map(|r| packing.row_len(r.width)));
         let count = x_packed.len() / lens[0];
+        let UpdateScratch { gradient, x: x_scratch, dy: dy_scratch } = self.scratch;
         let nonzero = self.at.nonzero_rows(x).filter(|nonzero| nonzero.is_profitable(rows, count));
         for first in (0..count).step_by(A::K_CHUNK) {
             let end = (first + A::K_CHUNK).min(count);
-            let x = &x_packed[first * lens[0]..end * lens[0]];
-            let dy = &dy_packed[first * lens[1]..end * lens[1]];
+            let x = ColumnRange::all(&x_packed[first * lens[0]..end * lens[0]], lens[0]);
+            let dy = ColumnRange::all(&dy_packed[first * lens[1]..end * lens[1]], lens[1]);
+            // A copy pays when several panels read it.
+            let x = if panel_range.len() > 1 { arithmetic.pack_columns(x, rows.clone(), x_scratch) } else { x };
             let nonzero = nonzero.map(|nonzero| nonzero.part(first..end));
-            let mut rest = &mut self.gradient[..self.tile.values()];
+            let mut rest = gradient.get(self.tile.values());
             for panel in panel_range.clone() {
                 let g;
                 (g, rest) = rest.split_at_mut(rows.len() * panels.width(panel));
                 let epilogue =
                     (end == count).then(|| AdamEpilogue::new(arithmetic, &mut self.at, self.tile, panel, self.adam));
+                let dy = arithmetic.pack_columns(dy, panels.columns(panel), dy_scratch);
                 let operands = WeightGradient { panels, panel, x, dy, accumulate: first > 0 };
                 arithmetic.weight_gradient(simd, g, &operands, rows.clone(), nonzero, epilogue);
             }

@@ -191,7 +191,7 @@ impl Arithmetic for Tiles {
         let WeightGradient { panels, panel, x, dy, accumulate } = *operands;
         let (width, brick) = (panels.width(panel), self.brick());
         let operand = |data, width: usize| Operand { data, panel: brick, step: width.div_ceil(SIDE) * brick };
-        let (x, dy) = (operand(x, panels.inp), operand(dy, panels.out));
+        let (x, dy) = (operand(x.data, panels.inp), operand(dy.data, panels.out));
         let steps = x.data.len() / x.step;
         assert!(steps * dy.step == dy.data.len() && g.len() == rows.len() * width && rows.start.is_multiple_of(SIDE));
         for (first, g) in rows.clone().step_by(SIDE).zip(g.chunks_mut(SIDE * width)) {
