@@ -87,7 +87,7 @@ fn epochs(setup: &Setup, data: &Dataset, preset: &Preset, precision: Precision, 
     }
     let speed = (step.flops() * items) as f64 / times.median() / 1e9;
     let isa = machine::isa();
-    let used = Instruction::of(isa.name(), precision.name(), isa.has_bf16());
+    let used = Instruction::of_engine(isa, precision);
     let peak = used.map(|instruction| (instruction.name(), instruction.peak(threads, isa)));
     let share = peak
         .map_or("not measured".into(), |(name, peak)| format!("{:.0} % of {peak:.0}, {name}", 100.0 * speed / peak));

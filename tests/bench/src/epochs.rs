@@ -5,6 +5,7 @@ use crate::machine;
 use crate::peak::Instruction;
 use crate::peers::Peer;
 use crate::setup::Setup;
+use common::plan::Precision;
 use vae_cli::{Error, Result};
 use vae_stream::record::{self, KL, LOSS, MSE, Record};
 
@@ -27,20 +28,22 @@ const PRECISIONS: [&str; 3] = ["fp32", "bf16", "bf16x3"];
 impl Trainer {
     pub const OURS: &'static str = "vae-train";
 
-    fn own(precision: &'static str, model: &str) -> Trainer {
+    fn own(precision: &'static str, instruction: Option<Instruction>, model: &str) -> Trainer {
         let command =
             format!("vae-train --device cpu {{train}}.vae --test test.vae -o {model} --precision {precision}");
         let name = format!("{} {precision}", Trainer::OURS);
-        let instruction = Instruction::of(machine::isa().name(), precision, machine::isa().has_bf16());
         Trainer { name, precision, instruction, ours: true, presets: true, command }
+    }
+    fn own_fp32(model: &str) -> Trainer {
+        Trainer::own("fp32", Instruction::of_engine(machine::isa(), Precision::Fp32), model)
     }
     /// In fp32.
     pub fn ours() -> Trainer {
-        Trainer::own("fp32", "bench.bin")
+        Trainer::own_fp32("bench.bin")
     }
     /// Ours, as the neighbour of ours.
     pub fn another() -> Trainer {
-        Trainer { name: "another vae-train".into(), ..Trainer::own("fp32", "another.bin") }
+        Trainer { name: "another vae-train".into(), ..Trainer::own_fp32("another.bin") }
     }
     /// In each precision that this CPU has a path for, by the record of a short run; says which it has not.
     pub fn all_ours(setup: &Setup) -> Result<Vec<Trainer>> {
@@ -52,7 +55,7 @@ impl Trainer {
             match run {
                 Some(used) if used.precision == precision => {
                     let instruction = Instruction::of(&used.instructions, precision, machine::isa().has_bf16());
-                    all.push(Trainer { instruction, ..Trainer::own(precision, "bench.bin") });
+                    all.push(Trainer::own(precision, instruction, "bench.bin"));
                 }
                 Some(used) => setup.note(&format!("vae-train takes {} for {precision} here: no rows", used.precision)),
                 None => setup.note(&format!("vae-train has no {precision} here: no rows")),

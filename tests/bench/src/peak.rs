@@ -2,6 +2,7 @@
 #![allow(unsafe_code)] // functions with target features
 
 use common::backend::InstructionSet;
+use common::plan::Precision;
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -17,7 +18,7 @@ pub enum Instruction {
 
 impl Instruction {
     /// That of a run, by what its `run` record tells; `has_dot`: whether the engine has VDPBF16PS. None if it is not known
-    /// here: the peak of another instruction says nothing.
+    /// here, as that of the tiles of AMX: the peak of another instruction says nothing.
     pub fn of(instructions: &str, precision: &str, has_dot: bool) -> Option<Instruction> {
         match (instructions, precision) {
             ("avx512", "bf16") if has_dot => Some(Instruction::DotBf16),
@@ -28,6 +29,10 @@ impl Instruction {
             _ => None,
         }
     }
+    /// That of the engine in this process.
+    pub fn of_engine(isa: InstructionSet, precision: Precision) -> Option<Instruction> {
+        Instruction::of(isa.at(precision).name(), precision.name(), isa.has_bf16())
+    }
     pub fn name(self) -> &'static str {
         match self {
             Instruction::Portable => "128-bit multiply and add",
@@ -37,10 +42,11 @@ impl Instruction {
         }
     }
     fn is_available(self, isa: InstructionSet) -> bool {
+        let vectors = isa.at(Precision::Fp32).name(); // tiles are for bf16
         match self {
             Instruction::Portable => true,
-            Instruction::Fma256 => isa.name() != "portable",
-            Instruction::Fma512 => isa.name() == "avx512",
+            Instruction::Fma256 => vectors != "portable",
+            Instruction::Fma512 => vectors == "avx512",
             Instruction::DotBf16 => isa.has_bf16(),
         }
     }
@@ -130,6 +136,18 @@ mod x86 {
 #[cfg(test)]
 mod tests {
     use super::Instruction;
+    use common::backend::InstructionSet;
+    use common::plan::Precision;
+
+    #[test]
+    fn fp32_beside_tiles_is_a_share_of_the_peak_of_vectors_and_tiles_of_none() {
+        for (isa, vectors) in InstructionSet::amx_models().into_iter().zip(InstructionSet::available()) {
+            let instruction = Instruction::of_engine(isa, Precision::Fp32);
+            assert_eq!(instruction, Instruction::of_engine(vectors, Precision::Fp32));
+            assert!(instruction.is_some_and(|instruction| instruction.is_available(isa)), "{isa:?}");
+            assert_eq!(Instruction::of_engine(isa, Precision::Bf16), None);
+        }
+    }
 
     #[test]
     fn a_share_of_the_peak_is_of_the_instruction_that_was_used() {
