@@ -48,13 +48,6 @@ impl Rows for Matrix<'_> {
     }
 }
 
-impl Columns for Matrix<'_> {
-    #[inline(always)]
-    fn columns<const MR: usize>(&self, first: usize, i: usize) -> Lhs<'_, impl Layout> {
-        Lhs { data: &self.data[first * self.width + i..], layout: Strided { rs: 1, cs: self.width } }
-    }
-}
-
 /// Offsets in ascending order.
 #[derive(Clone, Copy)]
 pub(crate) struct Ascending<'a>(&'a [usize]);
