@@ -28,6 +28,7 @@ fn filled(plan: &Plan, backend: &mut dyn Backend, state: State) -> Data {
     let mut data = Data { values: Default::default(), bytes: Default::default(), indices, state };
     for (key, (buf, shape)) in plan.buffers().enumerate() {
         let values = match shape {
+            BufferShape::Patches(rows, conv) => random(plan.batch * rows * conv.patch_len(), key as u32),
             BufferShape::Activations(width) => random(plan.batch * width, key as u32),
             BufferShape::Param([inp, out]) => random(inp * out, key as u32),
             BufferShape::Moment([inp, out]) => vec![0.0; inp * out],

@@ -7,11 +7,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// Images of a block, for a batch of `valid` images: small enough that all threads end together, large enough that
-/// weights are not read from L3 for too few images.
-pub(crate) fn block_size(memory: &Memory, valid: usize, threads: usize) -> usize {
+/// weights are not read from L3 for too few images. `any`: not only halves of the largest.
+pub(crate) fn block_size(memory: &Memory, valid: usize, threads: usize, any: bool) -> usize {
     // The fixed cost of a block, in images.
     const OVERHEAD: usize = 8;
     let sizes = std::iter::successors(Some(memory.max_block), |b| Some(b / 2)).take_while(|b| *b >= memory.min_block);
+    let shares = (1..=valid.div_ceil(threads)).map(|turns| valid.div_ceil(threads * turns)).filter(|_| any);
+    let sizes = sizes.chain(shares.filter(|share| (1..=memory.max_block).contains(share)));
     sizes.min_by_key(|b| valid.div_ceil(*b).div_ceil(threads) * (b + OVERHEAD)).expect("a size")
 }
 
