@@ -28,11 +28,18 @@ test-page: build ## Run the tests of the pages in Chromium (apt-get install chro
 	@command -v chromium > /dev/null || { echo 'there is no Chromium: apt-get install chromium' >&2; exit 1; }
 	$(CARGO) test --release -p pipe-tests browser:: -- --ignored
 
-lint: ## Check formatting, and clippy and the documentation with warnings denied
+fuzz: ## Feed every reader with any bytes for some seconds each (SECONDS=10, TARGETS='stream npy'; see fuzz/README.md)
+	@CARGO='$(CARGO)' fuzz/run.sh $(or $(filter-out 0,$(SECONDS)),10) $(TARGETS)
+
+asan: ## Run the tests of the crates with unsafe code, and of their programs, under AddressSanitizer
+	@CARGO='$(CARGO)' tests/asan.sh
+
+lint: ## Check formatting, clippy and the documentation with warnings denied, and the dependencies (deny.toml)
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --release -p vae-stream --no-default-features -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --release --workspace --no-deps
+	@CARGO='$(CARGO)' tests/deny.sh
 
 kernels: target/nvrtc/bin/python ## Compile the CUDA kernels anew, with NVRTC from PyPI (CHECK=--check: only compare)
 	target/nvrtc/bin/python kernels/ptx.py $(CHECK)
@@ -54,13 +61,26 @@ gpu-model: build ## Print a model of the time of an epoch on an A100 and an H100
 	$(CARGO) build --release -p cuda-interpreter
 	python3 kernels/model.py $(BIN) $(BIN)/libcuda_interpreter.so
 
-bench: build ## Measure everything beside JAX and PyTorch (PEERS=no: alone; ONLY=training, models, engine, neighbour, pipes, memory, sizes, digits or micro)
+bench: build ## Measure everything beside JAX and PyTorch (PEERS=no: alone; ONLY=section, ROWS=word, PROGRAMS=word, ROUNDS=5: a part; QUIET=10: not beside busy programs; LIST=yes: names)
 ifeq ($(ONLY),micro)
 	$(CARGO) bench -q -p vae-bench --bench micro
 else
 	$(CARGO) build --release -p vae-bench
-	@PYTHON="$$(PEERS=$(PEERS) ONLY=$(ONLY) tests/peers/venv.sh '$(CURDIR)/target/bench-venv')" $(BIN)/bench $(ONLY:%=--only %)
+ifdef LIST
+	@$(BIN)/bench --list
+else
+	@PYTHON="$$(PEERS=$(PEERS) ONLY=$(ONLY) PROGRAMS=$(PROGRAMS) tests/peers/venv.sh '$(CURDIR)/target/bench-venv')" $(BIN)/bench \
+	    $(ONLY:%=--only %) $(ROWS:%=--rows %) $(PROGRAMS:%=--programs %) $(ROUNDS:%=--rounds %) $(QUIET:%=--quiet %)
 endif
+endif
+
+bench-doc: ## Write what `make bench` measured on this machine into docs/BENCHMARKS.md
+	$(CARGO) build --release -p vae-bench
+	@$(BIN)/bench --document docs/BENCHMARKS.md
+
+torture: build ## Kill, starve and damage the programs (KILLS=1000; DAMAGED=200; ONLY=kills, space, syscalls, descriptors, limits or damage; SEED=0)
+	$(CARGO) build --release -p vae-torture
+	@$(BIN)/torture $(ONLY:%=--only %) $(KILLS:%=--kills %) $(DAMAGED:%=--damaged %) $(SEED:%=--seed %)
 
 gpu-check: ## Make target/gpu-check, a folder whose run.sh checks and measures everything on a machine with an NVIDIA GPU
 	+@CARGO='$(CARGO)' tests/gpu/pack.sh
@@ -91,4 +111,4 @@ clean: ## Remove what was built and made
 	$(CARGO) clean
 	rm -rf demo out
 
-.PHONY: help build demo examples test test-page lint kernels ptxas gpu-model bench gpu-check install uninstall dist pictures clean
+.PHONY: help build demo examples test test-page fuzz asan torture lint kernels ptxas gpu-model bench bench-doc gpu-check install uninstall dist pictures clean

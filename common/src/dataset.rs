@@ -5,7 +5,7 @@ use crate::plan::{PixelType, Table};
 use crate::{DataError, Result};
 use ndarray::Array3;
 use sha2::{Digest, Sha256};
-use vae_stream::images::{ImageShape, PixelSlice, Pixels};
+use vae_stream::images::{DARK, ImageShape, PixelSlice, Pixels};
 use vae_stream::{Data, Frame, Reader};
 
 /// N images, their source indices, and optional labels.
@@ -36,8 +36,9 @@ impl Dataset {
     /// A frame without images.
     pub fn of_frame(data: &Data, tensor: &str, size: Option<ImageShape>, first: usize) -> Result<Dataset> {
         let images = data.need(tensor)?;
-        let pixels = Pixels::from_tensor(images, size)?;
-        Ok(Dataset::new(pixels, ids(data, first)?))
+        let ids = ids(data, first)?;
+        let pixels = Pixels::from_tensor(images, size).map_err(|e| e.numbered(|n| ids[n] as usize))?;
+        Ok(Dataset::new(pixels, ids))
     }
 
     /// Reads all images of this size of the main group of a stream, and with `classes` their labels `y`.
@@ -79,6 +80,7 @@ impl Dataset {
         if all.is_empty() {
             return Err(DataError::NoImages.into());
         }
+        tell_dark(tensor, &bytes);
         let shape = (all.len(), size.height, size.width);
         const FIT: &str = "a stream has one dtype, and every part fits its shape";
         let pixels = if floats.is_empty() {
@@ -185,7 +187,10 @@ impl Dataset {
         let Pixels::F32(pixels) = &self.pixels else { return Ok(()) };
         match pixels.indexed_iter().find(|(_, v)| !(0.0..=1.0).contains(*v)) {
             None => Ok(()),
-            Some(((n, y, x), value)) => Err(DataError::PixelRange { at: [y, x], image: self.ids[n], value: *value }),
+            Some(((n, y, x), value)) => {
+                let range = pixels.iter().fold([f32::MAX, f32::MIN], |[low, high], v| [low.min(*v), high.max(*v)]);
+                Err(DataError::PixelRange { at: [y, x], image: self.ids[n], value: *value, remedy: remedy(range) })
+            }
         }
     }
 
@@ -199,6 +204,29 @@ impl Dataset {
             Pixels::F32(a) => backend.upload(to.buf, &a.into_raw_vec_and_offset().0)?,
         }
         Ok(self.ids)
+    }
+}
+
+/// Says of bytes that their brightest is far from white: numbers of classes, or digits of 16 levels.
+fn tell_dark(tensor: &str, bytes: &[u8]) {
+    if let Some(&brightest @ 2..=DARK) = bytes.iter().max() {
+        vae_cli::tell(&format!(
+            "{tensor}: the brightest byte is {brightest}, and white is 255: these images are nearly black; multiply them by \
+             {} in Python, or save them as floats from 0 to 1",
+            255 / brightest
+        ));
+    }
+}
+
+/// What makes pixels of this range fit into [0, 1].
+fn remedy([low, high]: [f32; 2]) -> &'static str {
+    /// Overshoot of an interpolation.
+    const NEAR: f32 = 1e-3;
+    match (low, high) {
+        _ if low >= -NEAR && high <= 1.0 + NEAR => "clip them: numpy.clip(x, 0, 1)",
+        _ if (-1.0 - NEAR..-0.5).contains(&low) && high <= 1.0 + NEAR => "scale them: (x + 1) / 2",
+        _ if low >= 0.0 && (2.0..=255.0).contains(&high) => "divide them by 255, or save them as uint8",
+        _ => "scale or clip them, or save whole numbers as uint8",
     }
 }
 

@@ -85,11 +85,8 @@ pub enum DataError {
     #[error("the images are {got} pixels: expected {expected}, as the model was made for")]
     ImageSize { expected: ImageShape, got: ImageShape },
     /// A pixel outside [0, 1].
-    #[error(
-        "pixel {at:?} of image {image} is {value}: expected [0, 1], where the means of a decoder lie; scale or clip the \
-         images, or save whole numbers as uint8"
-    )]
-    PixelRange { at: [usize; 2], image: u32, value: f32 },
+    #[error("pixel {at:?} of image {image} is {value}: expected [0, 1], where the means of a decoder lie; {remedy}")]
+    PixelRange { at: [usize; 2], image: u32, value: f32, remedy: &'static str },
     /// Images of another dtype than those before.
     #[error("the images change their dtype in the middle of the stream; expected one dtype")]
     DtypeChange,
@@ -206,4 +203,9 @@ pub enum SpecError {
     /// A weight of the KL, or draws, of a plain autoencoder.
     #[error("an autoencoder has no KL and draws nothing: expected no beta, samples or kl_warmup")]
     AutoencoderKl,
+    /// A checkpoint at a place that no run comes to.
+    #[error(
+        "the checkpoint is at image {at} of {images} in epoch {epoch}, after {steps} steps: expected a place in a run"
+    )]
+    Progress { epoch: usize, at: usize, images: usize, steps: u64 },
 }

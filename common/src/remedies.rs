@@ -56,7 +56,9 @@ impl From<SpecError> for Exit {
                 "an autoencoder has no KL and draws nothing: expected no --beta, --samples or --kl-warmup".into()
             }
             SpecError::PriorClasses => format!("{error}; give --classes"),
-            SpecError::Channels(_) | SpecError::PcaLayers | SpecError::PcaLikelihood => error.to_string(),
+            SpecError::Channels(_) | SpecError::PcaLayers | SpecError::PcaLikelihood | SpecError::Progress { .. } => {
+                error.to_string()
+            }
         })
     }
 }

@@ -1,6 +1,6 @@
 """The networks of vae-train's presets in PyTorch, for images of 28 x 28 pixels.
 
-Dimensions: N batch, D pixels, K classes, Z latent. `losses` takes images x [N, D], and of a network with classes labels y
+Dimensions: N batch, D pixels, K classes, Z latent, L samples. `losses` takes images x [N, D], and of a network with classes labels y
 [N, K] of zeros and ones too; it gives reconstruction and KL, each summed over the images.
 """
 import torch
@@ -23,25 +23,29 @@ def draw(mu, logvar):
     return mu + torch.randn_like(mu) * torch.exp(0.5 * logvar)
 
 
-def stack(*widths):
-    """Linear layers, a relu behind each."""
+def stack(*widths, activation=nn.ReLU):
+    """Linear layers, an activation behind each."""
     layers = nn.Sequential()
     for i, o in zip(widths, widths[1:]):
-        layers.append(nn.Linear(i, o)).append(nn.ReLU())
+        layers.append(nn.Linear(i, o)).append(activation())
     return layers
 
 
 class Vae(nn.Module):
     classes = None
 
-    def __init__(self, encoder, decoder, latent, reconstruction=bernoulli):
+    def __init__(self, encoder, decoder, latent, reconstruction=bernoulli, samples=1):
         super().__init__()
         self.encoder, self.decoder, self.latent, self.reconstruction = encoder, decoder, latent, reconstruction
+        self.samples = samples
 
     def losses(self, x):
-        mu, logvar = self.encoder(x).split(self.latent, dim=1)
+        # Under autocast, layers give bf16; all else is float32.
+        mu, logvar = self.encoder(x).float().split(self.latent, dim=1)
         kl = -0.5 * torch.sum(1 + logvar - mu * mu - logvar.exp())
-        return self.reconstruction(self.decoder(draw(mu, logvar)), x), kl
+        if self.samples > 1:
+            mu, logvar, x = (rows.repeat_interleave(self.samples, dim=0) for rows in (mu, logvar, x))
+        return self.reconstruction(self.decoder(draw(mu, logvar)).float(), x) / self.samples, kl
 
 
 class ConditionalVae(nn.Module):
@@ -55,11 +59,11 @@ class ConditionalVae(nn.Module):
         self.decoder = stack(latent + classes, hidden).append(nn.Linear(hidden, PIXELS))
 
     def losses(self, x, y):
-        mu, logvar = self.encoder(torch.cat([x, y], dim=1)).split(self.latent, dim=1)
-        prior_mu, prior_logvar = self.prior(y).split(self.latent, dim=1)
+        mu, logvar = self.encoder(torch.cat([x, y], dim=1)).float().split(self.latent, dim=1)
+        prior_mu, prior_logvar = self.prior(y).float().split(self.latent, dim=1)
         distance = (mu - prior_mu) ** 2 * torch.exp(-prior_logvar)
         kl = 0.5 * torch.sum(prior_logvar - logvar + torch.exp(logvar - prior_logvar) + distance - 1)
-        return self.reconstruction(self.decoder(torch.cat([draw(mu, logvar), y], dim=1)), x), kl
+        return self.reconstruction(self.decoder(torch.cat([draw(mu, logvar), y], dim=1)).float(), x), kl
 
 
 class Autoencoder(nn.Module):
@@ -72,13 +76,15 @@ class Autoencoder(nn.Module):
         self.encoder, self.decoder = encoder, decoder
 
     def losses(self, x):
-        return self.reconstruction(self.decoder(self.encoder(x)), x), x.new_zeros(())
+        return self.reconstruction(self.decoder(self.encoder(x)).float(), x), x.new_zeros(())
 
 
-def mlp(hidden, latent, reconstruction=bernoulli):
-    """D - hidden - (mu, logvar), and back from Z; the heads for mu and logvar are one product."""
-    encoder = stack(PIXELS, *hidden).append(nn.Linear(hidden[-1], 2 * latent))
-    return Vae(encoder, stack(latent, *hidden[::-1]).append(nn.Linear(hidden[0], PIXELS)), latent, reconstruction)
+def mlp(hidden, latent, reconstruction=bernoulli, activation="relu", samples=1):
+    """D - hidden - (mu, logvar), and back from Z; the heads for mu and logvar are one product. L samples of z per image."""
+    activation = {"relu": nn.ReLU, "tanh": nn.Tanh}[activation]
+    encoder = stack(PIXELS, *hidden, activation=activation).append(nn.Linear(hidden[-1], 2 * latent))
+    decoder = stack(latent, *hidden[::-1], activation=activation).append(nn.Linear(hidden[0], PIXELS))
+    return Vae(encoder, decoder, latent, reconstruction, samples)
 
 
 def conv_20():

@@ -4,7 +4,8 @@
 The images are held on the device in one tensor and gathered by index within the step: no loader slows it down. On a CPU
 they are float32, and numbers below 1e-38 count as zero, which helps it a little; on a GPU they are bytes. Adam is PyTorch's
 fused one; keeping the channels of convolutions last does not help. Every image is seen in every epoch, the last batch
-being the rest. What --mode needs before the first epoch is not counted. Needs torch and numpy.
+being the rest. --precision bf16 trains under torch.autocast, and evaluates in float32. What --mode needs before the first
+epoch is not counted. Needs torch and numpy.
 """
 import time
 
@@ -33,7 +34,10 @@ if args.tf32:
 if args.threads:
     torch.set_num_threads(args.threads)
 
-model = torch_models.PRESETS[args.preset]() if args.preset else torch_models.mlp(args.hidden, args.latent)
+if args.preset:
+    model = torch_models.PRESETS[args.preset]()
+else:
+    model = torch_models.mlp(args.hidden, args.latent, activation=args.activation, samples=args.samples)
 model.to(device)
 
 
@@ -57,7 +61,8 @@ def losses(tensors):
 
 def gathered(at):
     """The loss of the training images of these numbers, summed."""
-    recon, kl = losses([tensor[at] for tensor in train])
+    with torch.autocast(device.type, torch.bfloat16, enabled=args.precision == "bf16"):
+        recon, kl = losses([tensor[at] for tensor in train])
     return recon + kl
 
 

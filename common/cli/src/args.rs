@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use vae_stream::{Head, Reader, Writer};
 
-use crate::output::{Kind, Output};
+use crate::output::{Format, Output};
 use crate::{Error, Result, fd, input, tool_name};
 
 /// The input of a filter.
@@ -89,8 +89,12 @@ impl OutputArgs {
     pub fn writer(&self, mut head: Head) -> Result<Writer> {
         let args: Vec<String> = std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();
         head.sign(&format!("{} {}", tool_name(), env!("CARGO_PKG_VERSION")), &args);
-        let kind = if self.jsonl { Kind::Text } else { Kind::Binary };
-        let output = Output::open(self.output.as_deref(), kind)?;
+        let format = match (&self.npy, self.jsonl) {
+            (Some(_), _) => Format::Npy,
+            (None, true) => Format::Json,
+            (None, false) => Format::Stream,
+        };
+        let output = Output::open(self.output.as_deref(), format)?;
         let writer = match &self.npy {
             Some(name) => Writer::npy(output, &head, name).map_err(|e| Error::Usage(format!("--npy: {e}")))?,
             None if self.jsonl => Writer::jsonl(output, &head),

@@ -151,7 +151,7 @@ mod tests {
     fn a_foreign_format_comes_with_its_remedy() {
         for (start, remedy) in [
             (&b"\x1f\x8b\x08"[..], "gzip data; unpack it (gzip -dc), or read MNIST files with mnist-dump --data DIR"),
-            (b"\x89PNG\r\n\x1a\n", "a PNG picture; load it in Python and numpy.save the array"),
+            (b"\x89PNG\r\n\x1a\n", "a PNG picture; read it with image-dump FILE"),
             (b"\0\0\x08\x03\0\0\0\x01", "an IDX file; read it with mnist-dump --data DIR"),
             (b"PK\x03\x04", "a zip archive; of .npz numpy.save one array, a PyTorch file goes to vae-model"),
             (b"\x80\x04\x95", "a Python pickle; numpy.save the array, a PyTorch file goes to vae-model"),

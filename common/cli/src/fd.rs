@@ -37,7 +37,7 @@ pub(crate) fn stdout() -> io::Result<File> {
 /// Closes standard output, so that its reader sees the end before the program ends.
 pub(crate) fn close_stdout() -> io::Result<()> {
     let null = File::options().write(true).open("/dev/null")?;
-    Ok(rustix::stdio::dup2_stdout(null)?)
+    Ok(rustix::io::retry_on_intr(|| rustix::stdio::dup2_stdout(&null))?)
 }
 
 /// Standard input without the lock and the buffer of [`std::io::stdin`].

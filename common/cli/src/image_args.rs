@@ -63,8 +63,10 @@ impl ImageArgs {
     /// [`Error::Stream`] for items that are no images.
     pub fn size(&self, tensor: &str, item: &[usize]) -> Result<ImageShape> {
         let size = images::size(item, self.image)?;
-        if let (&[values], None) = (item, self.image) {
-            tell_guess(tensor, Guess::Square { values });
+        match (item, self.image) {
+            (&[values], None) => tell_guess(tensor, Guess::Square { values }),
+            (&[1, values], None) if size.height > 1 => tell_guess(tensor, Guess::Square { values }),
+            _ => {}
         }
         Ok(size)
     }
@@ -80,6 +82,10 @@ fn tell_guess(tensor: &str, guess: Guess) {
                 "{tensor}: items of {values} values are read as images of {side} x {side}; --image HxW says otherwise"
             )
         }
+        Guess::Last { shape: [n, h, w] } => format!(
+            "{tensor}: the array [{n}, {h}, {w}] is read as {n} images of {h} x {w}; of {w} images of {n} x {h} save \
+             x.transpose(2, 0, 1)"
+        ),
         Guess::Single { side } => {
             format!("{tensor}: the array [{side}, {side}] is read as one image; --image HxW makes images of its rows")
         }

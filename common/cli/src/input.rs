@@ -1,7 +1,8 @@
 //! Input: standard input, or a file.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, IsTerminal, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use vae_stream::{Reader, Records};
@@ -25,12 +26,35 @@ pub fn open(path: Option<&Path>) -> Result<(impl Read + Send + use<>, String)> {
             (file, name)
         }
     };
+    if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+        let remedy = "name a file; pictures are read in Python, and numpy.save writes them as one array";
+        return Err(Error::NoInput(format!("{name}: expected a file, got a folder; {remedy}")));
+    }
     if file.is_terminal() {
         return Err(Error::Usage(format!(
             "{name} is a terminal: expected a stream; pipe one in (mnist-dump | ...), name a file, or see --help"
         )));
     }
     Ok((Blocking(file), name))
+}
+
+/// Refuses an output that would replace an input. An input `-` is standard input.
+///
+/// # Errors
+/// [`Error::Usage`] where both are one regular file.
+pub fn check_kept<'a>(output: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Result<()> {
+    let Ok(replaced) = fs::metadata(output) else { return Ok(()) };
+    let is_replaced = |input: &&Path| {
+        let metadata = match input.as_os_str() == "-" {
+            true => fd::stdin().and_then(|stdin| stdin.metadata()),
+            false => fs::metadata(input),
+        };
+        metadata.is_ok_and(|m| m.is_file() && (m.dev(), m.ino()) == (replaced.dev(), replaced.ino()))
+    };
+    match inputs.into_iter().any(|input| is_replaced(&input)) {
+        true => Err(Error::Usage(format!("{} is an input too: expected another file to write", output.display()))),
+        false => Ok(()),
+    }
 }
 
 /// Whether there is a file, or anything else, at `path`.

@@ -35,6 +35,7 @@
 mod args;
 mod error;
 mod fd;
+mod format;
 pub mod html;
 mod image_args;
 pub mod indices;

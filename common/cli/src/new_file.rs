@@ -10,6 +10,7 @@ use std::mem;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 
 use rustix::fs::OFlags;
 
@@ -18,9 +19,28 @@ const NAMES: usize = 16;
 /// Bytes of the target's name in a temporary one, which may have 255.
 const MAX_NAME: usize = 200;
 
+/// The file at a path, and when it was written; or that there is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Version(Option<[i64; 4]>);
+
+impl Version {
+    /// That of the file at `path`, through links. One that cannot be looked at counts as none.
+    pub fn of(path: &Path) -> Version {
+        Version(fs::metadata(path).ok().map(|m| [m.dev() as i64, m.ino() as i64, m.mtime(), m.mtime_nsec()]))
+    }
+
+    /// Whether there is another file at `path` now, which another program has written.
+    pub fn is_replaced(self, path: &Path) -> bool {
+        let now = Version::of(path);
+        now.0.is_some() && now != self
+    }
+}
+
 /// The name that a new file will take.
 pub(crate) struct NewFile {
     target: PathBuf,
+    /// The file of that name at first.
+    before: Version,
     /// Those of the file that it replaces.
     permissions: Option<Permissions>,
     /// Its name until then, if it has one.
@@ -45,29 +65,40 @@ impl NewFile {
         let mode = replaced.as_ref().map_or(0o666, |replaced| replaced.mode() & 0o666 | 0o600);
         let (file, temporary) = match nameless(&target, mode) {
             Ok(file) => (file, None),
-            Err(_) => named(&target, mode).map(|(file, name)| (file, Some(name)))?,
+            Err(_) => match named(&target, mode) {
+                // A file that may be written in a folder that may not.
+                Err(e) if e.kind() == ErrorKind::PermissionDenied && replaced.is_some() => {
+                    File::options().write(true).open(&target).map_err(|_| e)?;
+                    (elsewhere()?, None)
+                }
+                made => made.map(|(file, name)| (file, Some(name)))?,
+            },
         };
         if let Some(replaced) = &replaced {
             let _ = fchown(&file, Some(replaced.uid()), Some(replaced.gid())); // where the system lets us
             check_replaceable(&target)?;
         }
-        Ok((file, NewFile { target, permissions: replaced.map(|replaced| replaced.permissions()), temporary }))
+        let permissions = replaced.map(|replaced| replaced.permissions());
+        Ok((file, NewFile { before: Version::of(&target), target, permissions, temporary }))
     }
 
-    /// Gives the file its name, once the disk has it.
+    /// Gives the file its name, once the disk has it. A file that another program has written there since is replaced too,
+    /// which is told.
     pub(crate) fn commit(self, file: &File) -> io::Result<()> {
+        if self.before.is_replaced(&self.target) {
+            tell_replaced(&self.target);
+        }
         if let Some(permissions) = self.permissions {
             let _ = file.set_permissions(permissions); // some file systems have none
         }
         sync(file)?;
-        let temporary = match self.temporary {
-            Some(name) => name,
-            None => link(file, &self.target)?,
-        };
-        match fs::rename(&temporary.0, &self.target) {
-            Ok(()) => mem::forget(temporary),
-            Err(e) => write_in_place(file, &self.target, e)?,
-        }
+        let temporary = self.temporary.map_or_else(|| link(file, &self.target), Ok);
+        let renamed = temporary.and_then(|temporary| {
+            fs::rename(&temporary.0, &self.target)?;
+            mem::forget(temporary);
+            Ok(())
+        });
+        renamed.or_else(|e| write_in_place(file, &self.target, e))?;
         let _ = File::open(folder(&self.target)).and_then(|folder| folder.sync_all()); // the file itself is safe
         Ok(())
     }
@@ -77,6 +108,13 @@ impl Drop for TemporaryName {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.0);
     }
+}
+
+/// Says once that a file is replaced which another program has written meanwhile.
+pub fn tell_replaced(path: &Path) {
+    let message = "was written by another program since this one began, and is replaced; give each run its own name";
+    static TOLD: Once = Once::new();
+    TOLD.call_once(|| crate::tell(&format!("{} {message}", path.display())));
 }
 
 /// The folder that a path names a file in.
@@ -99,6 +137,13 @@ fn nameless(target: &Path, mode: u32) -> io::Result<File> {
     open()
 }
 
+/// A file without a name in the folder of temporary files.
+#[cfg(target_os = "linux")]
+fn elsewhere() -> io::Result<File> {
+    let flags = OFlags::TMPFILE.bits() as i32;
+    File::options().read(true).write(true).mode(0o600).custom_flags(flags).open(std::env::temp_dir())
+}
+
 /// Gives a file without a name a temporary one.
 #[cfg(target_os = "linux")]
 fn link(file: &File, target: &Path) -> io::Result<TemporaryName> {
@@ -113,6 +158,11 @@ fn link(file: &File, target: &Path) -> io::Result<TemporaryName> {
 
 #[cfg(not(target_os = "linux"))]
 fn nameless(_: &Path, _: u32) -> io::Result<File> {
+    Err(ErrorKind::Unsupported.into())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn elsewhere() -> io::Result<File> {
     Err(ErrorKind::Unsupported.into())
 }
 

@@ -10,21 +10,13 @@ use rustix::io::Errno;
 use vae_stream::Sink;
 
 use crate::fd::{self, Blocking};
+pub use crate::format::Format;
 use crate::new_file::NewFile;
-pub use crate::new_file::folder;
+pub use crate::new_file::{Version, folder, tell_replaced};
 use crate::{Error, Result};
 
 /// Bytes of the buffer. Larger writes bypass it.
 const BUFFER: usize = 64 << 10;
-
-/// Whether a terminal can show the bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// It cannot: a terminal is refused.
-    Binary,
-    /// It can.
-    Text,
-}
 
 /// A buffered writer to standard output or to a file.
 ///
@@ -38,21 +30,22 @@ pub struct Output {
 }
 
 impl Output {
-    /// Opens the file at `path`; none and `-` are standard output.
+    /// Opens the file at `path`; none and `-` are standard output. An extension of another format is told.
     ///
     /// # Errors
     /// [`Error::Io`] for a file that cannot be made or cannot take its name, and for a standard output that was closed before the program began,
     /// [`Error::Usage`] for binary on a terminal.
-    pub fn open(path: Option<&Path>, kind: Kind) -> Result<Output> {
+    pub fn open(path: Option<&Path>, format: Format) -> Result<Output> {
         let (file, name, new) = match path.filter(|p| p.as_os_str() != "-") {
             None => (fd::stdout().map_err(|e| Error::io("standard output", e))?, "standard output".to_owned(), None),
             Some(path) => {
                 let name = path.display().to_string();
+                format.tell_mismatch(path);
                 let (file, new) = open_file(path).map_err(|e| Error::io(format!("cannot write {name}"), e))?;
                 (file, name, new)
             }
         };
-        if kind == Kind::Binary && file.is_terminal() {
+        if !format.is_text() && file.is_terminal() {
             return Err(Error::Usage(format!(
                 "{name} is a terminal: expected a pipe or a file for binary data; add -o FILE or | and a tool that reads it"
             )));

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 
+use clap::error::{ContextKind, ContextValue};
 use signal_hook::{consts::SIGXFSZ, flag};
 use vae_stream::one_line;
 
@@ -41,7 +42,8 @@ pub fn main<A: clap::Parser>(run: impl FnOnce(A) -> Result<()>) -> ExitCode {
         }
         Err(e) => {
             let text = e.render().to_string();
-            say(tool, text.strip_prefix("error: ").unwrap_or(&text).trim_end());
+            let tip = tip_of_equals(&A::command(), &e);
+            say(tool, &format!("{}{tip}", text.strip_prefix("error: ").unwrap_or(&text).trim_end()));
             return ExitCode::from(Error::Usage(String::new()).exit_code());
         }
     };
@@ -57,6 +59,20 @@ pub fn main<A: clap::Parser>(run: impl FnOnce(A) -> Result<()>) -> ExitCode {
             ExitCode::from(e.exit_code())
         }
         Err(_) => ExitCode::from(BUG),
+    }
+}
+
+/// What to write of an argument that was meant as the value of the option before it, which takes one after `=` alone.
+fn tip_of_equals(command: &clap::Command, error: &clap::Error) -> String {
+    let Some(ContextValue::String(stranger)) = error.get(ContextKind::InvalidArg) else { return String::new() };
+    let args: Vec<_> = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let before = args.windows(2).find(|pair| pair[1] == *stranger).and_then(|pair| pair[0].strip_prefix("--"));
+    let commands = std::iter::once(command).chain(command.get_subcommands());
+    let option =
+        commands.flat_map(clap::Command::get_arguments).find(|arg| arg.get_long() == before && before.is_some());
+    match option.and_then(|arg| arg.get_long().filter(|_| arg.is_require_equals_set())) {
+        Some(long) => format!("\n\n  tip: the value of --{long} follows an equals sign: --{long}={stranger}"),
+        None => String::new(),
     }
 }
 

@@ -6,15 +6,15 @@ use vae_numerics::rng::{Purpose, permutation};
 
 use crate::indices::Indices;
 use crate::source::Source;
-use crate::{Error, Result};
+use crate::{Error, Result, meant};
 
 /// The selection. The options apply in the order in which they stand here: `--shuffle -n 100` takes a hundred at random,
 /// and the shards of any command, one after the other, are what the command gives without `--shard`.
 #[derive(clap::Args, Debug, Default)]
 pub struct SelectionArgs {
-    /// Take only images with these labels, as in 3,7
+    /// Take only images with these labels, numbers or names of classes, as in 3,7
     #[arg(long, value_name = "LABELS", value_delimiter = ',')]
-    only: Vec<u8>,
+    only: Vec<String>,
     /// Shuffle what --only leaves
     #[arg(long)]
     shuffle: bool,
@@ -57,14 +57,16 @@ impl SelectionArgs {
     /// The indices of the selected images of `source`, in order. `seed` is the key of the shuffle.
     ///
     /// # Errors
-    /// [`Error::Usage`] for --only without labels, and for --shuffle of more than 2^32 - 1 images.
+    /// [`Error::Usage`] for --only without labels or with an unknown one, and for --shuffle of more than 2^32 - 1 images.
     pub fn indices(&self, source: &dyn Source, seed: u32) -> Result<Indices> {
-        let mut indices = Indices::Range(0..source.count());
+        let mut indices = source.indices();
         if !self.only.is_empty() {
             if !source.has_labels() {
                 return Err(Error::Usage("--only: expected images with labels, got none; give their labels".into()));
             }
-            indices = Indices::List((0..source.count()).filter(|i| self.only.contains(&source.label(*i))).collect());
+            let labels = self.only.iter().map(|label| number(label, source.classes())).collect::<Result<Vec<_>>>()?;
+            let is_selected = |i: &usize| labels.contains(&source.label(*i));
+            indices = Indices::List((0..indices.len()).map(|k| indices.get(k)).filter(is_selected).collect());
         }
         if self.shuffle {
             let count = indices.len();
@@ -83,6 +85,16 @@ impl SelectionArgs {
     }
 }
 
+/// The number of a label, which may be the name of a class.
+fn number(label: &str, classes: &[String]) -> Result<u16> {
+    let known = classes.iter().position(|class| class == label).map(|number| number as u16);
+    known.or_else(|| label.trim().parse().ok()).ok_or_else(|| {
+        let names = if classes.is_empty() { "" } else { ", or the name of a class" };
+        let meant = meant(label, &classes.iter().map(String::as_str).collect::<Vec<_>>());
+        Error::Usage(format!("--only: expected the number of a label{names}, got {label}{meant}"))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,8 +111,19 @@ mod tests {
 
     #[test]
     fn options_apply_in_their_order() {
-        let args = SelectionArgs { only: vec![1, 2], skip: 1, n: Some(3), ..SelectionArgs::default() };
+        let args =
+            SelectionArgs { only: vec!["1".into(), "2".into()], skip: 1, n: Some(3), ..SelectionArgs::default() };
         assert_eq!(indices(&args, 9), [2, 4, 5]);
+    }
+
+    #[test]
+    fn a_label_is_the_name_of_a_class_or_a_number() {
+        let classes = ["3", "cat"].map(str::to_owned);
+        let labels = ["cat", "3", "1"].map(|label| number(label, &classes).unwrap());
+        assert_eq!(labels, [1, 0, 1]);
+        let error = number("car", &classes).unwrap_err();
+        let expected = "--only: expected the number of a label, or the name of a class, got car; did you mean cat?";
+        assert_eq!((error.to_string().as_str(), error.exit_code()), (expected, 2));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Images from files, read by index, as frames of a stream.
 
-use vae_stream::{Data, Dtype, Head, Tensor, TensorSpec, Writer};
+use serde_json::Value;
+use vae_stream::{CLASSES, Data, Dtype, Head, Tensor, TensorSpec, Writer};
 
 use crate::indices::Indices;
 use crate::{Error, Result};
@@ -13,7 +14,12 @@ pub trait Source {
     /// The number of images.
     fn count(&self) -> usize;
 
-    /// The shape of an image: [H, W].
+    /// The images to select from, in order.
+    fn indices(&self) -> Indices {
+        Indices::Range(0..self.count())
+    }
+
+    /// The shape of an image: [H, W] or [H, W, C].
     fn shape(&self) -> Vec<usize>;
 
     /// The type of the pixels: bytes, or f32 from 0 to 1.
@@ -25,7 +31,12 @@ pub trait Source {
     fn has_labels(&self) -> bool;
 
     /// The label of image `i`; 0 without labels.
-    fn label(&self, i: usize) -> u8;
+    fn label(&self, i: usize) -> u16;
+
+    /// The names of the labels, from 0; none where they have no names.
+    fn classes(&self) -> &[String] {
+        &[]
+    }
 
     /// The same images with random access. Without it, [`read`](Source::read) is called with rising indices.
     ///
@@ -38,6 +49,15 @@ pub trait Source {
     /// # Errors
     /// Those of reading it.
     fn read(&mut self, i: usize, pixels: &mut Vec<u8>) -> Result<()>;
+
+    /// Appends the pixels of the images at `indices`; gives the indices, without those of images that are left out.
+    ///
+    /// # Errors
+    /// Those of reading them.
+    fn read_frame(&mut self, indices: Vec<usize>, pixels: &mut Vec<u8>) -> Result<Vec<usize>> {
+        indices.iter().try_for_each(|i| self.read(*i, pixels))?;
+        Ok(indices)
+    }
 }
 
 /// Images in memory.
@@ -69,8 +89,8 @@ impl Source for InMemory {
         self.labels.is_some()
     }
 
-    fn label(&self, i: usize) -> u8 {
-        self.labels.as_ref().map_or(0, |labels| labels[i])
+    fn label(&self, i: usize) -> u16 {
+        self.labels.as_ref().map_or(0, |labels| labels[i].into())
     }
 
     fn random_access(self: Box<Self>) -> Result<Box<dyn Source>> {
@@ -121,7 +141,7 @@ impl Source for Concat {
         self.first.has_labels() && self.second.has_labels()
     }
 
-    fn label(&self, i: usize) -> u8 {
+    fn label(&self, i: usize) -> u16 {
         match i.checked_sub(self.first.count()) {
             None => self.first.label(i),
             Some(i) => self.second.label(i),
@@ -150,14 +170,22 @@ fn item_bytes(source: &dyn Source) -> usize {
     source.shape().iter().product::<usize>() * source.dtype().size()
 }
 
-/// The head of the frames of a source: images `x`, labels `y` if there are any, and indices `i`.
+/// The type of the labels: bytes, unless there are more than 256 classes with names.
+fn label_type(source: &dyn Source) -> Dtype {
+    if source.classes().len() > 256 { Dtype::U16 } else { Dtype::U8 }
+}
+
+/// The head of the frames of a source: images `x`, labels `y` if there are any, with their names, and indices `i`.
 pub fn head(source: &dyn Source) -> Head {
     let mut head = Head::new();
     head.set_tensor("x", item(source));
     if source.has_labels() {
-        head.set_tensor("y", TensorSpec::new(Dtype::U8, &[]));
+        head.set_tensor("y", TensorSpec::new(label_type(source), &[]));
     }
     head.set_tensor("i", TensorSpec::new(Dtype::I64, &[]));
+    if !source.classes().is_empty() {
+        head.set(CLASSES, Value::from(source.classes()));
+    }
     head
 }
 
@@ -166,22 +194,23 @@ pub fn head(source: &dyn Source) -> Head {
 /// # Errors
 /// Those of the source and of the output.
 pub fn write(source: &mut dyn Source, indices: &Indices, batch: usize, output: &mut Writer) -> Result<()> {
-    let (shape, dtype) = (source.shape(), source.dtype());
+    let (shape, dtype, label_type) = (source.shape(), source.dtype(), label_type(source));
     let batch = batch.min(FRAME / item_bytes(source)).max(1);
     for start in (0..indices.len()).step_by(batch) {
-        let (mut x, mut y, mut i) = (Vec::new(), Vec::new(), Vec::new());
-        for k in start..indices.len().min(start + batch) {
-            let index = indices.get(k);
-            source.read(index, &mut x)?;
-            y.push(source.label(index));
-            i.extend_from_slice(&(index as i64).to_le_bytes());
+        let frame = (start..indices.len().min(start + batch)).map(|k| indices.get(k)).collect();
+        let mut x = Vec::new();
+        let frame = source.read_frame(frame, &mut x)?;
+        if frame.is_empty() {
+            continue;
         }
-        let n = y.len();
+        let n = frame.len();
         let shape: Vec<usize> = [n].iter().chain(&shape).copied().collect();
         let mut data = Data::new([("x", Tensor::from_bytes(dtype, &shape, &x))]);
         if source.has_labels() {
-            data.set("y", Tensor::from_bytes(Dtype::U8, &[n], &y));
+            let labels = frame.iter().flat_map(|i| source.label(*i).to_le_bytes().into_iter().take(label_type.size()));
+            data.set("y", Tensor::from_bytes(label_type, &[n], &labels.collect::<Vec<_>>()));
         }
+        let i: Vec<u8> = frame.iter().flat_map(|i| (*i as i64).to_le_bytes()).collect();
         data.set("i", Tensor::from_bytes(Dtype::I64, &[n], &i));
         output.write(data)?;
     }

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use vae_cli::output::{Kind, Output};
+use vae_cli::output::{Format, Output};
 use vae_cli::{Error, OutputArgs, Result, input};
 use vae_stream::{Data, Dtype, Head, Tensor};
 
@@ -79,7 +79,7 @@ fn a_link_stays_and_what_it_leads_to_is_replaced() {
     let (file, link) = (folder.path().join("file"), folder.path().join("link"));
     fs::write(&file, "before").unwrap();
     std::os::unix::fs::symlink(&file, &link).unwrap();
-    let mut output = Output::open(Some(&link), Kind::Binary).unwrap();
+    let mut output = Output::open(Some(&link), Format::Stream).unwrap();
     output.write_all(b"after").unwrap();
     output.commit().unwrap();
     assert_eq!(fs::read(&file).unwrap(), b"after");
@@ -93,7 +93,7 @@ fn a_new_file_has_the_mode_of_the_one_it_replaces() {
     fs::write(&path, "before").unwrap();
     for mode in [0o600, 0o444, 0o755] {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-        Output::open(Some(&path), Kind::Binary).unwrap().commit().unwrap();
+        Output::open(Some(&path), Format::Stream).unwrap().commit().unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, mode);
     }
 }
@@ -108,7 +108,7 @@ fn the_temporary_file_of_a_killed_run_goes_and_that_of_a_live_one_stays() {
     [0, 1, 15].iter().for_each(|n| fs::write(name(n), "half").unwrap());
     let live = fs::File::open(name(&1)).unwrap();
     live.lock().unwrap();
-    Output::open(Some(&folder.path().join("file")), Kind::Binary).unwrap().commit().unwrap();
+    Output::open(Some(&folder.path().join("file")), Format::Stream).unwrap().commit().unwrap();
     assert!(name(&1).exists() && !name(&0).exists() && !name(&15).exists());
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 5);
 }
@@ -118,7 +118,7 @@ fn a_name_of_255_bytes_is_written() {
     let folder = folder();
     let path = folder.path().join("n".repeat(255));
     for _ in 0..2 {
-        Output::open(Some(&path), Kind::Binary).unwrap().commit().unwrap();
+        Output::open(Some(&path), Format::Stream).unwrap().commit().unwrap();
     }
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
 }
@@ -132,7 +132,7 @@ fn runs_that_write_one_file_at_the_same_time_do_not_disturb_each_other() {
             let path = &path;
             scope.spawn(move || {
                 for _ in 0..50 {
-                    let mut output = Output::open(Some(path), Kind::Binary).unwrap();
+                    let mut output = Output::open(Some(path), Format::Stream).unwrap();
                     output.write_all(&[writer; 1000]).unwrap();
                     output.commit().unwrap();
                 }

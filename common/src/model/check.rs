@@ -1,12 +1,14 @@
 //! Validation of a spec, before any allocation.
 
-use super::{Binarize, Bottleneck, Conv, Hidden, Likelihood, Network, Prior, Sigma, Spec};
+use super::{Binarize, Bottleneck, Conv, Hidden, Likelihood, Network, Prior, Progress, Sigma, Spec};
 use crate::SpecError;
 
 /// The largest layer, and the most pixels.
 const MOST: usize = 1 << 16;
 /// The most classes: labels are bytes.
 const CLASSES: usize = 256;
+/// The most steps of a run: any reader of JSON has such a number.
+const STEPS: u64 = 1 << 53;
 
 type Result = std::result::Result<(), SpecError>;
 
@@ -21,6 +23,7 @@ impl Spec {
     /// The first thing that is wrong.
     pub fn check(&self) -> Result {
         self.check_settings()?;
+        self.check_progress()?;
         let Network { image, latent, .. } = self.network;
         check_sizes(&[image.height, image.width])?;
         if image.channels != 1 {
@@ -128,6 +131,15 @@ impl Spec {
         }
     }
 
+    fn check_progress(&self) -> Result {
+        let (images, steps) = (self.data.images, self.training.steps);
+        let Progress { epoch, at } = self.checkpoint.unwrap_or(Progress { epoch: 1, at: 0 });
+        match epoch == 0 || epoch > STEPS as usize || at > images || steps > STEPS {
+            true => Err(SpecError::Progress { epoch, at, images, steps }),
+            false => Ok(()),
+        }
+    }
+
     fn check_training(&self) -> Result {
         let (lr, batch) = (self.training.lr, self.training.batch);
         if !(lr as f32).is_finite() || lr as f32 <= 0.0 {
@@ -183,6 +195,21 @@ mod tests {
         assert!(
             message(|s| s.network.image = ImageShape::grey(1000, 1000)).contains("1000 x 1000 pixels are too large")
         );
+    }
+
+    #[test]
+    fn a_checkpoint_at_a_place_that_no_run_comes_to_is_refused() {
+        let at = |epoch, at, steps| {
+            move |s: &mut Spec| {
+                (s.data.images, s.checkpoint, s.training.steps) = (10, Some(Progress { epoch, at }), steps);
+            }
+        };
+        for (epoch, image, steps) in [(0, 0, 0), (1, 11, 0), (1, usize::MAX, 0), (usize::MAX, 0, 0), (1, 0, u64::MAX)] {
+            assert!(message(at(epoch, image, steps)).contains("expected a place in a run"));
+        }
+        let mut spec = Spec::new(Network::mlp([28, 28], &[400], 20), Objective::new(Likelihood::Bernoulli));
+        at(1, 10, 3)(&mut spec);
+        assert!(spec.check().is_ok());
     }
 
     #[test]

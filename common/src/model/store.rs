@@ -7,8 +7,8 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::Builder;
-use vae_cli::input::exists;
-use vae_cli::output::{Kind, Output, folder};
+use vae_cli::input::{check_kept, exists};
+use vae_cli::output::{Format, Output, folder};
 use vae_cli::{Error, Result};
 use vae_stream::{Data, Head, ModelRef, Reader, sha256};
 
@@ -49,6 +49,14 @@ impl Stored {
     /// SHA-256 of the file, in hexadecimal digits.
     pub fn sha256(&self) -> &str {
         &self.sha256
+    }
+
+    /// Refuses an output that would replace its file.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where both are one file.
+    pub fn check_kept(&self, output: Option<&Path>) -> Result<()> {
+        output.map_or(Ok(()), |output| check_kept(output, self.path.as_deref()))
     }
 
     /// Writes a reference to this model into the head of a stream. A model without a reusable path, or with `embed` any, is
@@ -131,17 +139,17 @@ fn find_file(recorded: &Path, expected: &str) -> Result<Stored> {
                 Ok(_) => tried.push(format!("{name} has changed since the latents were made")),
                 Err(e) => {
                     tried.push(e.to_string());
-                    refused = Some(e);
+                    if let Error::Io { source, .. } = e {
+                        refused = Some(source.kind());
+                    }
                 }
             },
         }
     }
     let tried = format!("{}; give -m MODEL, or use --embed-model", tried.join(", "));
     match refused {
-        Some(Error::Io { source, .. }) => {
-            Err(Error::io("cannot read the model of this stream", io::Error::new(source.kind(), tried)))
-        }
-        _ => Err(Error::NoInput(format!("the model of this stream was not found: {tried}"))),
+        Some(kind) => Err(Error::io("cannot read the model of this stream", io::Error::new(kind, tried))),
+        None => Err(Error::NoInput(format!("the model of this stream was not found: {tried}"))),
     }
 }
 
@@ -181,7 +189,7 @@ pub fn writable(path: &Path) -> Result<()> {
     if !exists(folder)? {
         return Err(Error::NoInput(format!("{}: no such folder; make it first", folder.display())));
     }
-    Output::open(Some(path), Kind::Binary).map(drop) // tries all but the new content
+    Output::open(Some(path), Format::Safetensors).map(drop) // tries all but the new content
 }
 
 impl Model {
@@ -192,7 +200,7 @@ impl Model {
     pub fn save(&self, path: &Path) -> Result<String> {
         writable(path)?;
         let bytes = self.to_bytes();
-        let mut output = Output::open(Some(path), Kind::Binary)?;
+        let mut output = Output::open(Some(path), Format::Safetensors)?;
         output.write_all(&bytes).map_err(|e| output.error(e))?;
         output.commit()?;
         Ok(sha256(&bytes))

@@ -41,7 +41,7 @@ impl Checksum {
         self.0.update(body);
         let expected = self.tail();
         if tail != expected.as_bytes() {
-            let got = tail.trim_ascii_end().escape_ascii().to_string();
+            let got = tail.strip_suffix(b"\n").unwrap_or(tail).escape_ascii().to_string();
             return Err(Error::Checksum { expected: expected.trim_end().to_owned(), got });
         }
         self.0.update(tail);

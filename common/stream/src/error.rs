@@ -83,6 +83,13 @@ pub enum Error {
     #[error("bytes after the end of the stream: expected nothing or another stream")]
     TrailingBytes,
 
+    /// Bytes after a .npy that begin no other one, such as what a program has printed.
+    #[error("bytes after the array that begin with \"{}\": expected nothing or another .npy", .got.escape_ascii())]
+    AfterNpy {
+        /// The first of them.
+        got: Vec<u8>,
+    },
+
     // The head.
     /// A stream of a later version of the format.
     #[error("a stream of version {got}: expected version {VERSION}; it needs programs of a later release")]
@@ -112,6 +119,14 @@ pub enum Error {
         /// The SHA-256 of the first stream's model, or `none`.
         expected: String,
         /// The SHA-256 of the next stream's model, or `none`.
+        got: String,
+    },
+    /// A stream that follows another has other classes, so that its labels mean something else.
+    #[error("joined streams have different classes: expected {expected}, got {got}")]
+    JoinedClasses {
+        /// The classes of the first stream, as JSON.
+        expected: String,
+        /// The classes of the next.
         got: String,
     },
 
@@ -307,9 +322,18 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// A pixel is NaN.
-    #[error("bad images: expected numbers, got NaN")]
-    ImageNan,
+    /// A pixel is NaN, or a whole number that is no byte.
+    #[error("pixel {at:?} of image {image} is {got}: expected {}", pixels(*.dtype))]
+    Pixel {
+        /// Row and column.
+        at: [usize; 2],
+        /// The number of the image.
+        image: usize,
+        /// Its value.
+        got: String,
+        /// The dtype of the images.
+        dtype: Dtype,
+    },
     /// Images of whole numbers that are 0 and 1 alone: as bytes, of which 255 is white, they would be almost black.
     #[error(
         "bad images: whole numbers of 0 and 1 alone: expected 0 to 255, or bool, or floats from 0 to 1; save them as bool \
@@ -394,6 +418,14 @@ impl Error {
         }
     }
 
+    /// The error of a pixel with another number for its image, which counted from the first of a frame.
+    pub fn numbered(mut self, number: impl FnOnce(usize) -> usize) -> Error {
+        if let Error::Pixel { image, .. } = &mut self {
+            *image = number(*image);
+        }
+        self
+    }
+
     /// Its outermost place.
     pub fn place(&self) -> Option<&str> {
         match self {
@@ -413,6 +445,10 @@ impl Error {
 
 fn list(names: &[String]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+fn pixels(dtype: Dtype) -> &'static str {
+    if dtype.is_whole() { "whole numbers from 0 to 255" } else { "numbers" }
 }
 
 fn image(expected: &Option<crate::images::ImageShape>) -> String {

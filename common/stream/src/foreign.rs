@@ -15,6 +15,10 @@ pub enum Foreign {
     Empty,
     /// A pointer of Git LFS, which a clone holds in place of a large file.
     LfsPointer,
+    /// Text of two bytes for a character, as PowerShell writes it.
+    Utf16,
+    /// Bytes that a program has changed as if they were Latin-1 text.
+    Recoded,
     /// HTML or XML, such as the error page of a download.
     WebPage,
     /// Compressed data.
@@ -86,11 +90,25 @@ const MAGIC: &[(usize, &[u8], Foreign)] = &[
     (0, b"II*\0", Foreign::Picture("TIFF")),
     (0, b"MM\0*", Foreign::Picture("TIFF")),
     (8, b"WEBP", Foreign::Picture("WebP")),
+    (4, b"ftypheic", Foreign::Picture("HEIC")),
+    (4, b"ftypheix", Foreign::Picture("HEIC")),
+    (4, b"ftypheim", Foreign::Picture("HEIC")),
+    (4, b"ftyphevc", Foreign::Picture("HEIC")),
+    (4, b"ftypmif1", Foreign::Picture("HEIC")),
+    (4, b"ftypmsf1", Foreign::Picture("HEIC")),
+    (4, b"ftypavif", Foreign::Picture("AVIF")),
+    (4, b"JXL \r\n\x87\n", Foreign::Picture("JPEG XL")),
     (0, b"%PDF", Foreign::Pdf),
     (0, b"\x89HDF", Foreign::Hdf5),
     (0, b"GGUF", Foreign::Network("GGUF")),
     (4, b"TFL3", Foreign::Network("TensorFlow Lite")),
     (0, b"\x08\x01\x12", Foreign::Network("TensorFlow")),
+    (0, b"\xff\xfe", Foreign::Utf16),
+    (0, b"\xfe\xff", Foreign::Utf16),
+    (0, b"{\0", Foreign::Utf16),
+    (0, b"\xc2\x93NUMPY", Foreign::Recoded),
+    (0, b"MATLAB 5", Foreign::Table { format: "MATLAB", reader: "scipy.io.loadmat" }),
+    (0, b"404: Not Found", Foreign::WebPage),
     (0, b"PAR1", Foreign::Table { format: "Parquet", reader: "pandas.read_parquet" }),
 ];
 
@@ -124,11 +142,16 @@ impl fmt::Display for Foreign {
         f.write_str(match self {
             Foreign::Empty => "an empty file",
             Foreign::LfsPointer => "a Git LFS pointer in place of the file",
+            Foreign::Utf16 => "UTF-16 text",
+            Foreign::Recoded => "a NumPy array that was changed as if it were text",
             Foreign::WebPage => "a web page (HTML or XML)",
             Foreign::Packed { format, .. } => return write!(f, "{format} data"),
             Foreign::Archive { format, .. } => return write!(f, "a {format} archive"),
             Foreign::Zip => "a zip archive",
-            Foreign::Picture(format) => return write!(f, "a {format} picture"),
+            Foreign::Picture(format) => {
+                let article = if format.starts_with("AV") { "an" } else { "a" };
+                return write!(f, "{article} {format} picture");
+            }
             Foreign::Pdf => "a PDF",
             Foreign::Idx => "an IDX file",
             Foreign::Hdf5 => "an HDF5 file",
@@ -147,7 +170,8 @@ impl fmt::Display for Foreign {
 
 /// Whether the first 8 bytes are the length of a JSON header. The length of some begins with `{`.
 pub(crate) fn is_safetensors(start: &[u8]) -> bool {
-    start.first_chunk().is_some_and(|&len| (2..100 << 20).contains(&u64::from_le_bytes(len)))
+    let is_length = |&len: &[u8; 8]| (2..100 << 20).contains(&u64::from_le_bytes(len));
+    start.first_chunk().is_some_and(is_length) && start.get(8).is_none_or(|first| *first == b'{')
 }
 
 /// HTML or XML, behind a byte order mark or white space.
@@ -195,8 +219,15 @@ mod tests {
             (b"\xff\xd8\xff\xe0\0\x10JFIF", "a JPEG picture"),
             (b"GIF89a", "a GIF picture"),
             (b"RIFF\x10\0\0\0WEBPVP8 ", "a WebP picture"),
+            (b"\0\0\0\x18ftypheic\0\0\0\0", "a HEIC picture"),
+            (b"\0\0\0\x1cftypavif\0\0\0\0", "an AVIF picture"),
             (b"P5\n28 28\n255\n", "a Netpbm picture"),
             (b"%PDF-1.7", "a PDF"),
+            (b"\xff\xfe{\0\"\0", "UTF-16 text"),
+            (b"{\0\"\0z\0", "UTF-16 text"),
+            (b"\xc2\x93NUMPY\x01", "a NumPy array that was changed as if it were text"),
+            (b"404: Not Found", "a web page (HTML or XML)"),
+            (b"MATLAB 5.0 MAT-file", "a MATLAB table"),
             (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
             (b"GGUF\x03\0\0\0\x0c\0", "a network in the format of GGUF"),
             (b"\x1c\0\0\0TFL3\x14\0", "a network in the format of TensorFlow Lite"),

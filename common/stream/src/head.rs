@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::checksum::TAIL;
-use crate::{Data, Dtype, Error, MAX_LINE, Result, Tensor, VERSION, check_name, history};
+use crate::{CLASSES, Data, Dtype, Error, MAX_LINE, Result, Tensor, VERSION, check_name, history};
 
 /// The description of a stream. Unknown keys are kept.
 #[derive(Clone, Debug, PartialEq)]
@@ -157,6 +157,12 @@ impl Head {
         self.set("history", history::shorten(history, MAX_LINE.saturating_sub(others)).into());
     }
 
+    /// The names of the labels `y`, from 0; none where they have no names, or where there are names of something else.
+    pub fn classes(&self) -> Vec<String> {
+        let names = |classes: &Vec<Value>| classes.iter().map(|name| Some(name.as_str()?.to_owned())).collect();
+        self.get(CLASSES).and_then(Value::as_array).and_then(names).unwrap_or_default()
+    }
+
     /// The value of any other key.
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.0.get(key)
@@ -201,10 +207,10 @@ impl Head {
         }
     }
 
-    /// Checks that the stream of `next` may follow this one: same tensors, same model.
+    /// Checks that the stream of `next` may follow this one: same tensors, same model, same classes.
     ///
     /// # Errors
-    /// [`Error::JoinedTensors`] and [`Error::JoinedModels`].
+    /// [`Error::JoinedTensors`], [`Error::JoinedModels`] and [`Error::JoinedClasses`].
     pub fn check_same(&self, next: &Head) -> Result<()> {
         let (a, b) = (self.tensors(), next.tensors());
         if a.len() != b.len() || a.iter().any(|t| !b.contains(t)) {
@@ -216,7 +222,12 @@ impl Head {
         }
         let hash = |head: &Head| head.model().map_or("none".to_owned(), |m| m.sha256().to_owned());
         let (expected, got) = (hash(self), hash(next));
-        if expected == got { Ok(()) } else { Err(Error::JoinedModels { expected, got }) }
+        if expected != got {
+            return Err(Error::JoinedModels { expected, got });
+        }
+        let (expected, got) = (self.get(CLASSES), next.get(CLASSES));
+        let json = |classes: Option<&Value>| classes.map_or("none".to_owned(), Value::to_string);
+        if expected == got { Ok(()) } else { Err(Error::JoinedClasses { expected: json(expected), got: json(got) }) }
     }
 }
 

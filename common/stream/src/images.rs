@@ -1,6 +1,6 @@
 //! Tensors of images.
 
-use std::fmt;
+use std::fmt::{self, Display};
 
 use ndarray::{Array3, ArrayD};
 use serde::{Deserialize, Serialize};
@@ -69,6 +69,9 @@ impl TryFrom<Vec<usize>> for ImageShape {
     }
 }
 
+/// The brightest byte of images that are nearly black, at most: numbers of classes, or few levels.
+pub const DARK: u8 = 31;
+
 /// The element type of images.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PixelType {
@@ -117,16 +120,20 @@ impl Pixels {
     /// `[N,D]` are square.
     ///
     /// # Errors
-    /// [`Error::ImageShape`], [`Error::ImageNan`], and [`Error::Range`] for integers beyond u8.
+    /// [`Error::ImageShape`], and [`Error::Pixel`] for NaN and for integers beyond u8.
     pub fn from_tensor(tensor: &Tensor, size: Option<ImageShape>) -> Result<Pixels> {
         let image = self::size(&tensor.shape()[1..], size)?;
         let shape = (tensor.items(), image.height, image.width);
         if tensor.dtype().is_whole() {
-            return Ok(Pixels::U8(reshape(tensor.to_u8()?, shape)));
+            let odd = |e| match tensor.to_i64() {
+                Ok(values) => pixel(values.iter(), |v| !(0..=255).contains(v), tensor, image).unwrap_or(e),
+                Err(_) => e, // beyond i64
+            };
+            return Ok(Pixels::U8(reshape(tensor.to_u8().map_err(odd)?, shape)));
         }
         let values = tensor.to_f32()?;
-        if values.iter().any(|v| v.is_nan()) {
-            return Err(Error::ImageNan);
+        if let Some(e) = pixel(values.iter(), |v| v.is_nan(), tensor, image) {
+            return Err(e);
         }
         Ok(Pixels::F32(reshape(values, shape)))
     }
@@ -138,6 +145,23 @@ impl Pixels {
             Pixels::F32(a) => a.dim(),
         }
     }
+}
+
+/// The error of the first pixel that is odd.
+fn pixel<'a, T: Display + 'a>(
+    mut values: impl Iterator<Item = &'a T>,
+    is_odd: impl Fn(&T) -> bool,
+    tensor: &Tensor,
+    image: ImageShape,
+) -> Option<Error> {
+    let mut n = 0;
+    let odd = values.find(|value| {
+        n += 1;
+        is_odd(value)
+    })?;
+    let (n, ImageShape { height, width, .. }) = (n - 1, image);
+    let at = [n / width % height, n % width];
+    Some(Error::Pixel { at, image: n / (height * width), got: odd.to_string(), dtype: tensor.dtype() })
 }
 
 /// A reading of an array as images where the array and the program leave more than one.
@@ -153,18 +177,27 @@ pub enum Guess {
         /// H and W.
         side: usize,
     },
+    /// An array whose first two dimensions are alike and whose last is not is N images `[H,W]`, but looks like `[H,W,N]`.
+    Last {
+        /// N, H and W.
+        shape: [usize; 3],
+    },
 }
 
-/// The shape of images whose items have this one: `[H,W]`, `[1,H,W]`, `[H,W,1]`; or `[D]` or `[1,D]`, which is as `expected`;
-/// or else a `[D]` that is square.
+/// The values of a row that is taken for a flat image, at least.
+const FLAT: usize = 64;
+
+/// The shape of images whose items have this one: `[H,W]`, `[1,H,W]`, `[H,W,1]`; or `[D]` or `[1,D]`, which is as `expected`
+/// or else square; a `[1,D]` of few values is a row.
 ///
 /// # Errors
 /// [`Error::ImageShape`] for any other.
 pub fn size(item: &[usize], expected: Option<ImageShape>) -> Result<ImageShape> {
     let found = match (item, expected) {
         (&[d] | &[1, d], Some(image)) if image.height.checked_mul(image.width) == Some(d) => Some(image),
-        (&[h, w] | &[1, h, w] | &[h, w, 1], _) => Some(ImageShape::grey(h, w)),
         (&[d], None) if is_square(d) => Some(ImageShape::grey(d.isqrt(), d.isqrt())),
+        (&[1, d], None) if d >= FLAT && is_square(d) => Some(ImageShape::grey(d.isqrt(), d.isqrt())),
+        (&[h, w] | &[1, h, w] | &[h, w, 1], _) => Some(ImageShape::grey(h, w)),
         _ => None,
     };
     match (found, expected) {

@@ -90,6 +90,8 @@ pub const MAX_JSON_LINE: usize = 1 << 26;
 pub const MAX_FRAME: usize = 1 << 30;
 /// The first bytes of every stream.
 pub const START: &[u8] = b"{\"vae\":";
+/// The key of the head that names the classes of the labels `y`, from 0.
+pub const CLASSES: &str = "classes";
 /// Characters of a message at most.
 const MAX_MESSAGE: usize = 4096;
 /// Length of the name of a tensor or a group at most.

@@ -224,11 +224,27 @@ impl<'a> Parser<'a> {
 
     fn error(&self) -> Error {
         if let Some(descr) = self.descr {
-            return bad("bool, an integer or f2, f4 or f8 as dtype", format_args!("'{}'", descr.escape_ascii()));
+            let got = format!("'{}'{}", descr.escape_ascii(), kind(descr));
+            return bad("bool, an integer or f2, f4 or f8 as dtype", got);
         }
         let rest = &self.text[self.at..];
+        if rest.starts_with(b"[") && self.text[..self.at].trim_ascii_end().ends_with(b":") {
+            return bad("bool, an integer or f2, f4 or f8 as dtype", "a record of fields; save one of them: x['NAME']");
+        }
         let rest = rest[..rest.len().min(24)].trim_ascii_end().escape_ascii();
         bad("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4)} with a plain number type", rest)
+    }
+}
+
+/// What a dtype that is none of a number holds, and what to save instead.
+fn kind(descr: &[u8]) -> &'static str {
+    match descr {
+        [b'|', b'O', ..] => ", objects; save np.stack(x) or np.array(x.tolist())",
+        [_, b'U' | b'S', ..] => ", text; save numbers: x.astype(int)",
+        [_, b'c', ..] => ", complex numbers; save x.real or abs(x)",
+        [_, b'M' | b'm', ..] => ", dates; save numbers: x.astype('i8')",
+        [_, b'V', ..] | [_, b'f', ..] => ", such as bfloat16 or a long double; save x.astype('f4')",
+        _ => "",
     }
 }
 

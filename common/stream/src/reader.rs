@@ -14,7 +14,7 @@ use npy_input::NpyInput;
 
 use crate::foreign::{Foreign, is_safetensors};
 use crate::images::{self, Guess, ImageShape};
-use crate::source::Source;
+use crate::source::{SEPARATOR, Source};
 use crate::{Data, Dtype, Error, Frame, Head, Result, START, npy};
 
 /// Bytes that tell the format. No input is shorter, so waiting for them keeps nobody waiting.
@@ -108,6 +108,7 @@ impl Reader {
     pub fn images(&mut self, tensor: &str, expected: Option<ImageShape>) -> Result<(ImageShape, Option<Guess>)> {
         let array = self.input.array().filter(|_| self.head().tensor(tensor).is_some());
         let is_single = array.is_some_and(|array| images::is_single(array, expected));
+        let last: Option<[usize; 3]> = array.and_then(|array| array.try_into().ok());
         if is_single {
             self.input.join_items();
         }
@@ -116,10 +117,21 @@ impl Reader {
         let guess = match (&item[..], expected) {
             (_, Some(_)) => None,
             (&[values], None) => Some(Guess::Square { values }),
+            (&[1, values], None) if size.height > 1 && !is_single => Some(Guess::Square { values }),
+            (&[h, w], None) if last == Some([h, h, w]) && h != w => Some(Guess::Last { shape: [h, h, w] }),
             _ => is_single.then_some(Guess::Single { side: size.height }),
         };
         self.images.push(Images { tensor: tensor.to_owned(), brightest: None });
         Ok((size, guess))
+    }
+
+    /// Reads an array `[values]` of a bare .npy as one item.
+    ///
+    /// To be called before the first [`next_frame`](Reader::next_frame).
+    pub fn join_vector(&mut self, values: usize) {
+        if self.input.array() == Some(&[values]) {
+            self.input.join_items();
+        }
     }
 
     /// Checks the images so far, in a program that stops before the end of the input.
@@ -179,7 +191,7 @@ impl fmt::Debug for Reader {
 
 fn open(mut source: Source, bare_name: &str) -> Result<Box<dyn Input>> {
     let mut start = source.peek(PREFIX)?;
-    if matches!(start, [b' ' | b'\t' | b'\r' | b'\n' | 0xef, ..]) && !is_safetensors(start) {
+    if matches!(start, [b' ' | b'\t' | b'\r' | b'\n' | SEPARATOR | 0xef, ..]) && !is_safetensors(start) {
         source.skip_blank()?;
         start = source.peek(PREFIX)?;
     }
@@ -189,7 +201,7 @@ fn open(mut source: Source, bare_name: &str) -> Result<Box<dyn Input>> {
         Ok(Box::new(Frames::open(source)?))
     } else if start.starts_with(npy::MAGIC) {
         Ok(Box::new(NpyInput::open(source, bare_name)?))
-    } else if start.starts_with(b"{") && !is_safetensors(start) {
+    } else if start.starts_with(b"{") && !start.starts_with(b"{\0") && !is_safetensors(start) {
         Ok(Box::new(JsonLines::open(source)?))
     } else {
         Err(Error::Format { expected: "a stream, .npy or newline JSON", got: Foreign::of(source.arrived()) })

@@ -18,7 +18,7 @@ const MARK: &[u8] = b"\xef\xbb\xbf";
 /// The records of a log, one by one. Memory is one record, or one frame of a stream.
 ///
 /// A log may be unfinished: a last line without its newline that is no JSON yet, a truncated stream, and an error frame
-/// are its end. In newline JSON, what is no record is [passed over](Records::passed_over): the messages of other
+/// are its end, unless another stream follows. In newline JSON, what is no record is [passed over](Records::passed_over): the messages of other
 /// programs, a line that was cut off, NUL bytes after a crash. Every record of a stream is verified before it is given.
 pub struct Records {
     log: Log,
@@ -27,7 +27,11 @@ pub struct Records {
 
 enum Log {
     Lines(Box<Lines>),
-    Stream(Box<Frames>),
+    Stream {
+        frames: Box<Frames>,
+        /// Streams that were cut off, with another after them.
+        torn: u64,
+    },
 }
 
 impl Records {
@@ -53,16 +57,23 @@ impl Records {
     pub fn next_record(&mut self) -> Result<Option<Map<String, Value>>> {
         let next = match &mut self.log {
             Log::Lines(lines) => lines.next(),
-            Log::Stream(frames) => next_frame(frames),
+            Log::Stream { frames, torn } => next_frame(frames, torn),
         };
         next.map_err(|e| locate(e, &self.name))
     }
 
-    /// A message about the lines that were passed over, since they are no records; none if all are.
+    /// A message about what was passed over: lines that are no records, or the ends of streams that were cut off.
     pub fn passed_over(&self) -> Option<String> {
-        let Log::Lines(log) = &self.log else { return None };
-        let first = log.first_bad.as_ref()?;
-        Some(format!("{}: {} of {} lines passed over: {first}", self.name, log.bad, log.lines))
+        match &self.log {
+            Log::Lines(log) => {
+                let first = log.first_bad.as_ref()?;
+                Some(format!("{}: {} of {} lines passed over: {first}", self.name, log.bad, log.lines))
+            }
+            Log::Stream { torn: 0, .. } => None,
+            Log::Stream { torn, .. } => {
+                Some(format!("{}: {torn} of the streams cut off before the last: what they had is read", self.name))
+            }
+        }
     }
 }
 
@@ -73,9 +84,12 @@ impl Log {
             return Err(Error::Empty);
         }
         if start.starts_with(START) {
-            return Ok(Log::Stream(Box::new(Frames::open(source)?)));
+            let mut frames = Box::new(Frames::open(source)?);
+            frames.keep();
+            return Ok(Log::Stream { frames, torn: 0 });
         }
-        let (is_log, is_object) = (is_text(start) && !is_safetensors(start), start.starts_with(b"{"));
+        let (is_log, is_object) =
+            (is_text(start) && !start.starts_with(b"{\0") && !is_safetensors(start), start.starts_with(b"{"));
         let otherwise = Error::Format { expected: "newline JSON or a stream", got: Foreign::of(source.arrived()) };
         if !is_log {
             return Err(otherwise);
@@ -167,14 +181,18 @@ fn record_at_end(line: &[u8]) -> Option<Map<String, Value>> {
     starts.map(|(at, _)| &line[at..]).find_map(|end| serde_json::from_slice(end).ok())
 }
 
-fn next_frame(frames: &mut Frames) -> Result<Option<Map<String, Value>>> {
+fn next_frame(frames: &mut Frames, torn: &mut u64) -> Result<Option<Map<String, Value>>> {
     loop {
         match frames.next() {
             Ok(Some(Frame::Json(record))) => return Ok(Some(record)),
             Ok(Some(Frame::Data(_))) => {}
             Ok(None) => return Ok(None),
-            Err(e) if matches!(e.cause(), Error::Upstream { .. } | Error::Truncated { .. }) => return Ok(None),
-            Err(e) => return Err(e),
+            Err(e @ Error::Io { .. }) => return Err(e),
+            Err(e) => match (frames.recover()?, e.cause()) {
+                (true, _) => *torn += 1,
+                (false, Error::Upstream { .. } | Error::Truncated { .. }) => return Ok(None),
+                (false, _) => return Err(e),
+            },
         }
     }
 }

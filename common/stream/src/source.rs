@@ -5,6 +5,8 @@ use std::io::{self, Read};
 use crate::{Error, Result};
 
 const BUFFER: usize = 64 << 10;
+/// The byte before each text of a JSON sequence (RFC 7464).
+pub(crate) const SEPARATOR: u8 = 0x1e;
 /// Bytes that are allocated before any of a payload has arrived.
 const RESERVE: usize = 1 << 20;
 
@@ -16,11 +18,13 @@ pub(crate) struct Source {
     filled: usize,
     /// Bytes consumed so far.
     offset: u64,
+    /// Those since the last [`forget`](Source::forget), once [`keep`](Source::keep) was called.
+    kept: Option<Vec<u8>>,
 }
 
 impl Source {
     pub(crate) fn new(input: impl Read + Send + 'static) -> Source {
-        Source { input: Box::new(input), buffer: vec![0; BUFFER], at: 0, filled: 0, offset: 0 }
+        Source { input: Box::new(input), buffer: vec![0; BUFFER], at: 0, filled: 0, offset: 0, kept: None }
     }
 
     /// Bytes consumed so far.
@@ -52,7 +56,7 @@ impl Source {
         loop {
             let skipped = match self.peek(MARK.len())? {
                 MARK => MARK.len(),
-                _ => self.arrived().iter().take_while(|b| b.is_ascii_whitespace()).count(),
+                _ => self.arrived().iter().take_while(|b| b.is_ascii_whitespace() || **b == SEPARATOR).count(),
             };
             if skipped == 0 {
                 return Ok(());
@@ -80,6 +84,7 @@ impl Source {
                 return Err(Error::LineTooLong { most });
             }
             line.extend_from_slice(part);
+            self.kept.iter_mut().for_each(|kept| kept.extend_from_slice(part));
             self.at += part.len();
             self.offset += part.len() as u64;
             if newline.is_some() {
@@ -113,13 +118,36 @@ impl Source {
         bytes.reserve_exact(n.min(RESERVE));
         bytes.extend_from_slice(&self.buffer[self.at..self.at + buffered]);
         self.at += buffered;
-        let missing = n - buffered;
+        let (missing, before) = (n - buffered, bytes.len() - buffered);
         let got = (&mut self.input).take(missing as u64).read_to_end(bytes).map_err(cannot_read)?;
         self.offset += (buffered + got) as u64;
+        self.kept.iter_mut().for_each(|kept| kept.extend_from_slice(&bytes[before..]));
         match got == missing {
             true => Ok(()),
             false => Err(self.truncated(format!("{} bytes more", missing - got))),
         }
+    }
+
+    /// Keeps what is consumed from now on.
+    pub(crate) fn keep(&mut self) {
+        self.kept = Some(Vec::new());
+    }
+
+    /// Forgets what was kept.
+    pub(crate) fn forget(&mut self) {
+        self.kept.iter_mut().for_each(Vec::clear);
+    }
+
+    /// Goes back to the first place of these bytes in what was kept; false where there is none.
+    pub(crate) fn back_to(&mut self, bytes: &[u8]) -> bool {
+        let kept = self.kept.as_mut().map(std::mem::take).unwrap_or_default();
+        let Some(at) = kept.windows(bytes.len()).position(|window| window == bytes) else { return false };
+        let mut buffer = [&kept[at..], &self.buffer[self.at..self.filled]].concat();
+        (self.at, self.filled) = (0, buffer.len());
+        self.offset -= (kept.len() - at) as u64;
+        buffer.resize(buffer.len().max(BUFFER), 0);
+        self.buffer = buffer;
+        true
     }
 
     /// The error of an input that ends too early.

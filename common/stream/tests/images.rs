@@ -59,7 +59,7 @@ fn whole_numbers_become_u8_and_others_f32() {
 #[test]
 fn nan_is_an_error() {
     let tensor = Tensor::from_array(&array![[[0.0, f32::NAN]]]);
-    assert!(error(Pixels::from_tensor(&tensor, None)).contains("got NaN"));
+    assert!(error(Pixels::from_tensor(&tensor, None)).contains("pixel [0, 1] of image 0 is NaN: expected numbers"));
 }
 
 #[test]
@@ -71,4 +71,29 @@ fn the_shape_of_a_grey_image_has_two_dimensions_in_json() {
         assert_eq!(serde_json::from_str::<ImageShape>(json).unwrap(), shape);
     }
     assert!(serde_json::from_str::<ImageShape>("[1,2,3,4]").unwrap_err().to_string().contains("[H, W, C]"));
+}
+
+#[test]
+fn a_row_of_many_pixels_is_a_flat_image_and_a_row_of_few_is_a_row() {
+    for (item, shape) in
+        [([1, 784], [28, 28]), ([1, 64], [8, 8]), ([1, 49], [1, 49]), ([1, 1], [1, 1]), ([1, 80], [1, 80])]
+    {
+        assert_eq!(vae_stream::images::size(&item, None).unwrap(), ImageShape::from(shape), "{item:?}");
+    }
+    let row = ImageShape::grey(1, 64);
+    assert_eq!(vae_stream::images::size(&[1, 64], Some(row)).unwrap(), row);
+}
+
+#[test]
+fn an_array_that_looks_as_if_its_images_came_last_is_a_guess() {
+    use vae_stream::Reader;
+    use vae_stream::images::Guess;
+    let guess = |shape: [usize; 3], expected: Option<ImageShape>| {
+        let npy = Tensor::from_array(&Array3::<u8>::zeros(shape)).bytes().to_vec();
+        let mut reader = Reader::new(std::io::Cursor::new(npy), "test", "x").unwrap();
+        reader.images("x", expected).unwrap().1
+    };
+    assert_eq!(guess([28, 28, 6], None), Some(Guess::Last { shape: [28, 28, 6] }));
+    assert_eq!(guess([28, 28, 6], Some(ImageShape::grey(28, 6))), None);
+    assert_eq!((guess([28, 28, 28], None), guess([6, 28, 20], None)), (None, None));
 }

@@ -1,7 +1,9 @@
 //! The training step of each preset, in this process: how much of the CPU it uses, and where its time goes.
 
 use crate::machine;
+use crate::peak::Instruction;
 use crate::setup::Setup;
+use crate::table::Table;
 use crate::times::Times;
 use common::backend::{Adam, Backend, Cpu, Profile, SampleIndex};
 use common::dataset::Dataset;
@@ -15,26 +17,40 @@ use vae_cli::{Error, Result};
 use vae_numerics::rng::{Purpose, permutation};
 use vae_stream::images::{ImageShape, Pixels};
 
-pub fn measure(setup: &Setup) -> Result<Value> {
+pub const TITLE: &str = "The training step inside";
+const ABOUT: &str = "The step of each preset in one process: seconds per epoch, without what a program does around it; GFLOP/s \
+    as if no pixel were black, and their share of the peak of the instruction used; the operations that take most of the time.";
+
+/// Presets that are trained in steps.
+fn presets() -> Vec<Preset> {
+    Preset::all().into_iter().filter(|preset| preset.network.bottleneck != Bottleneck::Components).collect()
+}
+
+/// Names for `--rows`.
+pub fn ids() -> Vec<&'static str> {
+    presets().iter().map(|preset| preset.name).collect()
+}
+
+pub fn measure(setup: &Setup) -> Result<Vec<Table>> {
     let data = Dataset::read(
         &mut vae_cli::input::reader(&setup.folder.join("train.vae"), "x")?,
         "x",
         ImageShape::grey(28, 28),
         Some(10),
     )?;
-    let threads = machine::cores();
-    println!("\nthe step of each preset on {threads} threads, median of {} epochs (range)", setup.rounds);
-    let mut numbers = vec![];
-    for preset in Preset::all().iter().filter(|preset| preset.network.bottleneck != Bottleneck::Components) {
+    let mut table = Table::new(TITLE, ABOUT, ["seconds", "GFLOP/s", "of the peak", "of the time"]);
+    for preset in presets().iter().filter(|preset| setup.wants_row(preset.name)) {
         let bf16 = machine::isa().has_bf16().then_some(Precision::Bf16);
         for precision in [Some(Precision::Fp32), bf16].into_iter().flatten() {
-            numbers.push(epochs(setup, &data, preset, threads, precision)?);
+            epochs(setup, &data, preset, precision, &mut table)?;
+            setup.keep([&mut table])?;
         }
     }
-    Ok(numbers.into())
+    Ok(vec![table])
 }
 
-fn epochs(setup: &Setup, data: &Dataset, preset: &Preset, threads: usize, precision: Precision) -> Result<Value> {
+fn epochs(setup: &Setup, data: &Dataset, preset: &Preset, precision: Precision, table: &mut Table) -> Result<()> {
+    let threads = machine::threads();
     let items = data.items();
     let network = Network { image: data.image(), ..preset.network.clone() };
     let mut plan = Plan::new(preset.batch);
@@ -70,21 +86,19 @@ fn epochs(setup: &Setup, data: &Dataset, preset: &Preset, threads: usize, precis
         }
     }
     let speed = (step.flops() * items) as f64 / times.median() / 1e9;
-    let peak = machine::peak(threads, precision);
-    let name = match precision {
-        Precision::Fp32 => preset.name.to_owned(),
-        other => format!("{} {}", preset.name, other.name()),
-    };
-    println!(
-        "  {name:<22} {times:<22.3} {speed:.0} GFLOP/s as if no pixel were black, {:.0} % of the peak, {peak:.0}",
-        100.0 * speed / peak
-    );
+    let isa = machine::isa();
+    let used = Instruction::of(isa.name(), precision.name(), isa.has_bf16());
+    let peak = used.map(|instruction| (instruction.name(), instruction.peak(threads, isa)));
+    let share = peak
+        .map_or("not measured".into(), |(name, peak)| format!("{:.0} % of {peak:.0}, {name}", 100.0 * speed / peak));
     let parts = shares(cpu.profile());
-    for (part, share) in parts.iter().filter(|(_, share)| *share >= 1.0) {
-        println!("    {share:5.1} %  {part}");
-    }
+    let most: Vec<String> = parts.iter().take(4).map(|(part, share)| format!("{part} {share:.0} %")).collect();
     let parts: Map<String, Value> = parts.into_iter().map(|(part, share)| (part, share.into())).collect();
-    Ok(json!({"preset": name, "seconds": times.json(), "gflops": speed, "peak_gflops": peak, "percent": parts}))
+    let cells = [format!("{times:.3}"), format!("{speed:.0}"), share, most.join("; ")];
+    let peak = peak.map(|(_, peak)| peak);
+    let numbers = json!({"seconds": times.json(), "gflops": speed, "peak_gflops": peak, "percent": parts});
+    table.push_all(&format!("{} {}", preset.name, precision.name()), cells, numbers);
+    Ok(())
 }
 
 /// Percent of the whole, the greatest first.

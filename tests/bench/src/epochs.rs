@@ -1,93 +1,119 @@
 //! Programs that train, and the epochs that they report.
 
+use crate::case::{Case, Net};
 use crate::machine;
+use crate::peak::Instruction;
 use crate::peers::Peer;
 use crate::setup::Setup;
-use common::plan::Precision;
 use vae_cli::{Error, Result};
-use vae_stream::record::{self, KL, LOSS, MSE};
+use vae_stream::record::{self, KL, LOSS, MSE, Record};
 
-/// Of MNIST, and of the synthetic digits.
-pub const PIXELS: usize = 784;
-
-/// A network and how it is trained.
-#[derive(Clone, Copy)]
-pub struct Run {
-    pub hidden: &'static [usize],
-    pub latent: usize,
-    pub batch: usize,
-    pub threads: usize,
-}
-
-impl Run {
-    /// 784-400-20 in batches of 128.
-    pub fn classic(threads: usize) -> Run {
-        Run { hidden: &[400], latent: 20, batch: 128, threads }
-    }
-    /// `784-400-20`, as it is told.
-    pub fn net(&self) -> String {
-        format!("{PIXELS}-{}-{}", self.hidden.iter().map(usize::to_string).collect::<Vec<_>>().join("-"), self.latent)
-    }
-    /// What every program that trains understands.
-    pub fn options(&self) -> String {
-        let hidden = self.hidden.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
-        let Run { latent, batch, threads, .. } = self;
-        format!("--hidden {hidden} --latent {latent} --lr 1e-3 --batch {batch} --threads {threads}")
-    }
-    /// Floating-point operations of an epoch: two for each weight and image in the product forwards and in the gradient
-    /// of the weights, and again in the gradient of a layer's input, which the first layer needs not.
-    pub fn operations(&self, images: usize) -> f64 {
-        let widths = [&[PIXELS], self.hidden].concat();
-        let encoder: usize = widths.windows(2).map(|w| w[0] * w[1]).sum();
-        let (first, last) = (PIXELS * self.hidden[0], self.hidden[self.hidden.len() - 1]);
-        // The decoder mirrors the encoder; in the middle are mu and logvar, and the way back from z.
-        let weights = 2 * encoder + 3 * last * self.latent;
-        (2 * (3 * weights - first) * images) as f64
-    }
-}
-
-/// A program that trains.
+/// A program that trains, in one precision.
 pub struct Trainer {
-    /// As it is told: `vae-train`, `vae-train bf16`, `JAX 0.10.2`.
+    /// A column of the tables: `vae-train fp32`, `JAX bf16`.
     pub name: String,
-    /// The number format of its products, for programs of ours.
-    pub precision: Option<Precision>,
+    pub precision: &'static str,
+    /// What multiplies, where it is known; none of a peer.
+    pub instruction: Option<Instruction>,
+    pub ours: bool,
+    presets: bool,
+    /// In which `{train}` stands for the training images, without a suffix.
     command: String,
 }
 
+/// Of vae-train, whatever the CPU.
+const PRECISIONS: [&str; 3] = ["fp32", "bf16", "bf16x3"];
+
 impl Trainer {
+    pub const OURS: &'static str = "vae-train";
+
+    fn own(precision: &'static str, model: &str) -> Trainer {
+        let command =
+            format!("vae-train --device cpu {{train}}.vae --test test.vae -o {model} --precision {precision}");
+        let name = format!("{} {precision}", Trainer::OURS);
+        let instruction = Instruction::of(machine::isa().name(), precision, machine::isa().has_bf16());
+        Trainer { name, precision, instruction, ours: true, presets: true, command }
+    }
+    /// In fp32.
     pub fn ours() -> Trainer {
-        let command = "vae-train train.vae --test test.vae -o bench.bin".into();
-        Trainer { name: "vae-train".into(), precision: Some(Precision::Fp32), command }
+        Trainer::own("fp32", "bench.bin")
     }
     /// Ours, as the neighbour of ours.
     pub fn another() -> Trainer {
-        let command = "vae-train train.vae --test test.vae -o another.bin".into();
-        Trainer { name: "another vae-train".into(), precision: Some(Precision::Fp32), command }
+        Trainer { name: "another vae-train".into(), ..Trainer::own("fp32", "another.bin") }
     }
-    /// With products of bf16, where the CPU has them.
-    fn ours_bf16() -> Option<Trainer> {
-        let Trainer { name, command, .. } = Trainer::ours();
-        let (name, command) = (format!("{name} bf16"), format!("{command} --precision bf16"));
-        machine::isa().has_bf16().then_some(Trainer { name, precision: Some(Precision::Bf16), command })
-    }
-    /// In each precision that is fast here.
-    pub fn all_ours() -> Vec<Trainer> {
-        [Trainer::ours()].into_iter().chain(Trainer::ours_bf16()).collect()
+    /// In each precision that this CPU has a path for, by the record of a short run; says which it has not.
+    pub fn all_ours(setup: &Setup) -> Result<Vec<Trainer>> {
+        setup.sh("vae-cat --take 128 test.vae -o few.vae")?;
+        let mut all = vec![];
+        for precision in PRECISIONS {
+            let line = format!("vae-train --device cpu few.vae --epochs 1 -o few.bin --precision {precision} 2>&1");
+            let run = setup.output(&line)?.lines().find_map(Used::parse);
+            match run {
+                Some(used) if used.precision == precision => {
+                    let instruction = Instruction::of(&used.instructions, precision, machine::isa().has_bf16());
+                    all.push(Trainer { instruction, ..Trainer::own(precision, "bench.bin") });
+                }
+                Some(used) => setup.note(&format!("vae-train takes {} for {precision} here: no rows", used.precision)),
+                None => setup.note(&format!("vae-train has no {precision} here: no rows")),
+            }
+        }
+        Ok(all)
     }
     pub fn peer(peer: &Peer) -> Trainer {
-        Trainer { name: peer.version.clone(), precision: None, command: peer.command.clone() }
+        let Peer { column, precision, command, presets, .. } = peer;
+        let name = format!("{column} {precision}");
+        Trainer { name, precision, instruction: None, ours: false, presets: *presets, command: command.clone() }
+    }
+    /// Ours and those of the peers, of which the name holds one of `--programs`.
+    pub fn all(setup: &Setup) -> Result<Vec<Trainer>> {
+        let mut all = Trainer::all_ours(setup)?;
+        all.extend(setup.peers.iter().map(Trainer::peer));
+        all.retain(|trainer| setup.wants_program(&trainer.name));
+        Ok(all)
+    }
+    /// All names that there can be, in the order of columns.
+    pub fn names() -> Vec<String> {
+        let ours = PRECISIONS.iter().map(|precision| format!("{} {precision}", Trainer::OURS));
+        ours.chain(Peer::names()).collect()
+    }
+    pub fn knows(&self, case: &Case) -> bool {
+        self.presets || matches!(case.net, Net::Mlp(_))
     }
     /// The line of shell that makes a run.
-    pub fn line(&self, options: &str, epochs: usize, seed: usize) -> String {
-        format!("exec {} {options} --epochs {epochs} --seed {seed}", self.command)
+    pub fn line(&self, case: &Case, train: &str, epochs: usize, seed: usize) -> String {
+        let command = self.command.replace("{train}", train);
+        format!("exec {command} {} --epochs {epochs} --seed {seed}", case.options())
     }
-    /// The last of some epochs.
-    pub fn last_epoch(&self, setup: &Setup, options: &str, seed: usize) -> Result<Epoch> {
-        const EPOCHS: usize = 2; // the first warms the caches
-        let line = self.line(options, EPOCHS, seed);
-        let epoch = setup.sh(&line)?.lines().filter_map(Epoch::parse).next_back();
-        epoch.ok_or_else(|| Error::Failed(format!("{line}: expected records of epochs, got none")))
+    /// So many epochs.
+    pub fn epochs(&self, setup: &Setup, case: &Case, epochs: usize, seed: usize) -> Result<Vec<Epoch>> {
+        let line = self.line(case, &setup.train(case.images)?, epochs, seed);
+        let all: Vec<Epoch> = setup.sh(&line)?.lines().filter_map(Epoch::parse).collect();
+        if all.len() != epochs {
+            return Err(Error::Failed(format!("{line}: expected records of {epochs} epochs, got {}", all.len())));
+        }
+        setup.progress(&format!("{}: {}: {:.3} s", case.name(), self.name, all[epochs - 1].seconds));
+        Ok(all)
+    }
+    /// The second epoch: the first warms the caches.
+    pub fn second_epoch(&self, setup: &Setup, case: &Case, seed: usize) -> Result<Epoch> {
+        Ok(self.epochs(setup, case, 2, seed)?.swap_remove(1))
+    }
+}
+
+/// What a run of vae-train computed with.
+struct Used {
+    precision: String,
+    instructions: String,
+}
+
+impl Used {
+    /// From a line of JSON, if it is a `run` record.
+    fn parse(line: &str) -> Option<Used> {
+        let Some(Record::Run(run)) = Record::parse(&serde_json::from_str(line).ok()?).ok()? else { return None };
+        // A run may have taken another precision than it was asked for, and says so beside the training.
+        let own = run.rest.get("precision").or_else(|| run.training.get("precision"))?;
+        Some(Used { precision: own.as_str()?.to_owned(), instructions: run.instructions? })
     }
 }
 
@@ -114,5 +140,33 @@ impl Epoch {
         let test = |name: &str| epoch.test.as_ref().and_then(|test| test.finite(name)).unwrap_or(f64::NAN);
         let test = Losses { loss: test(LOSS), kl: test(KL), mse: test(MSE) };
         Some(Epoch { seconds: epoch.seconds?.finite()?, test })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_epoch_of_a_program_or_a_peer_is_read_and_other_lines_are_not() {
+        let ours =
+            r#"{"kind":"epoch","epoch":2,"epochs":2,"train":{"loss":1},"test":{"loss":115.5,"kl":23.5},"seconds":0.5}"#;
+        let peer = r#"{"kind": "epoch", "peer": "JAX 0.10.2", "epoch": 2, "seconds": 1.5, "train": {"loss": 1}, "test": {"loss": 116}}"#;
+        let ours = Epoch::parse(ours).expect("an epoch");
+        assert_eq!((ours.seconds, ours.test.loss, ours.test.kl), (0.5, 115.5, 23.5));
+        assert!(ours.test.mse.is_nan());
+        assert_eq!(Epoch::parse(peer).map(|epoch| epoch.seconds), Some(1.5));
+        for other in ["", "W0000 a warning of XLA", r#"{"kind":"done","epochs":2}"#, r#"{"kind":"epoch","epoch":1}"#] {
+            assert!(Epoch::parse(other).is_none(), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_run_record_says_what_was_computed_with() {
+        let run =
+            r#"{"kind":"run","training":{"precision":"bf16"},"device":"cpu","threads":2,"instructions":"avx512"}"#;
+        let used = Used::parse(run).expect("a run");
+        assert_eq!((&used.precision[..], &used.instructions[..]), ("bf16", "avx512"));
+        assert!(Used::parse("vae-train: invalid value 'bf16x3'").is_none());
     }
 }

@@ -1,18 +1,22 @@
 //! Peak memory of each program: of the filters over a short and a long stream.
 
 use crate::setup::Setup;
+use crate::table::Table;
 use nix::sys::resource::{UsageWho, getrusage};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::process::{Command, Stdio};
 use vae_cli::{Error, Result};
 
-pub fn measure(setup: &Setup) -> Result<Value> {
+pub const TITLE: &str = "Peak memory";
+const ABOUT: &str =
+    "MB of resident memory, over 10,000 images and over 300,000; of training, over the training images. Once.";
+
+pub fn measure(setup: &Setup) -> Result<Vec<Table>> {
     const TIMES: usize = 30;
-    println!("\npeak memory, MB, over 10,000 and over 300,000 images");
+    let mut table = Table::new(TITLE, ABOUT, ["10,000 images", "300,000 images", "training images"]);
     setup.sh(&format!("for i in $(seq {TIMES}); do cat test.vae; done > long.vae"))?;
     setup.sh("vae-encode -m model.bin test.vae -o latents.vae")?;
     setup.sh(&format!("for i in $(seq {TIMES}); do cat latents.vae; done > long-latents.vae"))?;
-    let mut rows = vec![];
     for (filter, short, long) in [
         ("vae-cat", "test.vae", "long.vae"),
         ("vae-encode -m model.bin", "test.vae", "long.vae"),
@@ -21,15 +25,14 @@ pub fn measure(setup: &Setup) -> Result<Value> {
         ("vae-sample -m model.bin -n", "10000", "300000"),
     ] {
         let [short, long] = [peak(setup, &format!("{filter} {short}"))?, peak(setup, &format!("{filter} {long}"))?];
-        println!("    {filter:<40} {short:6.1} {long:6.1}");
-        rows.push(json!({"program": filter, "short": short, "long": long}));
+        table.push_all(filter, [short, long].map(|mb| format!("{mb:.1}")), json!({"short": short, "long": long}));
     }
-    for line in [setup.dump, "vae-train train.vae --epochs 1 -o bench.bin"] {
+    for line in [setup.dump, "vae-train --device cpu train.vae --epochs 1 -o bench.bin"] {
         let peak = peak(setup, line)?;
-        println!("    {line:<40} {peak:6.1}");
-        rows.push(json!({"program": line, "peak": peak}));
+        let cell = ("training images".to_owned(), format!("{peak:.1}"));
+        table.push(table.rows.len(), line, [cell], json!({"peak": peak}));
     }
-    Ok(rows.into())
+    Ok(vec![table])
 }
 
 /// MB. The benchmark calls itself for each program: the peak over all its children is then that of one.

@@ -1,11 +1,12 @@
 //! What training costs beside another busy program, which may take its share of the cores and no more, and with more
 //! threads than there are cores.
 
-use crate::epochs::{Epoch, Run, Trainer};
-use crate::machine;
+use crate::case::Case;
+use crate::epochs::{Epoch, Trainer};
 use crate::setup::Setup;
+use crate::table::Table;
 use crate::times::Times;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{Sender, channel};
@@ -18,64 +19,55 @@ use vae_cli::{Error, Result};
 const EPOCHS: usize = 3;
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub fn measure(setup: &Setup) -> Result<Value> {
-    let (run, ours) = (Run::classic(machine::cores()), Trainer::ours());
-    println!(
-        "\nbusy neighbours: seconds per epoch of {}, N = {}, {} threads each, median of {} (range); a fair share is a \
-         slowdown of 2",
-        run.net(),
-        run.batch,
-        run.threads,
-        setup.rounds
-    );
-    let neighbours: Result<Vec<Value>> = [Trainer::another()]
-        .into_iter()
-        .chain(setup.peers.iter().map(Trainer::peer))
-        .map(|other| beside(setup, &run, [&ours, &other]))
-        .collect();
-    Ok(json!({"neighbours": neighbours?, "threads": threads(setup, &run, &ours)?}))
+pub const TITLE: &str = "Beside a busy neighbour";
+const ABOUT: &str = "Slowdown of two programs that train 784-400-20 at N = 128 at once, each with a thread for every hardware \
+    thread: a fair share is 2. Then vae-train alone with more threads than the machine has.";
+
+pub fn measure(setup: &Setup) -> Result<Vec<Table>> {
+    let (case, ours) = (Case::classic(), Trainer::ours());
+    let mut table = Table::new(TITLE, ABOUT, ["vae-train is slowed", "its neighbour is slowed"]);
+    let peers = setup.peers.iter().map(Trainer::peer).filter(|peer| peer.precision == ours.precision);
+    for other in [Trainer::another()].into_iter().chain(peers) {
+        beside(setup, &case, [&ours, &other], &mut table)?;
+    }
+    threads(setup, &case, &ours, &mut table)?;
+    Ok(vec![table])
 }
 
 /// Each of two programs alone, and both at once.
-fn beside(setup: &Setup, run: &Run, pair: [&Trainer; 2]) -> Result<Value> {
+fn beside(setup: &Setup, case: &Case, pair: [&Trainer; 2], table: &mut Table) -> Result<()> {
     let mut alone = [Times::default(), Times::default()];
     let mut both = alone.clone();
     for _ in 0..setup.rounds {
         for (trainer, times) in pair.iter().zip(&mut alone) {
-            times.0.extend(at_once(setup, run, &[trainer])?);
+            times.0.extend(at_once(setup, case, &[trainer])?);
         }
-        for (seconds, times) in at_once(setup, run, &pair)?.into_iter().zip(&mut both) {
+        for (seconds, times) in at_once(setup, case, &pair)?.into_iter().zip(&mut both) {
             times.0.push(seconds);
         }
     }
-    let rows: Vec<Value> = pair
-        .iter()
-        .zip(alone.iter().zip(&both))
-        .map(|(trainer, (alone, both))| {
-            let (name, slowdown) = (&trainer.name, both.over(alone));
-            println!("    {name:<22} alone {alone:<22.3} beside the other {both:<22.3} slowdown {slowdown:.2}");
-            json!({"program": name, "alone": alone.json(), "both": both.json(), "slowdown": slowdown.json()})
-        })
-        .collect();
-    println!();
-    Ok(rows.into())
+    let slowdown = [0, 1].map(|at| both[at].over(&alone[at]));
+    let numbers = |at: usize| json!({"program": pair[at].name, "alone": alone[at].json(), "both": both[at].json(), "slowdown": slowdown[at].json()});
+    let cells = slowdown.each_ref().map(|slowdown| format!("{slowdown:.2}"));
+    table.push_all(&pair[1].name, cells, [numbers(0), numbers(1)].into_iter().collect());
+    Ok(())
 }
 
 /// More threads than cores.
-fn threads(setup: &Setup, run: &Run, ours: &Trainer) -> Result<Value> {
-    let runs = [1, 2, 4].map(|times| Run { threads: times * run.threads, ..*run });
+fn threads(setup: &Setup, case: &Case, ours: &Trainer, table: &mut Table) -> Result<()> {
+    let cases = [1, 2, 4].map(|times| Case { threads: times * case.threads, ..case.clone() });
     let mut all = [const { Times(vec![]) }; 3];
     for _ in 0..setup.rounds {
-        for (run, times) in runs.iter().zip(&mut all) {
-            times.0.push(ours.last_epoch(setup, &run.options(), 0)?.seconds);
+        for (case, times) in cases.iter().zip(&mut all) {
+            times.0.push(ours.second_epoch(setup, case, 0)?.seconds);
         }
     }
-    let rows = runs.iter().zip(&all).map(|(run, times)| {
-        let (threads, slowdown) = (run.threads, times.over(&all[0]));
-        println!("    {:<22} {times:<28.3} slowdown {slowdown:.2}", format!("vae-train --threads {threads}"));
-        json!({"threads": threads, "seconds": times.json(), "slowdown": slowdown.json()})
-    });
-    Ok(rows.collect())
+    for (case, times) in cases.iter().zip(&all).skip(1) {
+        let slowdown = times.over(&all[0]);
+        let numbers = json!({"threads": case.threads, "seconds": times.json(), "slowdown": slowdown.json()});
+        table.push_all(&format!("none, but {} threads", case.threads), [format!("{slowdown:.2}")], numbers);
+    }
+    Ok(())
 }
 
 /// A program that trains until it is dropped.
@@ -104,9 +96,9 @@ impl Running {
 
 /// Seconds per epoch of each of these programs while all of them train: the median of the epochs that began when all
 /// had done one.
-fn at_once(setup: &Setup, run: &Run, trainers: &[&Trainer]) -> Result<Vec<f64>> {
+fn at_once(setup: &Setup, case: &Case, trainers: &[&Trainer]) -> Result<Vec<f64>> {
     let (to, epochs) = channel();
-    let lines: Vec<String> = trainers.iter().map(|trainer| trainer.line(&run.options(), 1 << 20, 0)).collect();
+    let lines: Vec<String> = trainers.iter().map(|trainer| trainer.line(case, "train", 1 << 20, 0)).collect();
     let running: Vec<Running> =
         (0..lines.len()).map(|of| Running::start(setup, &lines[of], of, to.clone())).collect::<Result<_>>()?;
     let mut seen = vec![0; trainers.len()];

@@ -1,47 +1,85 @@
-//! Peak GFLOP/s of the vector units: chains of multiply-adds in registers.
+//! Peak GFLOP/s of an execution unit: chains of multiply-adds in registers.
 #![allow(unsafe_code)] // functions with target features
 
 use common::backend::InstructionSet;
-use common::plan::Precision;
 use std::hint::black_box;
 use std::time::Instant;
 
-/// GFLOP/s of that many threads: the best of a few hundredths of a second.
-pub fn peak(threads: usize, precision: Precision, isa: InstructionSet) -> f64 {
-    std::thread::scope(|s| {
-        let others: Vec<_> = (1..threads).map(|_| s.spawn(move || thread_peak(precision, isa))).collect();
-        let own = thread_peak(precision, isa);
-        own + others.into_iter().map(|thread| thread.join().expect("it only multiplies")).sum::<f64>()
-    })
+/// The instruction that does the multiplying of a matrix product.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Instruction {
+    /// 128 bits, or what the compiler makes of it.
+    Portable,
+    Fma256,
+    Fma512,
+    DotBf16,
+}
+
+impl Instruction {
+    /// That of a run, by what its `run` record tells; `has_dot`: whether the engine has VDPBF16PS. None if it is not known
+    /// here: the peak of another instruction says nothing.
+    pub fn of(instructions: &str, precision: &str, has_dot: bool) -> Option<Instruction> {
+        match (instructions, precision) {
+            ("avx512", "bf16") if has_dot => Some(Instruction::DotBf16),
+            // Without it bf16 is multiplied as f32, and tf32 on every CPU.
+            ("avx512", "fp32" | "tf32" | "bf16") => Some(Instruction::Fma512),
+            ("avx2", "fp32" | "tf32" | "bf16") => Some(Instruction::Fma256),
+            ("portable", "fp32" | "tf32" | "bf16") => Some(Instruction::Portable),
+            _ => None,
+        }
+    }
+    pub fn name(self) -> &'static str {
+        match self {
+            Instruction::Portable => "128-bit multiply and add",
+            Instruction::Fma256 => "256-bit FMA",
+            Instruction::Fma512 => "512-bit FMA",
+            Instruction::DotBf16 => "512-bit VDPBF16PS",
+        }
+    }
+    fn is_available(self, isa: InstructionSet) -> bool {
+        match self {
+            Instruction::Portable => true,
+            Instruction::Fma256 => isa.name() != "portable",
+            Instruction::Fma512 => isa.name() == "avx512",
+            Instruction::DotBf16 => isa.has_bf16(),
+        }
+    }
+    /// GFLOP/s of that many threads: the best of a few hundredths of a second.
+    pub fn peak(self, threads: usize, isa: InstructionSet) -> f64 {
+        assert!(self.is_available(isa), "{} was used, so it is there", self.name());
+        std::thread::scope(|s| {
+            let others: Vec<_> = (1..threads).map(|_| s.spawn(move || self.thread_peak())).collect();
+            let own = self.thread_peak();
+            own + others.into_iter().map(|thread| thread.join().expect("it only multiplies")).sum::<f64>()
+        })
+    }
+    /// GFLOP/s of this thread.
+    fn thread_peak(self) -> f64 {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `peak` has asserted that the instruction was detected on this CPU.
+        unsafe {
+            match self {
+                Instruction::DotBf16 => return measure(32, |steps| x86::avx512_bf16(steps)),
+                Instruction::Fma512 => return measure(16, |steps| x86::avx512(steps)),
+                Instruction::Fma256 => return measure(8, |steps| x86::avx2(steps)),
+                Instruction::Portable => {}
+            }
+        }
+        measure(4, |steps| {
+            let (a, b) = (black_box([0.5f32; 4]), black_box([0.25f32; 4]));
+            let mut sums = [[0.0; 4]; CHAINS];
+            for _ in 0..steps {
+                for sum in &mut sums {
+                    (0..4).for_each(|lane| sum[lane] += a[lane] * b[lane]);
+                }
+            }
+            black_box(sums);
+        })
+    }
 }
 
 /// Independent accumulators: enough to fill two units of a latency of up to six.
 const CHAINS: usize = 12;
-
-/// GFLOP/s of this thread.
-fn thread_peak(precision: Precision, isa: InstructionSet) -> f64 {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: the instruction set was detected on this CPU.
-    unsafe {
-        match (isa.name(), precision) {
-            ("avx512", Precision::Bf16) if isa.has_bf16() => return measure(32, |steps| x86::avx512_bf16(steps)),
-            ("avx512", _) => return measure(16, |steps| x86::avx512(steps)),
-            ("avx2", _) => return measure(8, |steps| x86::avx2(steps)),
-            _ => {}
-        }
-    }
-    let _ = (precision, isa);
-    measure(4, |steps| {
-        let (a, b) = (black_box([0.5f32; 4]), black_box([0.25f32; 4]));
-        let mut sums = [[0.0; 4]; CHAINS];
-        for _ in 0..steps {
-            for sum in &mut sums {
-                (0..4).for_each(|lane| sum[lane] += a[lane] * b[lane]);
-            }
-        }
-        black_box(sums);
-    })
-}
 
 /// GFLOP/s of `chains`, which multiplies and adds that many lanes in each chain and step.
 fn measure(lanes: usize, chains: impl Fn(usize)) -> f64 {
@@ -87,4 +125,24 @@ mod x86 {
         |v| _mm512_cvtne2ps_pbh(_mm512_set1_ps(v), _mm512_set1_ps(v)),
         |a, b, c| _mm512_dpbf16_ps(c, a, b)
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Instruction;
+
+    #[test]
+    fn a_share_of_the_peak_is_of_the_instruction_that_was_used() {
+        for (instructions, precision, has_dot, expected) in [
+            ("avx512", "fp32", true, Some(Instruction::Fma512)),
+            ("avx512", "bf16", true, Some(Instruction::DotBf16)),
+            ("avx512", "bf16", false, Some(Instruction::Fma512)),
+            ("avx2", "bf16", true, Some(Instruction::Fma256)),
+            ("portable", "fp32", false, Some(Instruction::Portable)),
+            ("amx", "bf16", true, None),
+            ("avx512", "bf16x3", true, None),
+        ] {
+            assert_eq!(Instruction::of(instructions, precision, has_dot), expected, "{instructions} {precision}");
+        }
+    }
 }

@@ -1,21 +1,17 @@
 //! Whole pipes as they are typed, and how long a program takes to start and end.
 
 use crate::setup::Setup;
+use crate::table::Table;
 use crate::throughput;
-use crate::times::Times;
-use serde_json::{Map, Value, json};
 use vae_cli::Result;
 
-pub fn measure(setup: &Setup) -> Result<Value> {
+pub const TITLE: &str = "Pipes";
+const ABOUT: &str = "Milliseconds from start to end. They are short: each counted round is four.";
+
+pub fn measure(setup: &Setup) -> Result<Vec<Table>> {
     let rounds = 4 * setup.rounds; // they are short
-    println!("\npipes, start to end, ms, median of {rounds} in turn (range)");
+    let mut table = Table::new(TITLE, ABOUT, ["ms"]);
     setup.sh("vae-cat --take 1 test.vae -o one.vae && vae-encode -m model.bin one.vae -o z.vae")?;
-    let mut numbers = Map::new();
-    let mut show = |name: &str, times: &Times| {
-        let times = times.map(|seconds| seconds * 1e3);
-        println!("    {name:<55} {times:.1}");
-        numbers.insert(name.into(), times.json());
-    };
     let typed = format!("{} | vae-encode -m model.bin | vae-decode | grid-png > out.png", setup.dump);
     let whole = [
         ("mnist-dump | vae-encode | vae-decode | grid-png", &typed[..]),
@@ -37,8 +33,9 @@ pub fn measure(setup: &Setup) -> Result<Value> {
     for group in [&whole[..], &starts, &digits] {
         let (names, lines): (Vec<&str>, Vec<&str>) = group.iter().copied().unzip();
         for (name, times) in names.iter().zip(setup.times(rounds, &lines)?) {
-            show(name, &times);
+            let times = times.map(|seconds| seconds * 1e3);
+            table.push_all(name, [format!("{times:.1}")], times.json());
         }
     }
-    Ok(json!({"milliseconds": numbers, "throughput": throughput::measure(setup)?}))
+    Ok(vec![table, throughput::measure(setup)?])
 }

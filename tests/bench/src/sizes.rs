@@ -1,12 +1,15 @@
 //! Bytes of each program.
 
 use crate::setup::Setup;
-use serde_json::{Map, Value};
+use crate::table::Table;
+use serde_json::json;
 use vae_cli::{Error, Result};
 
-pub fn measure(setup: &Setup) -> Result<Value> {
-    println!("\nprograms, MB");
-    let mut sizes = Map::new();
+pub const TITLE: &str = "Programs";
+const ABOUT: &str = "Size, stripped. Once.";
+
+pub fn measure(setup: &Setup) -> Result<Vec<Table>> {
+    let mut table = Table::new(TITLE, ABOUT, ["MB"]);
     let folder = setup.repo.join("tools");
     let entries = std::fs::read_dir(&folder).map_err(|e| Error::io(format!("cannot list {}", folder.display()), e))?;
     let mut tools: Vec<String> = entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
@@ -16,8 +19,7 @@ pub fn measure(setup: &Setup) -> Result<Value> {
         let file = std::fs::metadata(&path);
         let size =
             file.map_err(|e| Error::io(format!("cannot see {} (`make build` makes it)", path.display()), e))?.len();
-        println!("    {tool:<12} {:.1}", size as f64 / 1e6);
-        sizes.insert(tool, size.into());
+        table.push_all(&tool, [format!("{:.1}", size as f64 / 1e6)], json!({"bytes": size}));
     }
-    Ok(sizes.into())
+    Ok(vec![table])
 }

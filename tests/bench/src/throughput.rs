@@ -3,23 +3,25 @@
 
 use crate::machine;
 use crate::setup::Setup;
+use crate::table::Table;
 use crate::times::Times;
 use common::backend::Device;
 use common::dataset::Dataset;
 use common::infer::{Decoder, Encoder, Latent};
 use common::model::Stored;
 use ndarray::Array2;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use std::hint::black_box;
 use std::time::Instant;
 use vae_cli::Result;
 use vae_stream::images::ImageShape;
 
-pub fn measure(setup: &Setup) -> Result<Value> {
-    println!(
-        "\nthroughput of {} images, thousands per second, median of {} in turn (range)",
-        setup.images, setup.rounds
-    );
+pub const TITLE: &str = "Throughput of pipes";
+const ABOUT: &str = "Thousand images per second, of all training images; and as a share of the slower of the products in \
+    memory and of what a pipe carries (cat | vae-cat).";
+
+pub fn measure(setup: &Setup) -> Result<Table> {
+    let mut table = Table::new(TITLE, ABOUT, ["thousand images per second", "percent of what bounds it"]);
     setup.sh("vae-encode -m model.bin train.vae -o z.vae && vae-decode z.vae -o decoded.vae")?;
     let programs = [
         (
@@ -51,17 +53,13 @@ pub fn measure(setup: &Setup) -> Result<Value> {
         "the decoder alone, in memory",
         "both, one after the other",
     ]);
-    let mut numbers = Map::new();
     for (name, seconds) in names.zip(rows.iter().chain([&encoding, &decoding, &both])) {
         let speed = seconds.map(|seconds| setup.images as f64 / seconds / 1e3);
-        println!("    {name:<55} {speed:.0}");
-        numbers.insert(name.into(), json!({"seconds": seconds.json(), "thousands_per_second": speed.json()}));
+        let bounded = Some(format!("{share:.0}, {of}")).filter(|_| table.rows.is_empty());
+        let numbers = json!({"seconds": seconds.json(), "thousands_per_second": speed.json()});
+        table.push_all(name, [format!("{speed:.0}")].into_iter().chain(bounded), numbers);
     }
-    println!(
-        "    the whole pipe reaches {share:.0} % of the slower of products and pipe (cat | vae-cat), which is {of}"
-    );
-    numbers.insert("percent_of_the_slower".into(), json!({"of": of, "percent": share.json()}));
-    Ok(numbers.into())
+    Ok(table)
 }
 
 /// Encoder and decoder in this process, over frames as a filter sees them, without streams or pipes.
@@ -80,7 +78,7 @@ impl Products {
             ImageShape::grey(28, 28),
             None,
         )?;
-        let device = Device::cpu(machine::cores()).expect("a CPU");
+        let device = Device::cpu(machine::threads()).expect("a CPU");
         let (encoder, decoder) =
             (Encoder::new(&model, images.pixel_type(), &[Latent::Mu], None, device)?, Decoder::new(&model, device)?);
         let starts = (0..images.items()).step_by(vae_stream::BATCH);

@@ -53,3 +53,40 @@ impl Display for Times {
         write!(f, "{text:width$}", width = f.width().unwrap_or(0)) // `pad` would cut it to the precision
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn times(values: &[f64]) -> Times {
+        Times(values.to_vec())
+    }
+
+    #[test]
+    fn the_median_is_the_middle_or_the_mean_of_two() {
+        assert_eq!(times(&[3.0, 1.0, 2.0]).median(), 2.0);
+        assert_eq!(times(&[4.0, 1.0, 2.0, 3.0]).median(), 2.5);
+        assert!(times(&[]).median().is_nan());
+    }
+
+    #[test]
+    fn a_ratio_is_taken_round_by_round() {
+        // The machine was half as fast in the second round: the ratio is still 2.
+        assert_eq!(times(&[2.0, 4.0]).over(&times(&[1.0, 2.0])).0, [2.0, 2.0]);
+        assert_eq!(times(&[2.0, 4.0]).over(&times(&[1.0])).0, [2.0], "a round that only one of them took has no ratio");
+    }
+
+    #[test]
+    fn one_round_has_no_range_and_none_has_no_number() {
+        assert_eq!(format!("{:.2}", times(&[1.5])), "1.50");
+        assert_eq!(format!("{:.2}", times(&[1.5, 1.0, 3.0])), "1.50 (1.00 to 3.00)");
+        assert_eq!(format!("{:.2}", times(&[])), "-");
+    }
+
+    #[test]
+    fn the_spread_of_what_is_not_a_number_is_not_a_number() {
+        assert_eq!(times(&[1.0, 4.0, 2.0]).spread(), 3.0);
+        assert!(times(&[1.0, f64::NAN]).spread().is_nan());
+        assert_eq!(times(&[]).spread(), 0.0);
+    }
+}

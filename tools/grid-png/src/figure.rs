@@ -1,7 +1,8 @@
 //! The picture of a page: grid, colours and text.
 
 use image::{DynamicImage, GrayImage, ImageBuffer, Luma, Pixel, Rgb};
-use vae_cli::Result;
+use vae_cli::{Error, Result};
+use vae_stream::images::ImageShape;
 
 use crate::grid;
 use crate::layout::{Layout, TextSpace};
@@ -21,10 +22,14 @@ const TITLE_SPACING: usize = 4;
 /// Draws a page without text in grey levels, for a terminal.
 pub(crate) fn draw_grey(mut page: Page, options: &GridOptions) -> Result<GrayImage> {
     let layout = layout(&page, options, TextSpace::default())?;
-    Ok(grid::enlarge(grid::draw(&mut page, options, &layout)?, options.scale))
+    let picture = match page.channels {
+        1 => grid::draw::<Luma<u8>>(&mut page, options, &layout)?,
+        _ => DynamicImage::from(grid::draw::<Rgb<u8>>(&mut page, options, &layout)?).into_luma8(),
+    };
+    Ok(grid::enlarge(picture, options.scale))
 }
 
-/// Draws a page in grey levels or in the colours of a colormap.
+/// Draws a page in its colours, in grey levels or in the colours of a colormap.
 pub(crate) fn draw(mut page: Page, options: &GridOptions, headline: Option<&str>) -> Result<DynamicImage> {
     let (font, mut space) = text_space(&page, options);
     let mut labels = Vec::new();
@@ -39,11 +44,18 @@ pub(crate) fn draw(mut page: Page, options: &GridOptions, headline: Option<&str>
             - options.padding.min(HEADLINE_MARGIN as u32) as usize;
     }
     let layout = layout(&page, options, space)?;
-    let levels = grid::draw(&mut page, options, &layout)?;
-    labels.extend(titles(page, options, &layout, font));
-
     let [r, g, b] = options.colormap.colour(grid::to_byte(options.pad_value)).map(u32::from);
     let text_level = if 299 * r + 587 * g + 114 * b < 128_000 { 255 } else { 0 };
+    if page.channels == 3 {
+        if !options.colormap.is_gray() {
+            return Err(Error::Usage("--colormap: expected grey images, got colour; leave it out".into()));
+        }
+        let picture = grid::draw::<Rgb<u8>>(&mut page, options, &layout)?;
+        labels.extend(titles(page, options, &layout, font));
+        return Ok(finish(picture, &labels, Rgb([text_level; 3]), options.scale).into());
+    }
+    let levels = grid::draw::<Luma<u8>>(&mut page, options, &layout)?;
+    labels.extend(titles(page, options, &layout, font));
     if options.colormap.is_gray() {
         return Ok(finish(levels, &labels, Luma([text_level]), options.scale).into());
     }
@@ -64,13 +76,13 @@ fn finish<P: Pixel<Subpixel = u8> + 'static>(
 }
 
 fn layout(page: &Page, options: &GridOptions, text: TextSpace) -> Result<Layout> {
-    let (_, height, width) = page.images[0].dim();
+    let ImageShape { height, width, .. } = page.size();
     Layout::new(page.cells.shape(), page.images.len(), (height, width), options, text)
 }
 
 /// The font of the titles, and their space.
 fn text_space(page: &Page, options: &GridOptions) -> (&'static Font, TextSpace) {
-    let (_, _, width) = page.images[0].dim();
+    let width = page.size().width;
     let padding = options.padding as usize;
     let longest = text::longest(&page.titles).max(text::longest(&page.class_titles));
     let font = text::title_font(longest, (width + padding).saturating_sub(TITLE_SPACING));

@@ -5,49 +5,71 @@
 use std::ops::RangeInclusive;
 use std::sync::Once;
 
-use image::{GrayImage, ImageBuffer, Luma, Pixel};
+use image::{ImageBuffer, Pixel};
 use ndarray::{Array3, ArrayViewMut, Dimension};
 use vae_cli::{Error, Result};
+use vae_stream::images::DARK;
 
 use crate::layout::Layout;
 use crate::options::GridOptions;
 use crate::page::Page;
 
-/// Draws the images of a page, at least one, in grey levels.
-pub(crate) fn draw(page: &mut Page, options: &GridOptions, layout: &Layout) -> Result<GrayImage> {
+/// Draws the images of a page, at least one, whose pixels have the channels of P.
+pub(crate) fn draw<P: Pixel<Subpixel = u8>>(
+    page: &mut Page,
+    options: &GridOptions,
+    layout: &Layout,
+) -> Result<ImageBuffer<P, Vec<u8>>> {
     if options.normalize {
         let range = options.range.map(|range| levels(range, page.is_bytes));
         normalize(&mut page.images, range, options.scale_each)?;
     } else {
-        tell_clipped(&page.images);
+        tell_levels(&page.images, page.is_bytes);
     }
-    let mut picture = GrayImage::from_pixel(layout.width, layout.height, Luma([to_byte(options.pad_value)]));
+    let channels = page.channels;
+    let padding = vec![to_byte(options.pad_value); channels];
+    let mut picture = ImageBuffer::from_pixel(layout.width, layout.height, *P::from_slice(&padding));
     let cells = page.cells.positions();
     for (t, images) in page.images.iter().enumerate() {
         for (image, &cell) in images.outer_iter().zip(&cells) {
             let (left, top) = layout.image_origin(cell, t);
-            for ((y, x), &value) in image.indexed_iter() {
-                picture.put_pixel(left + x as u32, top + y as u32, Luma([to_byte(value)]));
+            for (y, row) in image.outer_iter().enumerate() {
+                let bytes: Vec<u8> = row.iter().map(|value| to_byte(*value)).collect();
+                for (x, pixel) in bytes.chunks_exact(channels).enumerate() {
+                    picture.put_pixel(left + x as u32, top + y as u32, *P::from_slice(pixel));
+                }
             }
         }
     }
     Ok(picture)
 }
 
-/// Says once that pixels far from [0, 1] lose their differences.
-fn tell_clipped(tensors: &[Array3<f32>]) {
+/// Says once that pixels far from [0, 1] lose their differences, and that few levels of bytes are nearly black.
+fn tell_levels(tensors: &[Array3<f32>], is_bytes: bool) {
     /// A draw of a pixel may lie a little beyond its mean.
     const NEAR: RangeInclusive<f64> = -0.5..=1.5;
     static TOLD: Once = Once::new();
+    /// Pixels that say something of all images, at least.
+    const MANY: usize = 256;
     let (low, high) = extremes(tensors.iter().flatten().filter(|v| v.is_finite()));
-    if low < high && !(NEAR.contains(&low) && NEAR.contains(&high)) {
-        TOLD.call_once(|| {
-            vae_cli::tell(&format!(
-                "pixels from {low} to {high} are drawn as if they ended at 0 and 1; --normalize --range {low},{high} \
-                 shows them all"
-            ));
-        });
-    }
+    let brightest = (high * 255.0).round();
+    let pixels: usize = tensors.iter().map(Array3::len).sum();
+    let message = if is_bytes && pixels >= MANY && (2.0..=f64::from(DARK)).contains(&brightest) {
+        format!(
+            "the brightest byte is {brightest}, and white is 255: these images are nearly black; --normalize --range \
+             0,{brightest} shows them"
+        )
+    } else if low < high && !(NEAR.contains(&low) && NEAR.contains(&high)) {
+        format!(
+            "pixels from {low} to {high} are drawn as if they ended at 0 and 1; --normalize --range {low},{high} shows \
+             them all"
+        )
+    } else if tensors.iter().flatten().any(|v| v.is_infinite()) {
+        "infinite pixels are drawn as black and white".to_owned()
+    } else {
+        return;
+    };
+    TOLD.call_once(|| vae_cli::tell(&message));
 }
 
 /// The range of --range in levels from 0 to 1. That of bytes may be in their units.

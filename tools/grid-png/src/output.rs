@@ -6,7 +6,7 @@ use std::path::Path;
 
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{DynamicImage, ImageEncoder};
-use vae_cli::output::{Kind, Output};
+use vae_cli::output::{Format, Output};
 use vae_cli::{Error, Result};
 
 use crate::figure;
@@ -42,7 +42,7 @@ impl PictureWriter {
         let destination = match path.map(Pattern::parse).transpose()?.flatten() {
             Some(pattern) => Destination::Files(pattern),
             None if path.is_none() && io::stdout().is_terminal() => Destination::Terminal(Terminal::at_stdout()),
-            None => Destination::File(Output::open(path, Kind::Binary)?),
+            None => Destination::File(Output::open(path, Format::Png)?),
         };
         Ok(PictureWriter { destination, options, headline, last: None })
     }
@@ -62,11 +62,7 @@ impl PictureWriter {
             let path = pattern.fill(&page.group, page.epoch)?;
             let headline = self.headline(&page)?;
             let picture = figure::draw(page, &self.options, headline.as_deref())?;
-            if let Some(folder) = path.parent() {
-                let what = || format!("cannot make the folder {}", folder.display());
-                fs::create_dir_all(folder).map_err(|e| Error::io(what(), e))?;
-            }
-            write_png(Output::open(Some(&path), Kind::Binary)?, &picture)?;
+            write_file(&path, &picture)?;
         }
         Ok(())
     }
@@ -79,12 +75,12 @@ impl PictureWriter {
             Destination::Terminal(terminal) if terminal.has_graphics => {
                 let picture = figure::draw(page, &self.options, headline.as_deref())?;
                 let text = terminal.show(&encode(&picture)?, picture.width());
-                write_all(Output::open(None, Kind::Text)?, text.as_bytes())
+                write_all(Output::open(None, Format::Text)?, text.as_bytes())
             }
             Destination::Terminal(terminal) => {
                 let picture = terminal.draw(&figure::draw_grey(page, &self.options)?, &self.options.colormap);
                 let text = headline.map_or(String::new(), |headline| headline + "\n") + &picture;
-                write_all(Output::open(None, Kind::Text)?, text.as_bytes())
+                write_all(Output::open(None, Format::Text)?, text.as_bytes())
             }
             Destination::File(output) => write_png(output, &figure::draw(page, &self.options, headline.as_deref())?),
             Destination::Files(_) => Ok(()),
@@ -97,6 +93,15 @@ impl PictureWriter {
         let text = template.fill(&Values::new(&page.group, page.epoch, page.record.as_ref()))?;
         Ok(Some(text.lines().map(printable).collect::<Vec<_>>().join("\n")))
     }
+}
+
+/// Writes a picture to a file, in a folder that is made if it is not there.
+pub(crate) fn write_file(path: &Path, picture: &DynamicImage) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        let what = || format!("cannot make the folder {}", folder.display());
+        fs::create_dir_all(folder).map_err(|e| Error::io(what(), e))?;
+    }
+    write_png(Output::open(Some(path), Format::Png)?, picture)
 }
 
 fn write_png(output: Output, picture: &DynamicImage) -> Result<()> {

@@ -2,16 +2,16 @@
 
 use ndarray::{Array3, Axis};
 use vae_cli::{Error, Result};
-use vae_stream::Data;
-use vae_stream::images::{PixelType, Pixels};
+use vae_stream::images::{ImageShape, PixelType, Pixels};
 use vae_stream::record::Epoch;
+use vae_stream::{Data, Tensor};
 
 use crate::cells::Cells;
 use crate::layout::{Layout, TextSpace};
 use crate::options::GridOptions;
 use crate::selection::Selection;
 
-/// The images of one picture, T tensors [N, H, W].
+/// The images of one picture, T tensors [N, H, W], or [N, H, 3 W] of colours.
 #[derive(Debug)]
 pub(crate) struct Page {
     pub(crate) group: String,
@@ -21,6 +21,8 @@ pub(crate) struct Page {
     /// The names of the tensors.
     pub(crate) names: Vec<String>,
     pub(crate) images: Vec<Array3<f32>>,
+    /// Values of a pixel: 1, or 3 of red, green and blue.
+    pub(crate) channels: usize,
     /// Whether all are of bytes, which are divided by 255.
     pub(crate) is_bytes: bool,
     pub(crate) cells: Cells,
@@ -47,6 +49,7 @@ impl Page {
             record: None,
             names: names.to_vec(),
             images: Vec::new(),
+            channels: 1,
             is_bytes: true,
             cells: Cells::new(options.nrow as usize, selection.args.by.is_some()),
             titles: Vec::new(),
@@ -62,8 +65,8 @@ impl Page {
         self.items += data.items();
         let Some(&last) = items.last() else { return Ok(()) };
         match &selection.titles {
-            Some(_) if selection.titles_classes() => {
-                self.class_titles = self.cells.classes().iter().map(i64::to_string).collect();
+            Some(titles) if selection.titles_classes() => {
+                self.class_titles = self.cells.classes().into_iter().map(|class| titles.class(class)).collect();
             }
             Some(titles) => self.titles.extend(titles.of(data, first, &items)?),
             None => {}
@@ -71,20 +74,28 @@ impl Page {
         for (t, name) in self.names.iter().enumerate() {
             let within = |e: Error| e.within(format_args!("tensor {name}"));
             let tensor = data.need(name)?;
-            let size = selection.images.size(name, &tensor.shape()[1..]).map_err(within)?;
-            let pixels = Pixels::from_tensor(&tensor.slice(0..last + 1), Some(size));
-            let pixels = pixels.map_err(|e| within(e.into()))?;
+            let (image, channels) = image(tensor, |item| selection.images.size(name, item)).map_err(within)?;
+            let pixels = image.slice(0..last + 1);
+            let pixels = Pixels::from_tensor(&pixels, Some(ImageShape::grey(image.shape()[1], image.shape()[2])));
+            let pixels = pixels.map_err(|e| within(e.numbered(|n| first + n).into()))?;
             self.is_bytes &= pixels.pixel_type() == PixelType::U8;
             let (_, height, width) = pixels.dim();
-            if let Some((_, h, w)) = self.images.first().map(Array3::dim).filter(|&(_, h, w)| (h, w) != (height, width))
-            {
+            let got = ImageShape { height, width: width / channels, channels };
+            if !self.images.is_empty() && got != self.size() {
+                let expected = self.size();
                 return Err(within(Error::Data(format!(
-                    "images of another size: expected {h} x {w} as before, got {height} x {width}; draw one --tensor \
-                     at a time"
+                    "images of another size: expected {expected} as before, got {got}; draw one --tensor at a time"
                 ))));
             }
+            self.channels = channels;
             // Too many images are an error before they fill the memory.
-            Layout::new(self.cells.shape(), self.names.len(), (height, width), options, TextSpace::default())?;
+            Layout::new(
+                self.cells.shape(),
+                self.names.len(),
+                (height, width / channels),
+                options,
+                TextSpace::default(),
+            )?;
             let mut values = match pixels {
                 Pixels::U8(bytes) => bytes.mapv(|v| f32::from(v) / 255.0),
                 Pixels::F32(values) => values,
@@ -100,6 +111,12 @@ impl Page {
         Ok(())
     }
 
+    /// The size of an image, once there are images.
+    pub(crate) fn size(&self) -> ImageShape {
+        let (_, height, width) = self.images[0].dim();
+        ImageShape { height, width: width / self.channels, channels: self.channels }
+    }
+
     /// Assigns cells to the items of a frame; gives the indices of those that have one.
     fn assign_cells(&mut self, data: &Data, selection: &Selection) -> Result<Vec<usize>> {
         let free = selection.max_items() - self.cells.len();
@@ -112,4 +129,14 @@ impl Page {
         };
         Ok((0..classes.len()).filter(|&k| self.cells.push(classes[k])).take(free).collect())
     }
+}
+
+/// A tensor of images as [N, H, W], with the values of a pixel: those of a colour stand side by side, [N, H, 3 W].
+fn image(tensor: &Tensor, size: impl Fn(&[usize]) -> Result<ImageShape>) -> Result<(Tensor, usize)> {
+    let n = tensor.items();
+    let ([height, width], channels) = match tensor.shape()[1..] {
+        [height, width, 3] if height > 1 => ([height, 3 * width], 3),
+        ref item => size(item).map(|size| ([size.height, size.width], 1))?,
+    };
+    Ok((Tensor::from_bytes(tensor.dtype(), &[n, height, width], tensor.data()), channels))
 }

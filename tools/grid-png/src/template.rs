@@ -158,6 +158,11 @@ impl FormatSpec {
 }
 
 impl Values {
+    /// Values by name.
+    pub(crate) fn of(values: Vec<(String, Value)>) -> Values {
+        Values(values)
+    }
+
     /// The group, and the record of the epoch or else its number. `loss` is short for `train.loss`.
     pub(crate) fn new(group: &str, epoch: Option<u64>, record: Option<&Epoch>) -> Values {
         let mut values = vec![("group".to_owned(), Value::from(group))];

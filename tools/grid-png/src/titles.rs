@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 
 use vae_cli::{Error, Result};
-use vae_stream::{Data, is_printable};
+use vae_stream::{Data, Foreign, Head, is_printable};
 
 /// Most bytes of a file of titles.
 const MAX_BYTES: u64 = 16 << 20;
@@ -12,8 +12,8 @@ const MAX_BYTES: u64 = 16 << 20;
 /// The source of the titles.
 #[derive(Debug, Clone)]
 pub(crate) enum Titles {
-    /// A tensor with one number per item.
-    Tensor(String),
+    /// A tensor with one number per item, and names for the first numbers.
+    Tensor { name: String, classes: Vec<String> },
     /// A file and its lines, one per item.
     Lines { file: String, lines: Vec<String> },
 }
@@ -22,7 +22,7 @@ impl Titles {
     /// Opens `--titles`: a file, which is read, if it has a dot or a slash, else a tensor.
     pub(crate) fn open(given: &str) -> Result<Titles> {
         if !given.contains(['.', '/']) {
-            return Ok(Titles::Tensor(given.to_owned()));
+            return Ok(Titles::Tensor { name: given.to_owned(), classes: Vec::new() });
         }
         let mut bytes = Vec::new();
         let file = File::open(given).map_err(|e| {
@@ -33,22 +33,56 @@ impl Titles {
         if bytes.len() as u64 > MAX_BYTES {
             return Err(Error::Data(format!("{given}: expected titles of at most {MAX_BYTES} bytes, got more")));
         }
-        let lines = String::from_utf8_lossy(&bytes).trim_start_matches('\u{feff}').lines().map(printable).collect();
+        let text = match (Foreign::of(&bytes), str::from_utf8(&bytes)) {
+            (got @ (Foreign::Npy | Foreign::Stream), _) => {
+                let remedy = "join it with vae-cat x=images.npy y=titles.npy, and give --titles y";
+                return Err(Error::Data(format!("{given}: expected lines of text, got {got}; {remedy}")));
+            }
+            (_, Err(e)) => {
+                let at = e.valid_up_to();
+                return Err(Error::Data(format!(
+                    "{given}: expected text in UTF-8, got another byte at {at}; see iconv"
+                )));
+            }
+            (_, Ok(text)) => text,
+        };
+        let lines = text.trim_start_matches('\u{feff}').lines().map(printable).collect();
         Ok(Titles::Lines { file: given.to_owned(), lines })
     }
 
     /// The tensor of titles, if it is one.
     pub(crate) fn tensor(&self) -> Option<&str> {
         match self {
-            Titles::Tensor(name) => Some(name),
+            Titles::Tensor { name, .. } => Some(name),
             Titles::Lines { .. } => None,
         }
+    }
+
+    /// Takes the names of the labels `y` from the head of a stream.
+    pub(crate) fn name_classes(&mut self, head: &Head) {
+        if let Titles::Tensor { name, classes } = self
+            && name == "y"
+        {
+            *classes = head.classes();
+        }
+    }
+
+    /// The title of a number: its name, if it has one.
+    pub(crate) fn class(&self, number: i64) -> String {
+        let name = match self {
+            Titles::Tensor { classes, .. } => usize::try_from(number).ok().and_then(|number| classes.get(number)),
+            Titles::Lines { .. } => None,
+        };
+        name.map_or_else(|| number.to_string(), |name| printable(name))
     }
 
     /// The titles of these items of a frame; `first` is the index of the frame's first item in its group.
     pub(crate) fn of(&self, data: &Data, first: usize, items: &[usize]) -> Result<Vec<String>> {
         match self {
-            Titles::Tensor(name) => numbers(data, name, items),
+            Titles::Tensor { name, .. } => match data.integers(name) {
+                Ok(integers) => Ok(items.iter().map(|&k| self.class(integers[k])).collect()),
+                Err(_) => reals(data, name, items),
+            },
             Titles::Lines { file, lines } => {
                 let line = |&k: &usize| {
                     let missing = || {
@@ -64,12 +98,9 @@ impl Titles {
     }
 }
 
-/// The numbers of a tensor with one for each item: integers, or up to three decimals.
-fn numbers(data: &Data, name: &str, items: &[usize]) -> Result<Vec<String>> {
+/// The numbers of a tensor with one for each item, with up to three decimals.
+fn reals(data: &Data, name: &str, items: &[usize]) -> Result<Vec<String>> {
     data.scalar(name)?;
-    if let Ok(integers) = data.integers(name) {
-        return Ok(items.iter().map(|&k| integers[k].to_string()).collect());
-    }
     let short = |v: f32| format!("{v:.3}").trim_end_matches('0').trim_end_matches('.').to_owned();
     let reals = data.f32(name)?.into_raw_vec_and_offset().0;
     Ok(items.iter().map(|&k| short(reals[k])).collect())

@@ -8,7 +8,7 @@ use vae_cli::{Error, Result};
 use crate::files::{Files, read_labels};
 use crate::synthetic::Synthetic;
 use crate::transposed::Transposed;
-use crate::{amat, download, folder};
+use crate::{download, folder, npz, text};
 
 /// Numbers of built-in digits: those of MNIST's training and test images.
 const SYNTHETIC: [u32; 2] = [60_000, 10_000];
@@ -16,8 +16,8 @@ const SYNTHETIC: [u32; 2] = [60_000, 10_000];
 /// The options of the data.
 #[derive(clap::Args, Debug, Default)]
 pub(crate) struct Data {
-    /// A folder with MNIST's files or those of a set like it, or one file of images, IDX or .amat [default: $MNIST_DIR,
-    /// or ~/.local/share/mnist]
+    /// A folder with MNIST's files or those of a set like it, or one file of images: IDX, .amat, .csv with
+    /// the label first, or .npz as Keras and MedMNIST have [default: $MNIST_DIR, or ~/.local/share/mnist]
     #[arg(long, value_name = "PATH")]
     pub data: Option<PathBuf>,
     /// The labels, if --data is a file [default: the file beside it with "labels" for "images" in its name]
@@ -71,6 +71,7 @@ impl Data {
 
     fn read(&self) -> Result<Box<dyn Source>> {
         let path = match &self.data {
+            Some(path) if path.as_os_str() == "-" => "/dev/stdin".into(),
             Some(path) => path.clone(),
             None if self.download => folder::of_user()?,
             None => folder::default()?,
@@ -97,6 +98,11 @@ impl Data {
     }
 
     fn file(&self, path: &Path) -> Result<Box<dyn Source>> {
+        let has_extension = |name| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(name));
+        if has_extension("npz") && self.labels.is_none() && self.set.is_none() {
+            let read = |split: &usize| Ok(Box::new(npz::read(path, *split)?) as Box<dyn Source>);
+            return join(self.splits().iter().map(read).collect::<Result<_>>()?);
+        }
         for (option, is_given) in [("--split", self.split.is_some()), ("--set", self.set.is_some())] {
             if is_given {
                 let path = path.display();
@@ -104,8 +110,8 @@ impl Data {
             }
         }
         let labels = self.labels.clone().map_or_else(|| folder::labels(path), |labels| Ok(Some(labels)))?;
-        if path.extension().is_some_and(|extension| extension == "amat") {
-            let mut images = amat::read(path)?;
+        if has_extension("amat") || has_extension("csv") {
+            let mut images = text::read(path, has_extension("csv"))?;
             if let Some(labels) = labels {
                 images.labels = Some(read_labels(&labels, images.count(), path)?);
             }

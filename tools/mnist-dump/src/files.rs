@@ -19,7 +19,10 @@ pub(crate) struct Files {
 impl Files {
     /// Opens both files, and reads the labels.
     pub(crate) fn open(images: &Path, labels: Option<&Path>) -> Result<Files> {
-        let file = Idx::images(images)?;
+        let mut file = Idx::images(images)?;
+        if file.shape[0] == 0 {
+            file.finish()?; // as after the last image
+        }
         let labels = labels.map(|path| read_labels(path, file.shape[0] as usize, images)).transpose()?;
         Ok(Files { images: file, labels, next: 0 })
     }
@@ -58,8 +61,8 @@ impl Source for Files {
         self.labels.is_some()
     }
 
-    fn label(&self, i: usize) -> u8 {
-        self.labels.as_ref().map_or(0, |labels| labels[i])
+    fn label(&self, i: usize) -> u16 {
+        self.labels.as_ref().map_or(0, |labels| labels[i].into())
     }
 
     fn random_access(mut self: Box<Self>) -> Result<Box<dyn Source>> {

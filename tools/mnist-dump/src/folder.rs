@@ -33,6 +33,8 @@ pub(crate) fn default() -> Result<PathBuf> {
 const SPLITS: [&[&str]; 2] = [&["train"], &["t10k", "test"]];
 /// The end of the name of a file of images, after the split.
 const IMAGES: &str = "-images-idx3-ubyte";
+/// Where torchvision keeps the files, below its root or below the folder of a set.
+const TORCHVISION: [&str; 6] = ["raw", "MNIST/raw", "FashionMNIST/raw", "KMNIST/raw", "QMNIST/raw", "EMNIST/raw"];
 /// What the names of EMNIST's files begin with.
 const EMNIST: &str = "emnist-";
 
@@ -57,6 +59,17 @@ pub(crate) fn images(folder: &Path, set: Option<&str>, split: usize) -> Result<P
             Err(Error::NoInput(format!("{name}: no set {set}: expected one of {}; correct --set", sets.join(", "))))
         }
         (_, []) => {
+            let below: Vec<PathBuf> =
+                TORCHVISION.iter().map(|raw| folder.join(raw)).filter(|raw| raw.is_dir()).collect();
+            match &below[..] {
+                [] => {}
+                [only] => return images(only, set, split),
+                several => {
+                    let several: Vec<String> = several.iter().map(|raw| raw.display().to_string()).collect();
+                    let several = several.join(", ");
+                    return Err(Error::Usage(format!("{name}: several sets: expected --data with one of {several}")));
+                }
+            }
             let prefix = set.map_or(String::new(), |set| format!("{set}-"));
             let expected = format!("{prefix}{}{IMAGES}[.gz]", SPLITS[split][0]);
             let got = if folder.is_dir() { "none" } else { "no such folder" };
@@ -113,12 +126,17 @@ pub(crate) fn is_emnist(images: &Path) -> bool {
     images.file_name().and_then(OsStr::to_str).is_some_and(|name| name.starts_with(EMNIST))
 }
 
-/// The file of this name in a folder, in any spelling, or in a folder of its own name.
+/// The file of this name in a folder, in any spelling, or in a folder of its own name. An empty one, such as a download
+/// that failed has left, comes last.
 fn find(folder: &Path, name: &str) -> Result<Option<PathBuf>> {
+    let mut empty = None;
     for spelling in spellings(name) {
         let path = folder.join(spelling);
         match file_type(&path)? {
             None => {}
+            Some(kind) if kind.is_file() && fs::metadata(&path).is_ok_and(|m| m.len() == 0) => {
+                empty.get_or_insert(path);
+            }
             Some(kind) if !kind.is_dir() => return Ok(Some(path)),
             Some(_) => {
                 for spelling in spellings(name) {
@@ -130,7 +148,7 @@ fn find(folder: &Path, name: &str) -> Result<Option<PathBuf>> {
             }
         }
     }
-    Ok(None)
+    Ok(empty)
 }
 
 /// A name with a hyphen or a dot before `idx`, its own first, raw or gzip.

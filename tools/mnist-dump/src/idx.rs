@@ -1,6 +1,7 @@
 //! IDX, the format of MNIST's files, raw or gzip: two zero bytes, the type of the elements (08: bytes), the number of
 //! dimensions, each dimension as a big-endian u32, and the elements, big-endian too.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
@@ -41,13 +42,20 @@ impl Idx {
         }
     }
 
-    /// Opens a file of images: three dimensions.
+    /// Opens a file of images: three dimensions, or two of rows that are square images.
     pub(crate) fn images(path: &Path) -> Result<Idx> {
-        let idx = Idx::open(path, |dimensions| match dimensions {
-            3 => Ok(()),
+        let mut idx = Idx::open(path, |dimensions| match dimensions {
+            2 | 3 => Ok(()),
             1 => Err("expected images (3 dimensions), got labels (1 dimension)".to_owned()),
             n => Err(format!("expected images (3 dimensions), got {n} dimensions")),
         })?;
+        if let [items, values] = idx.shape[..] {
+            let side = values.isqrt();
+            if values < 2 || side * side != values {
+                return Err(idx.bad(format!("expected images (3 dimensions), got rows of {values} numbers")));
+            }
+            idx.shape = vec![items, side, side];
+        }
         match idx.shape[..] {
             // No overflow: both were u32.
             [_, height, width] if !(1..=MAX_PIXELS).contains(&(height * width)) => {
@@ -65,6 +73,9 @@ impl Idx {
         let mut raw = BufReader::with_capacity(1 << 16, file);
         let mut magic = Vec::new();
         raw.by_ref().take(2).read_to_end(&mut magic).map_err(|e| idx.cannot_read(e))?;
+        if magic.is_empty() {
+            return Err(idx.foreign(&[]));
+        }
         let zipped = magic == [0x1f, 0x8b];
         let raw = Cursor::new(magic).chain(raw);
         idx.reader = if zipped { Box::new(MultiGzDecoder::new(raw)) } else { Box::new(raw) };
@@ -170,7 +181,10 @@ impl Idx {
     fn foreign(&mut self, magic: &[u8]) -> Error {
         let mut start = magic.to_vec();
         match self.reader.by_ref().take(PREFIX).read_to_end(&mut start) {
-            Ok(_) => self.bad(format!("expected an IDX file, raw or gzip, got {}", Foreign::of(&start))),
+            Ok(_) => {
+                let got = Foreign::of(&start);
+                self.bad(format!("expected an IDX file, raw or gzip, got {got}{}", remedy(&got)))
+            }
             Err(e) => self.cannot_read(e),
         }
     }
@@ -184,6 +198,17 @@ impl Idx {
             InvalidData | InvalidInput => self.bad(format!("damaged gzip ({error}); fetch it anew")),
             _ => Error::io(format!("cannot read {}", self.path.display()), error),
         }
+    }
+}
+
+/// What to do with a file in another format.
+fn remedy(got: &Foreign) -> Cow<'static, str> {
+    match got {
+        Foreign::Zip => "; of arrays by name it is read as FILE.npz".into(),
+        Foreign::Table { .. } => "; a table of pixels is read as FILE.csv or FILE.amat".into(),
+        Foreign::Stream | Foreign::Npy | Foreign::Json => "; the other programs read it as it is".into(),
+        Foreign::Pickle | Foreign::Picture(_) => "; load it in Python and numpy.save the array".into(),
+        got => vae_cli::remedy::stand_in(got).unwrap_or_default(),
     }
 }
 

@@ -1,12 +1,13 @@
 //! Writes images as a stream: MNIST and its like from IDX files, or built-in digits.
 
-mod amat;
 mod data;
 mod download;
 mod files;
 mod folder;
 mod idx;
+mod npz;
 mod synthetic;
+mod text;
 mod transposed;
 
 use std::io::{IsTerminal, stdout};
@@ -21,10 +22,11 @@ use vae_stream::BATCH;
 ///
 /// Reads IDX files, raw or gzip, of any height and width, with labels or without, under the names of MNIST,
 /// Fashion-MNIST and KMNIST, EMNIST, and QMNIST, also where each file is in a folder of its own name; or Larochelle's
-/// .amat text, whose lines may end in a label; or draws handwritten-looking digits itself. Writes the images
+/// .amat text, whose lines may end in a label; or a table .csv, whose lines may begin with one; or the arrays of an .npz
+/// as Keras and MedMNIST have them; or draws handwritten-looking digits itself. Writes the images
 /// `x [N, H, W]`, integers and black and white as bytes and floats from 0 to 1 as f32, their labels `y [N]` if there
-/// are any, and their indices `i [N]` in the source. Memory is one frame, however many the images; --shuffle and .amat
-/// hold them all (47 MB for MNIST).
+/// are any, and their indices `i [N]` in the source. Memory is one frame, however many the images; --shuffle, .amat, .csv
+/// and .npz hold them all (47 MB for MNIST).
 #[derive(Parser)]
 #[command(version, after_help = "Example: mnist-dump --split test --only 3,7 -n 64 | grid-png > out.png")]
 struct Args {

@@ -34,7 +34,7 @@ impl Source for Transposed {
         self.source.has_labels()
     }
 
-    fn label(&self, i: usize) -> u8 {
+    fn label(&self, i: usize) -> u16 {
         self.source.label(i)
     }
 

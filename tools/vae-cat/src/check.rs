@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use serde_json::{Value, json};
-use vae_cli::output::{Kind, Output};
+use vae_cli::output::{Format, Output};
 use vae_cli::{OutputArgs, Result};
 use vae_stream::Frame;
 
@@ -29,7 +29,7 @@ pub(crate) fn counts(input: &mut Input) -> Result<Value> {
 
 /// Writes a text to the output.
 pub(crate) fn print(args: &OutputArgs, text: &str) -> Result<()> {
-    let mut output = Output::open(args.output.as_deref(), Kind::Text)?;
+    let mut output = Output::open(args.output.as_deref(), Format::Json)?;
     writeln!(output, "{text}").map_err(|e| output.error(e))?;
     output.commit()
 }

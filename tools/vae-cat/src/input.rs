@@ -31,6 +31,9 @@ impl Input {
     /// Opens the files, all plain or all `NAME=FILE`. `name` is the tensor of a bare .npy among plain ones.
     pub(crate) fn open(files: Vec<PathBuf>, name: &str) -> Result<Input> {
         let named: Vec<Option<(&str, &Path)>> = files.iter().map(|file| split(file)).collect::<Result<_>>()?;
+        if let Some((name, _)) = named.iter().flatten().find(|(_, file)| file.as_os_str().is_empty()) {
+            return Err(Error::Usage(format!("no file after {name}=: expected {name}=FILE")));
+        }
         let plain = named.iter().position(Option::is_none);
         let named: Vec<(&str, &Path)> = named.into_iter().flatten().collect();
         let (head, frames) = if named.is_empty() {

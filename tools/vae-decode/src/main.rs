@@ -53,10 +53,12 @@ fn main() -> ExitCode {
 
 fn run(args: Args) -> Result<()> {
     let mut reader = args.input.reader(&args.tensor)?;
-    let mut head = reader.head().clone();
-    head.need(&args.tensor)?;
+    reader.head().need(&args.tensor)?;
     let model = Stored::find(&mut reader, args.model.as_deref())?;
+    model.check_kept(args.output.output.as_deref())?;
     let network = &model.spec().network;
+    reader.join_vector(network.latent);
+    let mut head = reader.head().clone();
     args.keep.iter().try_for_each(|name| head.need(name).map(drop))?;
     if !args.keep.contains(&args.tensor) {
         head.remove_tensor(&args.tensor);

@@ -54,6 +54,7 @@ fn main() -> ExitCode {
 
 fn run(args: Args) -> Result<()> {
     let stored = Stored::open(&args.model)?;
+    stored.check_kept(args.output.output.as_deref())?;
     let network = &stored.spec().network;
     let (reader, _) = args.input.reader(&args.tensor, Some(network.image))?;
     let mut head = reader.head().clone();

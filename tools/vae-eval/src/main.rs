@@ -10,7 +10,7 @@ use common::options::DeviceArgs;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use vae_cli::output::{Kind, Output};
+use vae_cli::output::{Format, Output};
 use vae_cli::{Error, ImageArgs, Result};
 use vae_stream::record::Record;
 
@@ -61,6 +61,7 @@ fn main() -> ExitCode {
 
 fn run(args: Args) -> Result<()> {
     let stored = Stored::open(&args.model)?;
+    stored.check_kept(args.output.as_deref())?;
     let spec = stored.spec();
     if args.k > 0 && !spec.network.bottleneck.is_distribution() {
         return Err(Error::Usage(
@@ -68,7 +69,7 @@ fn run(args: Args) -> Result<()> {
                 .into(),
         ));
     }
-    let mut output = Output::open(args.output.as_deref(), Kind::Text)?;
+    let mut output = Output::open(args.output.as_deref(), Format::Json)?;
     let (mut reader, image) = args.input.reader(&args.tensor, Some(spec.network.image))?;
     // The record of an image holds its label, for any model.
     let has_labels = reader.head().tensor("y").is_some_and(|y| y.dtype.is_whole() && matches!(y.shape[..], [] | [1]));

@@ -6,7 +6,7 @@ use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
 use std::path::PathBuf;
-use vae_cli::output::{Kind, Output};
+use vae_cli::output::{Format, Output};
 use vae_cli::{Error, Result};
 
 /// Describe a model: network, objective, data, training, tensors and hash, as one JSON object
@@ -25,7 +25,8 @@ pub struct Args {
 
 pub fn run(args: Args) -> Result<()> {
     let json = describe(&LoadedModel::load(args.model.path())?)?;
-    let mut output = Output::open(args.output.as_deref(), Kind::Text)?;
+    args.model.check_kept(args.output.as_deref())?;
+    let mut output = Output::open(args.output.as_deref(), Format::Json)?;
     output.write_all(&json).map_err(|e| output.error(e))?;
     output.commit()
 }

@@ -5,6 +5,7 @@ use common::network::loss_graph;
 use common::parameters;
 use common::plan::{PixelType, Plan};
 use std::path::{Path, PathBuf};
+use vae_cli::input::check_kept;
 use vae_cli::{Error, Result};
 
 /// The model of a command, by position or by option, as in every other program.
@@ -22,6 +23,11 @@ impl ModelArg {
     /// The file.
     pub fn path(&self) -> &Path {
         self.file.as_deref().or(self.model.as_deref()).expect("clap requires one")
+    }
+
+    /// Refuses an output that would replace it.
+    pub fn check_kept(&self, output: Option<&Path>) -> Result<()> {
+        output.map_or(Ok(()), |output| check_kept(output, [self.path()]))
     }
 }
 

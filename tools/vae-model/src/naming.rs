@@ -1,5 +1,8 @@
 //! Naming schemes: the layer names of well-known PyTorch VAEs.
 
+/// The key of the description of an exported network in the metadata of a .safetensors.
+pub const DESCRIPTION: &str = "vae_export";
+
 /// The layer names of another program, paired with ours.
 #[derive(Debug)]
 pub struct NamingScheme {

@@ -3,7 +3,8 @@
 use crate::loaded::LoadedModel;
 use std::io::Write;
 use std::path::PathBuf;
-use vae_cli::output::{Kind, Output};
+use vae_cli::input::check_kept;
+use vae_cli::output::{Format, Output};
 use vae_cli::{Error, Result};
 
 /// Verify models: the digest, every tensor of the network, its shape, and that all values are finite
@@ -25,9 +26,12 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> Result<()> {
-    let mut output = Output::open(args.output.as_deref(), Kind::Text)?;
-    let mut bad = vec![];
     let files = [args.files, args.model].concat();
+    if let Some(output) = &args.output {
+        check_kept(output, files.iter().map(PathBuf::as_path))?;
+    }
+    let mut output = Output::open(args.output.as_deref(), Format::Text)?;
+    let mut bad = vec![];
     for file in &files {
         match LoadedModel::load_verified(file) {
             Ok(_) => writeln!(output, "{}: good", file.display()).map_err(|e| output.error(e))?,

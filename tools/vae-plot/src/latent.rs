@@ -1,6 +1,7 @@
 //! The command `latent`.
 
-use vae_cli::{InputArgs, Result};
+use vae_cli::{InputArgs, Result, tell};
+use vae_stream::{Head, TensorSpec};
 
 use crate::picture::{self, Picture};
 use crate::points::{self, Selection};
@@ -43,9 +44,22 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Some(by) => reader.head().need(&by).map(|_| Some(by))?,
         None => reader.head().tensor("y").map(|_| "y".to_owned()),
     };
+    if by.is_none() {
+        tell_labels(reader.head());
+    }
     let points = points::read(reader, &Selection { tensor: args.tensor, by, dims: args.dims })?;
     let canvas = picture.canvas(scatter::SIZE);
     picture.write(scatter::draw(&points, canvas))
+}
+
+/// Names the tensors that may hold the labels of a stream without y.
+fn tell_labels(head: &Head) {
+    let is_label = |(name, spec): &(String, TensorSpec)| name != "i" && spec.dtype.is_whole() && spec.shape.is_empty();
+    let labels: Vec<String> = head.tensors().into_iter().filter(is_label).map(|(name, _)| name).collect();
+    if let [first, ..] = &labels[..] {
+        let labels = labels.join(", ");
+        tell(&format!("no labels y, but {labels}: all points have one colour; --by {first} colours them by label"));
+    }
 }
 
 fn two_dimensions(text: &str) -> Result<[usize; 2], String> {

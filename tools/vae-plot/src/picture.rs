@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use kuva::backend::svg::SvgBackend;
 use kuva::render::render::Scene;
-use vae_cli::output::{Kind, Output};
+use vae_cli::output::{Format, Output};
 use vae_cli::{Error, Result};
 
 use crate::png;
@@ -48,7 +48,9 @@ impl Picture {
     /// Opens the output, before any input is read.
     pub(crate) fn open(args: &Args) -> Result<Picture> {
         let path = args.output.as_deref();
-        Ok(Picture { is_svg: is_svg(path)?, output: Output::open(path, Kind::Binary)?, size: args.size })
+        let is_svg = is_svg(path)?;
+        let output = Output::open(path, if is_svg { Format::Svg } else { Format::Png })?;
+        Ok(Picture { is_svg, output, size: args.size })
     }
 
     /// A canvas for a drawing of this width and height in units.

@@ -76,6 +76,7 @@ fn run(args: Args) -> Result<()> {
     let mut input = args.input().map(|input| path_points::open(&input)).transpose()?;
     let mut head = input.as_ref().map_or_else(Head::new, |reader| reader.head().clone());
     let (model, model_frame) = model::resolve(input.as_mut(), args.model.as_deref(), &mut head, args.embed_model)?;
+    model.check_kept(args.output.output.as_deref())?;
     let sampling = Sampling::resolve(&args, input, &model.file)?;
     latents::describe(&mut head, &model.spec().network);
     args.output.writer(head)?.run(|writer| {

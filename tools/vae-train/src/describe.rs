@@ -6,7 +6,7 @@ use common::parameters;
 use common::plan::{PixelType, Plan, Precision};
 use std::io::Write;
 use vae_cli::Result;
-use vae_cli::output::{Kind, Output};
+use vae_cli::output::{Format, Output};
 
 /// Writes tensors, shapes and parameter counts on standard output.
 pub fn describe(spec: &Spec) -> Result<()> {
@@ -21,7 +21,7 @@ pub fn describe(spec: &Spec) -> Result<()> {
     }
     text += &format!("{:24} {:>20} {total:>12}\n\n", "total", "");
     text += &format!("{}\n{}\n", objective(spec), training(spec));
-    let mut output = Output::open(None, Kind::Text)?;
+    let mut output = Output::open(None, Format::Text)?;
     output.write_all(text.as_bytes()).map_err(|e| output.error(e))?;
     output.commit()
 }

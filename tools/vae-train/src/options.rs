@@ -9,7 +9,7 @@ use common::plan::{Activation, Precision};
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use vae_cli::input::exists;
+use vae_cli::input::{check_kept, exists};
 use vae_cli::{Error, ImageArgs, Result};
 
 /// Train a VAE on a stream of images
@@ -96,7 +96,7 @@ pub struct Args {
     /// Images to evaluate after each epoch, by sampling: a file or FIFO
     #[arg(long, value_name = "PATH", help_heading = "Training")]
     pub test: Option<PathBuf>,
-    /// Where to write the checkpoint; {epoch} in the name keeps one per epoch. The default, FILE of -o with .ckpt, is removed
+    /// Where to write the checkpoint; {epoch} in the name, or {epoch:03}, keeps one per epoch. The default, FILE of -o with .ckpt, is removed
     /// after a complete run
     #[arg(long, value_name = "FILE", help_heading = "Checkpoints")]
     pub checkpoint: Option<PathBuf>,
@@ -188,6 +188,14 @@ impl Args {
     pub fn output(&self) -> Result<&Path> {
         let missing = || Error::Usage("missing -o FILE: where to write the model".into());
         let output = self.output.as_deref().ok_or_else(missing)?;
+        if output.to_string_lossy().contains("{epoch") {
+            let message = "-o is one file, which takes no {epoch}: expected it in --checkpoint; correct the name";
+            return Err(Error::Usage(message.into()));
+        }
+        let images = self.images.input().file.as_deref().unwrap_or(Path::new("-"));
+        let inputs = [images].into_iter().chain(self.test.as_deref());
+        let written = [output].into_iter().chain(self.checkpoint.as_deref());
+        written.into_iter().try_for_each(|written| check_kept(written, inputs.clone()))?;
         writable(output)?;
         Ok(output)
     }

@@ -10,7 +10,7 @@ use common::train::Losses;
 use serde_json::{Map, json};
 use std::io::Write;
 use std::path::Path;
-use vae_cli::output::{Kind, Output};
+use vae_cli::output::{Format, Output};
 use vae_cli::{Error, Result};
 use vae_stream::record::{Done, Epoch, LOSS, MSE, Number, RECON, Record, Run, Terms, TestImages};
 use vae_stream::{Data, Head, Writer};
@@ -34,7 +34,7 @@ impl Report {
         let form = if has_previews {
             Form::Stream(Box::new(vae_cli::OutputArgs::default().writer(Head::new())?))
         } else {
-            Form::Lines(Output::open(None, Kind::Text)?)
+            Form::Lines(Output::open(None, Format::Json)?)
         };
         Ok(Report { output: Some(form), error: None })
     }

@@ -60,6 +60,7 @@ pub fn train(run: Run, checkpoints: &Checkpoints, report: &mut Report) -> Result
             return Err(checkpoints.interrupted(signal));
         }
     }
+    checkpoints.tell_of_another(&output);
     let saved = trainer.model()?.save(&output);
     if saved.is_err() {
         let _ = checkpoints.save(&trainer); // --resume then only writes the model

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use vae_cli::output::{self, Kind, Output};
+use vae_cli::output::{self, Format, Output};
 use vae_cli::{Error, Result};
 use vae_stream::Sink;
 
@@ -39,7 +39,7 @@ impl Tee {
         let to_stdout = output.is_none_or(|path| path.as_os_str() == "-");
         let output = match to_stdout && io::stdout().is_terminal() {
             true => None,
-            false => Some(Output::open(output, Kind::Binary)?),
+            false => Some(Output::open(output, Format::Copy)?),
         };
         let output = Arc::new(Mutex::new(TeeOutput { output, stay, error: None }));
         let tee = Tee { input: Box::new(input), buffer: vec![0; BUFFER], at: 0, filled: 0, output: output.clone() };

@@ -65,6 +65,23 @@ impl Frames {
         }
     }
 
+    /// Keeps what is not verified yet, for [`recover`](Frames::recover).
+    pub(crate) fn keep(&mut self) {
+        self.source.keep();
+    }
+
+    /// After an error, begins the stream that follows one which was cut off; false where none does.
+    pub(crate) fn recover(&mut self) -> Result<bool> {
+        if !self.source.back_to(START) {
+            return Ok(false);
+        }
+        self.checksum = Checksum::default();
+        self.head = Head::parse(line(&mut self.source, &mut self.checksum)?)?;
+        self.schema = self.head.tensors();
+        (self.ahead, self.frames, self.items) = (None, 0, 0);
+        Ok(true)
+    }
+
     /// Reads the payloads that a line announces. They are verified by the next line.
     fn payloads(&mut self, map: Map<String, Value>) -> Result<Data> {
         let (mut data, payloads) = Data::parse(map)?;
@@ -124,7 +141,9 @@ fn line(source: &mut Source, checksum: &mut Checksum) -> Result<Map<String, Valu
     let offset = source.offset();
     match source.line(MAX_LINE)? {
         Some(line) if line.ends_with(b"\n") => {
-            checksum.verify(&line).map_err(|e| e.within(format_args!("byte {offset}")))
+            let map = checksum.verify(&line).map_err(|e| e.within(format_args!("byte {offset}")))?;
+            source.forget();
+            Ok(map)
         }
         _ => Err(source.truncated("frames up to the end of the stream".to_owned())),
     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Input;
 use super::json_item::{self, Item, Number};
-use crate::source::Source;
+use crate::source::{SEPARATOR, Source};
 use crate::{BATCH, Data, Dtype, Error, Frame, Head, MAX_JSON_LINE, Result, Tensor, TensorSpec, check_name};
 
 /// Characters of a value in a message, at most.
@@ -63,8 +63,11 @@ impl JsonLines {
 
     /// The next line that is not empty.
     fn line(&mut self) -> Result<Option<Line>> {
-        while let Some(text) = self.source.line(MAX_JSON_LINE)? {
+        while let Some(mut text) = self.source.line(MAX_JSON_LINE)? {
             self.lines += 1;
+            if let Some(separator @ &mut SEPARATOR) = text.first_mut() {
+                *separator = b' ';
+            }
             if !text.trim_ascii().is_empty() {
                 return Ok(Some(Line { number: self.lines, text }));
             }

@@ -63,8 +63,10 @@ impl Input for NpyInput {
             if let Some(tensor) = self.pending.next(&mut self.source)? {
                 return Ok(Some(Frame::Data(Data::new([(self.name.as_str(), tensor)]))));
             }
-            if self.source.peek(1)?.is_empty() {
-                return Ok(None);
+            match self.source.peek(npy::MAGIC.len())? {
+                [] => return Ok(None),
+                rest if !npy::MAGIC.starts_with(rest) => return Err(Error::AfterNpy { got: rest.to_vec() }),
+                _ => {}
             }
             self.pending = Pending::open(&mut self.source)?;
             if self.is_single {

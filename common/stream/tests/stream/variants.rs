@@ -2,7 +2,7 @@
 
 use std::io::{Cursor, ErrorKind};
 
-use vae_stream::{Data, Dtype, Error, Foreign, Memory, Records, Tensor, Writer};
+use vae_stream::{CLASSES, Data, Dtype, Error, Foreign, Memory, Records, Tensor, Writer};
 
 use crate::{head, images, npy, read, read_some, sealed, write};
 
@@ -50,6 +50,10 @@ fn heads() {
     let mut other = head();
     other.set_model(None);
     assert_cause!(head().check_same(&other).unwrap_err(), Error::JoinedModels { .. });
+    let mut other = head();
+    other.set(CLASSES, serde_json::json!(["cat", "dog"]));
+    assert_cause!(head().check_same(&other).unwrap_err(), Error::JoinedClasses { .. });
+    assert!(other.check_same(&other).is_ok());
 }
 
 #[test]

@@ -16,8 +16,9 @@ use signal_hook::{consts::SIGINT, flag::register_conditional_default};
 use tempfile::TempDir;
 
 /// The names of all programs.
-pub const TOOLS: [&str; 11] = [
+pub const TOOLS: [&str; 12] = [
     "mnist-dump",
+    "image-dump",
     "vae-train",
     "vae-encode",
     "vae-decode",

@@ -28,7 +28,7 @@ fn links_none_of(package: &str, unwanted: &[&str]) {
 
 #[test]
 fn programs_that_compute_nothing_link_no_engine() {
-    for package in ["mnist-dump", "vae-cat", "grid-png", "vae-watch"] {
+    for package in ["mnist-dump", "image-dump", "vae-cat", "grid-png", "vae-watch"] {
         links_none_of(package, &["common", "kernels", "cust", "nalgebra"]);
     }
 }

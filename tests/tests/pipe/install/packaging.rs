@@ -26,7 +26,7 @@ fn below(dir: &TestDir, folder: &str) -> Vec<String> {
 fn installed_programs_run_and_their_manual_model_and_documents_are_beside_them() {
     let dir = TestDir::new();
     let told = install(&dir, "prefix");
-    assert!(told.text().contains("11 programs"), "{told}");
+    assert!(told.text().contains("12 programs"), "{told}");
     for tool in TOOLS {
         for file in [
             format!("bin/{tool}"),

@@ -68,7 +68,7 @@ fn latents_of_another_width_than_the_models_are_refused() {
     let dir = TestDir::with_model();
     dir.write_npy("z.npy", &Array2::<f32>::zeros((3, 5)));
     refused(&dir, ["vae-decode -m model.bin z.npy -o out".to_owned()], &["z has 5 dimensions", "expected 4"]);
-    dir.write_npy("z.npy", &Array1::<f32>::zeros(4));
+    dir.write_npy("z.npy", &Array1::<f32>::zeros(3));
     refused(&dir, ["vae-decode -m model.bin z.npy -o out".to_owned()], &["expected latents [N, Z]"]);
 }
 
@@ -113,7 +113,7 @@ fn files_of_other_kinds_are_told_by_their_first_bytes() {
     dir.write("a.pkl", b"\x80\x04\x95abcdefgh");
     dir.write("a.txt", "some text\n");
     for (name, words) in [
-        ("a.png", ["PNG", "numpy.save"]),
+        ("a.png", ["PNG", "image-dump"]),
         ("a.gz", ["gzip", "gzip -dc"]),
         ("a.idx", ["IDX", "mnist-dump --data"]),
         ("a.zip", ["zip", "numpy.save"]),

@@ -69,6 +69,16 @@ fn a_file_that_is_a_mount_of_its_own_is_written_in_place() {
 }
 
 #[test]
+fn a_checkpoint_that_cannot_be_removed_after_a_complete_run_is_told() {
+    let dir = with_digits();
+    dir.run("touch m.bin.ckpt").succeeds();
+    let line = format!("mount --bind m.bin.ckpt m.bin.ckpt; {TRAIN} -o m.bin > log");
+    let Some(done) = with_mounts(&dir, &line) else { return };
+    assert_eq!(done.codes, [0], "{done}");
+    assert!(done.stderr.contains("vae-train: cannot remove m.bin.ckpt, which is not needed any more"), "{done}");
+}
+
+#[test]
 fn an_output_that_cannot_take_its_name_is_refused_before_the_first_step() {
     let dir = with_digits();
     dir.run("touch m.bin").succeeds();
@@ -130,6 +140,10 @@ fn a_call_that_a_signal_interrupts_is_made_again() {
             assert_eq!(done.codes, [0], "{call} {nth}: {done}");
         }
     }
+    let Some(strace) = strace(&dir, "dup2,dup3:error=EINTR:when=1") else { return };
+    let done = dir.run(&format!("{TRAIN} -o m.bin > log; {strace} vae-watch --port 0 log > copy"));
+    assert_eq!(done.codes, [0], "{done}");
+    dir.assert_same("copy", "log");
 }
 
 #[test]
@@ -305,4 +319,13 @@ fn a_model_that_may_not_be_read_is_74_and_is_there() {
     let Some(line) = as_nobody(&dir, "vae-decode z.vae") else { return };
     let refused = dir.run(&line).fails(74, "vae-decode", &["cannot read the model", "denied", "-m MODEL"]);
     assert!(!refused.stderr.contains("is not there"), "{refused}");
+}
+
+#[test]
+fn a_model_that_cannot_be_looked_at_is_74_also_where_no_other_is_in_the_folder() {
+    let dir = TestDir::with_model();
+    dir.run("vae-sample -m model.bin -o z.vae; mkdir other").succeeds();
+    let Some(strace) = strace(&dir, "stat,statx,newfstatat:error=EIO") else { return };
+    let line = format!("cd other; {strace} -P $(realpath ../model.bin) -P model.bin vae-decode ../z.vae");
+    dir.run(&line).fails(74, "vae-decode", &["cannot read the model of this stream", "Input/output error"]);
 }

@@ -1,5 +1,6 @@
 //! The stages of a pipe: what each program reads and writes, and how it fails.
 
+mod attacks;
 mod corruption;
 mod determinism;
 mod errors;
@@ -8,6 +9,7 @@ mod files;
 mod foreign_inputs;
 mod interactive;
 mod latents;
+mod mistakes;
 mod model_export;
 mod model_foreign;
 mod model_import;

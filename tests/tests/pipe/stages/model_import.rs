@@ -419,3 +419,24 @@ fn options_that_do_not_go_with_the_weights_are_2() {
         assert_eq!(dir.files(), ["s.safetensors"]);
     }
 }
+
+#[test]
+fn weights_of_keras_are_told_by_their_shapes_and_strangers_by_their_names() {
+    let transposed =
+        |shapes: Shapes| shapes.into_iter().map(|(name, s)| (name, s.into_iter().rev().collect())).collect();
+    refused_shapes(&transposed(classic()), "", &["fc3.weight is [3, 8], with a bias for each column", "w.T"]);
+    let more = |name: &str| [classic(), owned(&[(name, &[8, 784])])].concat();
+    refused_shapes(&more("optimizer.fc1.weight"), "", &["tensor optimizer.fc1.weight is not known"]);
+    refused_shapes(&more("fc1.weight_mask"), "", &["tensor fc1.weight_mask", "torch.nn.utils.prune.remove"]);
+    let without_biases = classic().into_iter().filter(|(name, _)| name.ends_with("weight")).collect();
+    refused_shapes(&without_biases, "", &["no tensor fc1.bias", "save zeros"]);
+}
+
+#[test]
+fn a_state_dict_comes_from_standard_input_too() {
+    let dir = TestDir::new();
+    dir.write("s.safetensors", floats(&classic()));
+    imports(&dir, "s.safetensors -o a");
+    imports(&dir, "- -o b < s.safetensors");
+    dir.assert_same("a", "b");
+}

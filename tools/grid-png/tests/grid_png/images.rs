@@ -54,10 +54,12 @@ fn the_finished_picture_is_enlarged() {
 }
 
 #[test]
-fn what_lies_outside_0_to_1_is_clamped_and_so_is_infinity() {
+fn what_lies_outside_0_to_1_is_clamped_and_so_is_infinity_which_is_said() {
     let values = [-0.5, 1.5, f32::INFINITY, f32::NEG_INFINITY]; // near enough to say nothing
     let images = Tensor::from_array(&Array::from_iter(values).to_shape((4, 1, 1)).unwrap());
-    assert_eq!(rows(&picture("--padding 0", stream(&[main_frame(&[("x_hat", images)])]))), [[0, 255, 255, 0]]);
+    let (clamped, said) = picture_and_words("--padding 0", stream(&[main_frame(&[("x_hat", images)])]));
+    assert_eq!(rows(&clamped), [[0, 255, 255, 0]]);
+    assert_eq!(said, "grid-png: infinite pixels are drawn as black and white\n");
 }
 
 #[test]

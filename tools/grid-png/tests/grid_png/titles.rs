@@ -208,3 +208,18 @@ fn titles_without_an_end_and_titles_too_long_to_draw() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8(output.stderr).unwrap().contains("shorten the titles"));
 }
+
+#[test]
+fn titles_that_are_no_text_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes, says) in [
+        ("latin.txt", &b"z\xe9ro\n"[..], "latin.txt: expected text in UTF-8, got another byte at 1"),
+        ("y.npy", b"\x93NUMPY\x01\0", "y.npy: expected lines of text, got a NumPy array (.npy); join it with vae-cat"),
+    ] {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+        let output = run_in(folder.path(), &format!("--titles ./{name}"), labelled(&[1]));
+        assert_eq!(output.status.code(), Some(65));
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert!(message.contains(says), "{message}");
+    }
+}

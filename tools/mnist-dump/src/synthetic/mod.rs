@@ -45,8 +45,8 @@ impl Source for Synthetic {
         true
     }
 
-    fn label(&self, i: usize) -> u8 {
-        self.digit(i).1
+    fn label(&self, i: usize) -> u16 {
+        self.digit(i).1.into()
     }
 
     fn random_access(self: Box<Self>) -> Result<Box<dyn Source>> {

@@ -43,6 +43,15 @@ fn a_file_that_is_too_long_says_so() {
 }
 
 #[test]
+fn a_file_of_no_images_ends_after_its_header() {
+    refused(&gzip(&idx(&[0, 4, 3], &[7])), "holds more than its header says");
+    let mut zipped = gzip(&idx(&[0, 4, 3], &[]));
+    let last = zipped.len() - 5; // of the checksum
+    zipped[last] ^= 1;
+    refused(&zipped, "damaged gzip");
+}
+
+#[test]
 fn a_flipped_bit_in_gzip_is_found() {
     let mut zipped = gzip(&file());
     let last = zipped.len() - 5; // of the checksum
@@ -85,7 +94,7 @@ fn images_without_pixels_or_of_enormous_size_are_refused() {
 #[test]
 fn another_number_of_dimensions_is_refused() {
     refused(&idx(&[3], &[1, 2, 3]), "expected images (3 dimensions), got labels (1 dimension)");
-    refused(&idx(&[2, 2], &[1, 2, 3, 4]), "expected images (3 dimensions), got 2 dimensions");
+    refused(&idx(&[2, 2], &[1, 2, 3, 4]), "expected images (3 dimensions), got rows of 2 numbers");
     refused(&idx(&[1, 1, 1, 3], &[1, 2, 3]), "expected images (3 dimensions), got 4 dimensions");
 }
 
@@ -106,7 +115,7 @@ fn what_is_no_idx_file_is_refused() {
         "expected an IDX file, raw or gzip, got bytes that begin with \"a text o\"",
     );
     refused(b"PK\x03\x04 EMNIST's gzip.zip", "got a zip archive");
-    refused(b"", "ends before");
+    refused(b"", "got an empty file; download or make it again");
 }
 
 #[test]

@@ -142,3 +142,112 @@ fn idx_files_of_every_type_are_read() {
     let message = place.fails(65, "--data set --split all");
     assert!(message.contains("expected |u1 [1, 2] as in the first, got <f4 [1, 2]"), "{message}");
 }
+
+#[test]
+fn torchvisions_root_and_the_folder_of_a_set_lead_to_its_files() {
+    let place = Place::new();
+    write(&place, "data/MNIST/raw/train-images-idx3-ubyte", "data/MNIST/raw/train-labels-idx1-ubyte", 3);
+    for data in ["data", "data/MNIST", "data/MNIST/raw"] {
+        assert_eq!(place.dump(&format!("--data {data}")).y, Some(vec![3, 4]), "{data}");
+    }
+    write(&place, "data/KMNIST/raw/train-images-idx3-ubyte", "data/KMNIST/raw/train-labels-idx1-ubyte", 5);
+    let message = place.fails(2, "--data data");
+    assert!(message.contains("several sets: expected --data with one of data/MNIST/raw, data/KMNIST/raw"), "{message}");
+}
+
+#[test]
+fn an_empty_file_beside_a_packed_one_is_passed_over() {
+    let place = Place::new();
+    write(&place, "set/train-images-idx3-ubyte.gz", "set/train-labels-idx1-ubyte", 3);
+    place.write("set/train-images-idx3-ubyte", b"");
+    assert_eq!(place.dump("--data set").y, Some(vec![3, 4]));
+    std::fs::remove_file(place.path("set/train-images-idx3-ubyte.gz")).unwrap();
+    assert!(
+        place
+            .fails(65, "--data set")
+            .contains("train-images-idx3-ubyte: expected an IDX file, raw or gzip, got an empty")
+    );
+}
+
+#[test]
+fn rows_that_are_square_images_are_read_as_these() {
+    let place = Place::new();
+    place.write("rows", &idx(&[2, 9], &pixels(2, 9)));
+    assert_eq!(place.dump("--data rows").size, [3, 3]);
+    place.write("rows", &idx(&[2, 8], &pixels(2, 8)));
+    assert!(place.fails(65, "--data rows").contains("expected images (3 dimensions), got rows of 8 numbers"));
+}
+
+#[test]
+fn a_table_has_the_label_first_and_pixels_as_bytes_fractions_or_black_and_white() {
+    let place = Place::new();
+    let read = |text: &str| {
+        place.write("digits.csv", text.as_bytes());
+        place.dump("--data digits.csv")
+    };
+    let labelled = read("label,pixel0,pixel1,pixel2,pixel3\r\n7,0,255,3,0\r\n1,9,8,7,6\r\n");
+    assert_eq!((&labelled.x[..], labelled.y), (&[0, 255, 3, 0, 9, 8, 7, 6][..], Some(vec![7, 1])));
+    let bare = read("0,255,3,0\n9,8,7,6\n");
+    assert_eq!((&bare.x[..], bare.y), (&[0, 255, 3, 0, 9, 8, 7, 6][..], None));
+    assert_eq!(read("0,1,1,0\n").x, [0, 255, 255, 0]);
+    let fractions: Vec<u8> = [0.0f32, 1.0, 0.5, 0.25].iter().flat_map(|v| v.to_le_bytes()).collect();
+    assert_eq!(read("0,1,.5,.25\n").x, fractions);
+    for (text, says) in [
+        ("0,256,3,0\n", "line 1: expected pixels from 0 to 255, got 256"),
+        ("7,0,255,3,0\n7,0,0.5,1,0\n", "line 2: expected whole pixels, as 255 before, got fractions"),
+        ("300,0,255,3,0\n", "line 1: expected a label from 0 to 255 as its first number, got 300"),
+    ] {
+        place.write("digits.csv", text.as_bytes());
+        let message = place.fails(65, "--data digits.csv");
+        assert!(message.contains(says), "{message}");
+    }
+}
+
+/// An .npz of arrays.
+fn npz(arrays: &[(&str, vae_stream::Tensor)]) -> Vec<u8> {
+    use std::io::Write;
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, array) in arrays {
+        archive.start_file(format!("{name}.npy"), zip::write::SimpleFileOptions::default()).unwrap();
+        archive.write_all(array.bytes()).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
+}
+
+#[test]
+fn arrays_of_keras_and_of_medmnist_are_read_by_their_names() {
+    use vae_stream::{Dtype, Tensor};
+    let place = Place::new();
+    let x = |first: u8| Tensor::from_bytes(Dtype::U8, &[2, 2, 2], &(first..).take(8).collect::<Vec<_>>());
+    let y = |first: u8, shape: &[usize]| Tensor::from_bytes(Dtype::U8, shape, &[first, first + 1]);
+    let keras = [("x_train", x(10)), ("y_train", y(3, &[2])), ("x_test", x(20)), ("y_test", y(5, &[2]))];
+    place.write("mnist.npz", &npz(&keras));
+    let medmnist = [("train_images", x(10)), ("train_labels", y(3, &[2, 1])), ("test_images", x(20))];
+    place.write("pneumonia.npz", &npz(&medmnist));
+    for file in ["mnist.npz", "pneumonia.npz"] {
+        let train = place.dump(&format!("--data {file}"));
+        assert_eq!((train.size, train.x[0], train.y), (vec![2, 2], 10, Some(vec![3, 4])));
+    }
+    assert_eq!(place.dump("--data mnist.npz --split all").y, Some(vec![3, 4, 5, 6]));
+    assert_eq!(place.dump("--data pneumonia.npz --split test").y, None);
+    for (arrays, says) in [
+        (&[("images", x(1))][..], "expected x_train or train_images, got none"),
+        (&[("x_train", x(1)), ("y_train", y(1, &[1, 2]))], "y_train"),
+        (&[("x_train", Tensor::from_bytes(Dtype::U8, &[1, 2, 2, 3], &[9; 12]))], "average the colours"),
+    ] {
+        place.write("bad.npz", &npz(arrays));
+        let message = place.fails(65, "--data bad.npz");
+        assert!(message.contains("bad.npz: ") && message.contains(says), "{message}");
+    }
+    place.write("bad.npz", b"PK\x03\x04");
+    assert!(place.fails(65, "--data bad.npz").contains("bad.npz: not an .npz"));
+}
+
+#[test]
+fn a_hyphen_is_standard_input() {
+    let place = Place::new();
+    let images = place.write("images", &idx(&[1, 2, 2], &[1, 2, 3, 4]));
+    let mut command = place.command("--data -");
+    let output = command.stdin(std::fs::File::open(images).unwrap()).output().unwrap();
+    assert_eq!(parse(&output.stdout).x, [1, 2, 3, 4]);
+}

@@ -16,6 +16,7 @@ use common::plan::Activation;
 use rename::RenamedDict;
 use state_dict::Contents;
 use std::path::PathBuf;
+use vae_cli::input::check_kept;
 use vae_cli::{Error, Result, tell};
 use vae_stream::images::ImageShape;
 
@@ -33,7 +34,7 @@ use vae_stream::images::ImageShape;
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// A state dict as .safetensors or .npz
+    /// A state dict as .safetensors or .npz; standard input if -
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Write the model to FILE
@@ -66,6 +67,7 @@ Examples:
   vae-model import ae.npz --autoencoder=relu --verify x.npy,z.npy,x_hat.npy -o model.bin";
 
 pub fn run(args: Args) -> Result<()> {
+    check_kept(&args.output, [args.file.as_path()])?;
     writable(&args.output)?;
     let file = args.file.display();
     let (model, notes) = import(&args).map_err(|e| e.within(&file))?;

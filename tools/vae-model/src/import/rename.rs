@@ -55,12 +55,33 @@ impl RenamedDict {
             }
             renamed.weights.insert(ours, weight);
         }
-        match (scheme, renamed.weights.keys().find(|name| !is_ours(name))) {
+        renamed.expect_rows()?;
+        match (scheme, stranger(&renamed.weights)) {
             (Some(scheme), _) => renamed.expect_complete(scheme),
             (None, None) => Ok(renamed),
             (None, Some(name)) => {
                 Err(fused_fc(&renamed.weights).unwrap_or_else(|| unknown(&renamed.original_name(name))))
             }
+        }
+    }
+
+    /// Refuses weights `[in, out]`, which Keras and Flax have: as many columns as there are biases, and not as many rows.
+    fn expect_rows(&self) -> Result<()> {
+        let transposed = |(name, weight): &(&String, &Weight)| {
+            let bias = name.strip_suffix(".weight").and_then(|layer| self.weights.get(&format!("{layer}.bias")));
+            match (&weight.shape[..], bias.map(|bias| &bias.shape[..])) {
+                ([rows, columns], Some([biases])) => rows != biases && columns == biases,
+                _ => false,
+            }
+        };
+        match self.weights.iter().find(transposed) {
+            None => Ok(()),
+            Some((name, weight)) => Err(Error::Data(format!(
+                "tensor {} is {:?}, with a bias for each column: expected [out, in]; transpose the weights, as of Keras: \
+                 w.T",
+                self.original_name(name),
+                weight.shape
+            ))),
         }
     }
 
@@ -71,7 +92,9 @@ impl RenamedDict {
         match tensors.into_iter().find(|name| !self.weights.contains_key(name)) {
             None => Ok(self),
             Some(name) => {
-                Err(self.missing(&name, &format_args!("every layer of {}, each with a weight and a bias", scheme.name)))
+                let bias = if name.ends_with(".bias") { "; save zeros for a layer without a bias" } else { "" };
+                let expected = format_args!("every layer of {}, each with a weight and a bias{bias}", scheme.name);
+                Err(self.missing(&name, &expected))
             }
         }
     }
@@ -160,6 +183,19 @@ fn is_ours(name: &str) -> bool {
     matches!(name, "mean" | "components") || layer(name).is_some_and(|l| heads.contains(&l) || numbered(l))
 }
 
+/// The first tensor that belongs neither to us nor to the scheme that knows most of the others.
+fn stranger(weights: &StateDict) -> Option<&str> {
+    let mut names = weights.keys().map(String::as_str).filter(|name| !is_ours(name)).peekable();
+    names.peek()?;
+    let is_known = |scheme: &NamingScheme, name: &str| layer(name).is_some_and(|layer| scheme.ours(layer).is_some());
+    let count = |scheme: &&NamingScheme| weights.keys().filter(|name| is_known(scheme, name)).count();
+    let scheme = SCHEMES.iter().max_by_key(count).filter(|scheme| 2 * count(scheme) >= weights.len());
+    match scheme {
+        Some(scheme) => names.find(|name| !is_known(scheme, name)),
+        None => names.next(),
+    }
+}
+
 fn expect_no_batch_norm(names: &[&str]) -> Result<()> {
     match names.iter().find(|name| name.ends_with("running_mean") || name.ends_with("running_var")) {
         None => Ok(()),
@@ -180,6 +216,8 @@ fn unknown(name: &str) -> Error {
         "kernel" | "kernel:0" | "bias:0" => {
             "rename the keys in Python, and transpose each kernel of Keras or Flax to [out, in]"
         }
+        "weight_orig" | "weight_mask" => "make the pruning permanent: torch.nn.utils.prune.remove",
+        "weight_g" | "weight_v" | "original0" | "original1" => "remove the parametrization: torch.nn.utils.parametrize",
         _ if last.starts_with("arr_") => "give numpy.savez the names: numpy.savez(FILE, **weights)",
         _ => "rename the keys in Python",
     };

@@ -1,6 +1,7 @@
 //! Reads an untrusted state dict file: allocations are capped by the size of the file or, unpacked, of a model.
 
 use crate::loaded::expect_finite;
+use crate::naming::DESCRIPTION;
 use common::model::{Model, Spec, StateDict, Weight};
 use half::{bf16, f16};
 use safetensors::{Dtype as TensorDtype, SafeTensors};
@@ -23,7 +24,7 @@ pub struct Contents {
     pub dict: StateDict,
     /// The names of entries that are no weights: counters, other integers, and the state of an optimizer.
     pub left_out: Vec<String>,
-    /// The description of a model of ours, whose weights another program has changed.
+    /// The description of a model of ours, exported or with weights that another program has changed.
     pub spec: Option<Spec>,
 }
 
@@ -77,12 +78,19 @@ pub fn read(path: &Path) -> Result<Contents> {
 /// The bytes of a file, which are at most those of a model.
 pub fn read_capped(path: &Path, expected: &str) -> Result<Vec<u8>> {
     let name = path.display();
+    if path.as_os_str() == "-" {
+        return capped(vae_cli::input::open(None)?.0, "standard input");
+    }
     let file = File::open(path).map_err(|e| match e.kind() {
         ErrorKind::NotFound => Error::NoInput(format!("{name}: no such file; expected {expected}")),
         _ => Error::io(format!("cannot open {name}"), e),
     })?;
+    capped(file, &name)
+}
+
+fn capped(from: impl Read, name: impl Display) -> Result<Vec<u8>> {
     let mut bytes = vec![];
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|e| Error::io(format!("cannot read {name}"), e))?;
+    from.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|e| Error::io(format!("cannot read {name}"), e))?;
     match bytes.len() as u64 {
         ..=MAX_BYTES => Ok(bytes),
         _ => Err(Error::Data(format!("too large for a model: expected at most {MAX_BYTES} bytes"))),
@@ -92,8 +100,11 @@ pub fn read_capped(path: &Path, expected: &str) -> Result<Vec<u8>> {
 fn safetensors(bytes: &[u8], path: &Path) -> Result<Contents> {
     let invalid = |e: safetensors::SafeTensorError| Error::Data(format!("bad .safetensors: {e}; save it again"));
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(invalid)?;
-    let description = metadata.metadata().as_ref().and_then(|m| m.get("vae"));
-    let spec = description.map(|json| changed_model(bytes, json, path)).transpose()?;
+    let value = |key| metadata.metadata().as_ref().and_then(|m| m.get(key));
+    let spec = match (value("vae"), value(DESCRIPTION)) {
+        (Some(json), _) => Some(changed_model(bytes, json, path)?),
+        (None, json) => json.map(|json| spec(json)).transpose()?,
+    };
     let mut contents = Contents { spec, ..Contents::default() };
     for (name, tensor) in SafeTensors::deserialize(bytes).map_err(invalid)?.tensors() {
         let data = tensor.data();
@@ -117,11 +128,15 @@ fn changed_model(bytes: &[u8], description: &str, path: &Path) -> Result<Spec> {
             "a model already: expected a state dict; use the model as it is, see vae-model verify".into(),
         ));
     }
-    let spec = serde_json::from_str::<Spec>(description).ok().filter(|s| s.vae_model <= Spec::VERSION);
+    spec(description)
+}
+
+/// The description of a model of ours.
+fn spec(json: &str) -> Result<Spec> {
+    let spec = serde_json::from_str::<Spec>(json).ok().filter(|s| s.vae_model <= Spec::VERSION);
     spec.filter(|spec| spec.check().is_ok()).ok_or_else(|| {
         Error::Data(
-            "bad metadata: expected under the key vae the description of a model that this version reads; save the \
-             tensors without metadata"
+            "bad metadata: expected the description of a model that this version reads; save the tensors without metadata"
                 .into(),
         )
     })
@@ -137,7 +152,10 @@ fn npz(bytes: &[u8], path: &Path) -> Result<Contents> {
     if any(b".weights.h5") {
         return Err(Error::Data(format!("expected .safetensors or .npz, got a model of Keras{KERAS}")));
     }
-    let (mut contents, mut remaining) = (Contents::default(), MAX_BYTES);
+    // Other programs comment archives too.
+    let comment = str::from_utf8(archive.comment()).ok().filter(|comment| comment.starts_with("{\"vae_model\":"));
+    let spec = comment.map(spec).transpose()?;
+    let (mut contents, mut remaining) = (Contents { spec, ..Contents::default() }, MAX_BYTES);
     for entry in 0..archive.len() {
         let entry = archive.by_index(entry).map_err(|e| invalid(&e))?;
         let file = entry.name().map_err(|e| invalid(&e))?.into_owned();

@@ -13,7 +13,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use vae_cli::Result;
 use vae_cli::html::{self, escaped};
-use vae_cli::output::{Kind, Output};
+use vae_cli::output::{Format, Output};
 
 const TEMPLATE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("style.css");
@@ -37,7 +37,8 @@ pub struct Args {
 
 pub fn run(args: Args) -> Result<()> {
     let loaded = LoadedModel::load_verified(args.model.path())?;
-    let mut output = Output::open(args.output.as_deref(), Kind::Text)?;
+    args.model.check_kept(args.output.as_deref())?;
+    let mut output = Output::open(args.output.as_deref(), Format::Html)?;
     let name = args.model.path().file_name().unwrap_or_default().to_string_lossy();
     output.write_all(page(&loaded, &name).as_bytes()).map_err(|e| output.error(e))?;
     output.commit()

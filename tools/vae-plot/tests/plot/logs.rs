@@ -150,3 +150,13 @@ fn epochs_that_come_twice_in_one_run_are_said() {
     assert!(message.contains("epoch 1 comes twice without a run record between"), "{message}");
     assert_eq!(self::epochs((run.clone() + &run).as_bytes()), 3, "a run that was resumed is one");
 }
+
+#[test]
+fn a_stream_that_was_cut_off_at_any_byte_and_goes_on_with_another_is_drawn_whole() {
+    let stream = preview(&log(6));
+    for cut in (stream.len() / 2..stream.len() - 1).step_by(97) {
+        let torn = [&stream[..cut], &stream].concat();
+        let (epochs, message) = epochs_and_message(&torn);
+        assert!(epochs == 6 && message.contains("1 of the streams cut off before the last"), "{cut}: {message}");
+    }
+}

@@ -87,7 +87,11 @@ pub(crate) trait Arithmetic: Copy {
     /// Packed rows of x and dy that a tile of a gradient sums at a time, so that they stay in L2: a multiple of every block
     /// size.
     const K_CHUNK: usize;
+    /// Rows that are packed together.
+    const ROWS: usize;
 
+    /// Elements of a packed row of a panel of this width, in each packing of a weight.
+    fn panel_row_len(self, width: usize) -> usize;
     /// values[rows, width] as the left operand of `forward` and `input_gradient`: borrowed in f32, in `scratch` otherwise.
     fn pack_rows<'a, S: Simd>(
         self,
@@ -146,7 +150,12 @@ pub(crate) trait Arithmetic: Copy {
 impl<E: Element> Arithmetic for E {
     const SPARSE: bool = true;
     const K_CHUNK: usize = 256;
+    const ROWS: usize = E::VALUES;
 
+    #[inline(always)]
+    fn panel_row_len(self, width: usize) -> usize {
+        width
+    }
     #[inline(always)]
     fn pack_rows<'a, S: Simd>(
         self,

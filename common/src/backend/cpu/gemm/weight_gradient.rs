@@ -119,8 +119,8 @@ impl<E: Element, X: Columns, F: Epilogue> Gradient<'_, E, X, F> {
         let Range { start, end } = self.columns;
         let mut acc = [[simd.splat(0.0); NV]; MR];
         if self.accumulate {
-            for r in 0..MR {
-                acc[r] = load_row(simd, &self.g[self.range(i + r..i + r + 1)]);
+            for (r, acc) in acc.iter_mut().enumerate() {
+                *acc = load_row(simd, &self.g[self.range(i + r..i + r + 1)]);
             }
         }
         // What the epilogue of the next rows reads: with short lists a tile is too short to hide the latency.

@@ -3,7 +3,7 @@
 
 use super::AdamStep;
 use super::elementwise::bias_gradient;
-use crate::backend::cpu::gemm::{Arithmetic, Epilogue, Packing, Panels, WeightGradient, WithArithmetic, as_packed};
+use crate::backend::cpu::gemm::{Arithmetic, Epilogue, Panels, WeightGradient, WithArithmetic, as_packed};
 use crate::backend::cpu::memory::{TileSlices, TileView};
 use crate::backend::cpu::partition::ParamTile;
 use crate::backend::cpu::simd::Simd;
@@ -70,7 +70,6 @@ impl Update<'_, '_> {
 /// Adam, fused to the weight gradient of a panel of a tile.
 pub(super) struct AdamEpilogue<'a, A> {
     arithmetic: A,
-    packing: Packing,
     slices: TileSlices<'a>,
     panels: Panels,
     panel: usize,
@@ -86,19 +85,13 @@ impl<'a, A> AdamEpilogue<'a, A> {
         panel: usize,
         adam: AdamStep,
     ) -> AdamEpilogue<'a, A> {
-        let (packing, panels, first_row) = (at.packing(), tile.panels, tile.rows.start);
-        AdamEpilogue { arithmetic, packing, slices: at.slices(panel), panels, panel, first_row, adam }
+        let (panels, first_row) = (tile.panels, tile.rows.start);
+        AdamEpilogue { arithmetic, slices: at.slices(panel), panels, panel, first_row, adam }
     }
     /// The range of some rows in the slices of the tile.
     fn range(&self, rows: Range<usize>) -> Range<usize> {
         let width = self.panels.width(self.panel);
         (rows.start - self.first_row) * width..(rows.end - self.first_row) * width
-    }
-    /// The same in its packings.
-    fn packed_range(&self, rows: Range<usize>) -> Option<[Range<usize>; 2]> {
-        let of = |rows| self.packing.weight(self.panels, self.panel, rows);
-        let (tile, at) = (of(self.first_row..rows.start)?, of(rows)?);
-        Some(std::array::from_fn(|i| at[i].start - tile[i].start..at[i].end - tile[i].start))
     }
 }
 
@@ -110,15 +103,20 @@ impl<A: Arithmetic> Epilogue for AdamEpilogue<'_, A> {
     }
     #[inline(always)]
     fn apply<S: Simd>(&mut self, simd: S, rows: Range<usize>, gradient: &[f32]) {
-        let at = self.range(rows.clone());
         // A row is packed with those before it.
-        let first = rows.start - (rows.start - self.first_row) % self.packing.rows();
-        let (packed_from, packed_at) = (self.range(first..rows.end), self.packed_range(first..rows.end));
+        let first = rows.start - (rows.start - self.first_row) % A::ROWS;
+        let (at, together) = (self.range(rows.clone()), self.range(first..rows.end));
         let TileSlices { w, m, v, packed } = &mut self.slices;
         self.adam.apply(simd, &mut w[at.clone()], &mut m[at.clone()], &mut v[at], gradient);
-        if let (Some([forward, backward]), Some([to, back])) = (packed, packed_at) {
-            let to = [&mut forward[to], &mut backward[back]];
-            self.arithmetic.pack_weight(simd, to, &w[packed_from], self.panels.width(self.panel));
+        if let Some(packed) = packed {
+            let (width, first, end) =
+                (self.panels.width(self.panel), first - self.first_row, rows.end - self.first_row);
+            let len = self.arithmetic.panel_row_len(width);
+            let to = packed.each_mut().map(|packed| {
+                let end = packed.len().min(end.div_ceil(A::ROWS) * len);
+                &mut packed[first / A::ROWS * len..end]
+            });
+            self.arithmetic.pack_weight(simd, to, &w[together], width);
         }
     }
 }

@@ -85,7 +85,12 @@ impl Tiles {
 impl Arithmetic for Tiles {
     const SPARSE: bool = false;
     const K_CHUNK: usize = 16;
+    const ROWS: usize = SIDE;
 
+    #[inline(always)]
+    fn panel_row_len(self, _: usize) -> usize {
+        self.brick()
+    }
     #[inline(always)]
     fn pack_rows<'a, S: Simd>(
         self,

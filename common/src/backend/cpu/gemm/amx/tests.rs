@@ -67,7 +67,7 @@ fn every_form_of_a_brick_has_its_values_in_place_and_zeros_beyond_the_matrix() {
     run_on_every_model(Forms);
 }
 
-/// The three GEMMs of a layer on random numbers, against f64.
+/// `forward` and `input_gradient` on random numbers, against f64.
 #[derive(Clone, Copy)]
 struct Error {
     tiles: Tiles,
@@ -80,7 +80,7 @@ impl WithSimd for Error {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let (tiles, [rows, inp, out]) = (self.tiles, [40, 300, 70]);
+        let (tiles, [rows, inp, out]) = (self.tiles, [33, 800, 800]);
         let mut seed = 3;
         let mut values = |n: usize| (0..n).map(|_| random(&mut seed)).collect::<Vec<f32>>();
         let (x, w, dy) = (values(rows * inp), values(inp * out), values(rows * out));
@@ -126,7 +126,7 @@ impl WithSimd for Error {
 
 #[test]
 fn bf16_is_exact_to_eight_bits_and_bf16x3_to_sixteen() {
-    for (parts, bound) in [(1, 4e-3), (2, 1.2e-6)] {
+    for (parts, bound) in [(1, 4e-3), (2, 9e-7)] {
         run_on_every_model(Error { tiles: Tiles { unit: TileUnit::Model, parts }, bound });
     }
 }

@@ -1,0 +1,4 @@
+//! Feeds `pictures` with libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| vae_fuzz::pictures(data));
