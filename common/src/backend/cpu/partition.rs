@@ -7,8 +7,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// Images of a block, for a batch of `valid` images: small enough that all threads end together, large enough that
-/// weights are not read from L3 for too few images.
-pub(crate) fn block_size(memory: &Memory, valid: usize, threads: usize) -> usize {
+/// weights are not read from L3 for too few images. `any`: a block may have any number of images, and the last fewer.
+pub(crate) fn block_size(memory: &Memory, valid: usize, threads: usize, any: bool) -> usize {
     let Memory { max_block, min_block, images, largest_image, packing, .. } = *memory;
     // The fixed cost of a block, in values of the largest buffer.
     const OVERHEAD: usize = 1 << 13;
@@ -16,6 +16,8 @@ pub(crate) fn block_size(memory: &Memory, valid: usize, threads: usize) -> usize
     let sizes = (min_block..max_block + 1).step_by(min_block.min(4).max(packing.rows())).rev();
     let sizes = sizes.filter(|b| valid <= K_CHUNK || K_CHUNK.is_multiple_of(*b));
     let sizes = sizes.filter(|b| valid.next_multiple_of(*b) <= images);
+    let shares = (1..=valid.div_ceil(threads)).map(|turns| valid.div_ceil(threads * turns)).filter(|_| any);
+    let sizes = sizes.chain(shares.filter(|share| (1..=max_block).contains(share)));
     let cost = |b: usize| valid.div_ceil(b).div_ceil(threads) * (b * largest_image + OVERHEAD);
     sizes.min_by_key(|b| cost(*b)).expect("the largest block, of which the buffers hold whole ones")
 }
@@ -128,12 +130,12 @@ mod tests {
                 let memory = Memory::new(&plan, isa, precision).unwrap();
                 let together = memory.packing.rows().max(2);
                 for valid in 1..=batch {
-                    let block = block_size(&memory, valid, threads);
+                    let block = block_size(&memory, valid, threads, false);
                     assert!(valid.next_multiple_of(block) <= memory.images, "{valid}: {block}");
                     assert!(block.is_multiple_of(together), "{valid}: {block}");
                     assert!(valid <= K_CHUNK || K_CHUNK.is_multiple_of(block), "{valid}: {block}");
                 }
-                block_size(&memory, batch, threads)
+                block_size(&memory, batch, threads, false)
             };
             block(tiles, Precision::Bf16);
             block(InstructionSet::available()[0], Precision::Fp32)

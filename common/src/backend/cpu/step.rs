@@ -10,7 +10,7 @@ use super::partition::{ParamTile, block_size};
 use super::profile::Profiler;
 use super::threads::{Barrier, PoisonOnPanic, Pool, WorkQueue};
 use crate::backend::State;
-use crate::plan::{Activations, Precision, Program, Side};
+use crate::plan::{Activations, CheckedOp, Op, Precision, Program, Side};
 
 /// A program with all that follows from it and the plan.
 pub(crate) struct Compiled {
@@ -19,6 +19,9 @@ pub(crate) struct Compiled {
     ops: Vec<CompiledOp>,
     tiles: Vec<ParamTile>,
     tile_costs: Vec<usize>,
+    /// Whether blocks may have any number of images: where no layer lists the nonzero values of its input, and no rows are
+    /// packed together.
+    any_block: bool,
     operands: Vec<(Activations, Side)>,
 }
 
@@ -29,10 +32,12 @@ impl Compiled {
         let (isa, padded) = (memory.isa, memory.has_padded_images());
         let packing = Packing::new(precision, isa);
         let op = |op| CompiledOp::new(op, program, packing, padded, isa.lanes());
+        let sparse = |op: &CheckedOp| matches!(op.op, Op::Linear { x, .. } if program.is_input(x));
         let tiles = ParamTile::partition(program, packing, isa.lanes(), batch);
         Compiled {
             program: program.clone(),
             packing,
+            any_block: packing == Packing::F32 && padded && !program.ops().iter().any(sparse),
             ops: program.ops().iter().map(op).collect(),
             tile_costs: tiles.iter().map(|tile| tile.cost(program)).collect(),
             tiles,
@@ -60,7 +65,7 @@ impl Schedule {
         pool: &mut Pool,
         [threads, cores]: [usize; 2],
     ) -> Schedule {
-        let block = block_size(memory, start.valid(), threads);
+        let block = block_size(memory, start.valid(), threads, compiled.any_block);
         let blocks = start.valid().div_ceil(block);
         let threads = pool.grow(threads.min(blocks.max(compiled.tiles.len())).max(1));
         Schedule {
@@ -134,7 +139,7 @@ impl Run<'_> {
         let Compiled { packing, ref ops, ref operands, .. } = *self.compiled;
         let Worker { thread, memory: WorkerMemory { scratch, .. }, profiler } = worker;
         self.schedule.blocks.for_each(*thread, step, self.blocks(state), |block| {
-            let images = block * self.schedule.block..(block + 1) * self.schedule.block;
+            let images = block * self.schedule.block..((block + 1) * self.schedule.block).min(self.images(state));
             for (i, op) in ops.iter().enumerate() {
                 // SAFETY: the queue gives a block to one thread; barriers keep blocks and tiles apart.
                 #[allow(unsafe_code)]
@@ -155,7 +160,7 @@ impl Run<'_> {
 
     /// The second phase: the gradient and the update of each tile of a parameter.
     fn update(&self, worker: &mut Worker, state: &State, step: usize) {
-        let (images, adam) = (self.blocks(state) * self.schedule.block, AdamStep::new(state));
+        let (images, adam) = (self.images(state), AdamStep::new(state));
         let Worker { thread, memory: WorkerMemory { update: scratch, .. }, profiler } = worker;
         self.schedule.tiles.for_each(*thread, step, self.compiled.tiles.len(), |i| {
             let tile = &self.compiled.tiles[i];
@@ -177,6 +182,10 @@ impl Run<'_> {
         });
     }
 
+    /// Images of the batch that are computed: those of whole blocks, where they must be whole.
+    fn images(&self, state: &State) -> usize {
+        if self.compiled.any_block { state.valid() } else { self.blocks(state) * self.schedule.block }
+    }
     /// Blocks of the batch.
     fn blocks(&self, state: &State) -> usize {
         state.valid().div_ceil(self.schedule.block)

@@ -59,9 +59,14 @@ impl<'a> ColumnRange<'a> {
 }
 
 impl Columns for ColumnRange<'_> {
+    const PREFETCH: bool = true;
     #[inline(always)]
     fn columns<const MR: usize>(&self, first: usize, i: usize) -> Lhs<'_, impl Layout> {
         Lhs { data: &self.data[first * self.ld + i - self.first..], layout: Strided { rs: 1, cs: self.ld } }
+    }
+    #[inline(always)]
+    fn neighbours<const MR: usize>(&self, _: usize, _: usize) -> Option<Lhs<'_, impl Layout>> {
+        None::<Lhs<Strided>>
     }
 }
 
@@ -153,12 +158,14 @@ impl<E: Element, X: Columns, F: Epilogue> Gradient<'_, E, X, F> {
         (rows.start - self.rows.start) * self.width..(rows.end - self.rows.start) * self.width
     }
 
+    /// The sums over k of the left operand from each block of rows on.
     #[inline(always)]
-    fn accumulate<S: Simd, const MR: usize, const NV: usize, const PARTIAL: bool>(
+    fn accumulate<'x, S: Simd, L: Layout, const MR: usize, const NV: usize, const PARTIAL: bool, const P: usize>(
         &self,
         simd: S,
         i: usize,
         k: &impl Blocks,
+        left: impl Fn(usize) -> Lhs<'x, L>,
     ) -> [[S::V; NV]; MR] {
         let Range { start, end } = self.columns;
         let mut acc = [[simd.splat(0.0); NV]; MR];
@@ -170,16 +177,34 @@ impl<E: Element, X: Columns, F: Epilogue> Gradient<'_, E, X, F> {
         // What the epilogue of the next rows reads: with short lists a tile is too short to hide the latency.
         let last = self.rows.end;
         let after = (i + MR).min(last)..(i + 2 * MR).min(last);
-        let mut next = self.epilogue.as_ref().map_or([&[][..]; 3], |epilogue| epilogue.prefetch(after));
+        let streams = self.epilogue.as_ref().map_or([&[][..]; 3], |epilogue| epilogue.prefetch(after));
+        let mut next: [&[u32]; P] = std::array::from_fn(|stream| streams[stream]);
         for (first, k) in k.blocks(i) {
             let share = next.map(|stream| stream.split_at(stream.len().min(k.len() * LINE)));
-            let a = self.x.columns::<MR>(first, i);
             let b = Rhs::<PARTIAL> { data: &self.dy[first * self.out + start..], ld: self.out, columns: end - start };
-            let operands = Operands { k, a, b, next: share.map(|(now, _)| now) };
+            let operands = Operands { k, a: left(first), b, next: share.map(|(now, _)| now) };
             next = share.map(|(_, later)| later);
             acc = operands.accumulate::<S, E, MR, NV>(simd, acc);
         }
         acc
+    }
+
+    /// `accumulate` of columns anywhere, or of neighbours.
+    #[inline(always)]
+    fn tile<S: Simd, const MR: usize, const NV: usize, const PARTIAL: bool>(
+        &self,
+        simd: S,
+        i: usize,
+        k: &impl Blocks,
+    ) -> [[S::V; NV]; MR] {
+        let scattered = |first| self.x.columns::<MR>(first, i);
+        if X::PREFETCH {
+            return self.accumulate::<S, _, MR, NV, PARTIAL, 3>(simd, i, k, scattered);
+        }
+        match self.x.neighbours::<MR>(0, i) {
+            Some(left) => self.accumulate::<S, _, MR, NV, PARTIAL, 0>(simd, i, k, |_| left),
+            None => self.accumulate::<S, _, MR, NV, PARTIAL, 0>(simd, i, k, scattered),
+        }
     }
 }
 
@@ -187,8 +212,8 @@ impl<E: Element, X: Columns, F: Epilogue> Gemm for Gradient<'_, E, X, F> {
     #[inline(always)]
     fn sums<S: Simd, const MR: usize, const NV: usize>(&self, simd: S, i: usize, k: &impl Blocks) -> [[S::V; NV]; MR] {
         match self.columns.len() == NV * S::LANES {
-            true => self.accumulate::<S, MR, NV, false>(simd, i, k),
-            false => self.accumulate::<S, MR, NV, true>(simd, i, k),
+            true => self.tile::<S, MR, NV, false>(simd, i, k),
+            false => self.tile::<S, MR, NV, true>(simd, i, k),
         }
     }
     #[inline(always)]

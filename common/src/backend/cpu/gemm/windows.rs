@@ -25,8 +25,12 @@ pub(crate) trait Rows: Copy {
 
 /// x[R, I], of which `weight_gradient` reads the transpose.
 pub(crate) trait Columns: Copy {
+    /// Whether a sum is so short that the epilogue waits for memory that is not prefetched.
+    const PREFETCH: bool;
     /// MR columns from i as rows, from the given row of x on.
     fn columns<const MR: usize>(&self, first: usize, i: usize) -> Lhs<'_, impl Layout>;
+    /// The same if these columns are neighbours in memory: registers that hold no offsets hold operands.
+    fn neighbours<const MR: usize>(&self, first: usize, i: usize) -> Option<Lhs<'_, impl Layout>>;
 }
 
 /// A matrix in memory, row by row.
@@ -82,6 +86,30 @@ unsafe impl<const MR: usize> Layout for Scattered<'_, MR> {
     fn last(&self, rows: usize, end: usize) -> usize {
         let last = self.rows[..rows].iter().fold(0, |last, row| last.max(*row));
         last + self.columns.0[end - 1]
+    }
+}
+
+/// Neighbouring rows, and columns at any offsets.
+#[derive(Clone, Copy)]
+struct Neighbours<'a> {
+    columns: Ascending<'a>,
+}
+
+// SAFETY: rows ascend, and of ascending columns the last is the greatest.
+#[allow(unsafe_code)]
+unsafe impl Layout for Neighbours<'_> {
+    #[inline(always)]
+    fn row(&self, i: usize) -> usize {
+        i
+    }
+    #[inline(always)]
+    unsafe fn column(&self, k: usize) -> usize {
+        // SAFETY: as in `Scattered`.
+        unsafe { *self.columns.0.get_unchecked(k) }
+    }
+    #[inline(always)]
+    fn last(&self, rows: usize, end: usize) -> usize {
+        rows - 1 + self.columns.0[end - 1]
     }
 }
 
@@ -179,9 +207,16 @@ pub(crate) struct PatchColumns<'a> {
 }
 
 impl Columns for PatchColumns<'_> {
+    const PREFETCH: bool = false;
     #[inline(always)]
     fn columns<const MR: usize>(&self, first: usize, i: usize) -> Lhs<'_, impl Layout> {
         let rows = std::array::from_fn::<_, MR, _>(|r| self.windows.elements[i + r]);
         Lhs { data: self.images, layout: Scattered { rows, columns: Ascending(&self.positions.0[first..]) } }
+    }
+    #[inline(always)]
+    fn neighbours<const MR: usize>(&self, first: usize, i: usize) -> Option<Lhs<'_, impl Layout>> {
+        let [at, last] = [i, i + MR - 1].map(|i| self.windows.elements[i]);
+        let columns = Ascending(&self.positions.0[first..]);
+        (last - at == MR - 1).then(|| Lhs { data: &self.images[at..], layout: Neighbours { columns } })
     }
 }

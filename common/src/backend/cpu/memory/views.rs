@@ -30,7 +30,7 @@ const NONZERO_ROWS: usize = 31;
 impl<'m> BlockView<'m> {
     /// # Safety
     /// While it lives no other block with any of these images and no tile exists. All blocks of a run have one size,
-    /// and start at a multiple of it.
+    /// and start at a multiple of it; but the last may be smaller, where no operand has a table of nonzero rows.
     pub(crate) unsafe fn new(
         memory: &'m Memory,
         images: Range<usize>,
@@ -107,7 +107,7 @@ impl<'m> BlockView<'m> {
         self.expect_read(r.buf);
         self.take_bit(NONZERO_ROWS, r.buf);
         let (len, block) = (NonzeroRows::table_len(r.width), self.images.start / self.images.len());
-        // SAFETY: the invariants in memory/mod.rs; blocks of a run have one size.
+        // SAFETY: the invariants in memory/mod.rs; blocks of a run with tables have one size.
         Some(unsafe { tables.slice_mut(block * len..(block + 1) * len) })
     }
     /// A whole weight, with its packings.
